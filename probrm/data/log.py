@@ -1,0 +1,161 @@
+"""A log of user actions: read, checked, and cut to the rows that can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from probrm.data.columns import Part, assign, missing
+from probrm.data.conversation import Conversation
+from probrm.data.covariates import check_for_fit, read_covariates
+from probrm.data.derived import derive
+from probrm.data.presets import PRESETS
+from probrm.data.roles import Roles
+from probrm.data.spec import LogSpec
+from probrm.data.tables import read_table
+from probrm.data.texts import keep_usable, read_conversations
+from probrm.data.values import Cells, binary
+from probrm.errors import DataError
+
+__all__ = ["Log", "LogSpec", "read_log"]
+
+_TEXTS, _IDS = ("prompt", "messages", "response"), ("user_id", "session_id", "id")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The usable rows of a log in the file's order, n of them.
+
+    Attributes:
+        source: what was read.
+        conversations: n prompts with their responses.
+        action: float32 (n,), 0 or 1; None where the file has none and none is required.
+        user: object (n,) of str; None without a user column, or with a single user in a log to be fitted.
+        label: float32 (n,), an explicit verdict 1 or 0, NaN where there is none; None without such a column.
+        weight: float32 (n,), positive and finite, ones by default.
+        true_probability: float32 (n,), the truth in a simulated log.
+        row_id: object (n,) of str: column ``id``, else the 0-based position in the file.
+        rows: int64 (n,), 0-based positions in the file.
+        propensity: raw covariates of the propensity head, n rows: named ones, then derived ones.
+        reward: raw covariates of the reward head beside the embedding, n rows.
+        notes: what a user should know about the reading, one sentence each.
+        table: the file as read, all rows.
+    """
+
+    source: str
+    conversations: list[Conversation]
+    action: np.ndarray | None
+    user: np.ndarray | None
+    label: np.ndarray | None
+    weight: np.ndarray
+    true_probability: np.ndarray | None
+    row_id: np.ndarray
+    rows: np.ndarray
+    propensity: pd.DataFrame
+    reward: pd.DataFrame
+    notes: list[str]
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.conversations)
+
+
+def read_log(
+    source: str, spec: LogSpec | None = None, *, require: Collection[str] = ("action",), min_rows: int = 50, drop_unshown: bool = True
+) -> Log:
+    """Reads and checks a log.
+
+    Args:
+        source: anything that ``read_table`` reads.
+        spec: which column is what.
+        require: native columns that must be there beside the texts: ``("action",)`` to fit, ``("label",)`` to evaluate, ``()`` to
+            score. What is not required and has impossible values is left out with a note. Only when the action is required must
+            it vary, and are constant covariates and single users left out.
+        min_rows: how many usable rows there must be.
+        drop_unshown: whether rows with ``shown = 0`` are dropped; they are no exposures.
+
+    Raises:
+        DataError: the file, a column, a row or the log as a whole cannot be used; says which, and what is allowed.
+    """
+    spec = spec or LogSpec()
+    preset = PRESETS[spec.preset] if spec.preset else None
+    texts = {spec.columns.get(name) or name for name in _TEXTS} | set(preset.texts if preset else ())
+    ids = {spec.columns.get(name) or name for name in _IDS} | set(preset.ids if preset else ())
+    table = read_table(source, texts=texts, ids=ids)
+    notes: list[str] = []
+    parts = assign(table, spec.columns, preset.read(table, source) if preset else {}, source)
+    _require(parts, require, table, source)
+
+    rows = _shown(parts, table.num_rows, source, notes) if drop_unshown else np.arange(table.num_rows, dtype=np.int64)
+    prompt = parts.get("prompt") or parts["messages"]
+    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts)
+    conversations, rows = keep_usable(found, rows, source, notes)
+    if len(rows) < max(min_rows, 1):
+        raise DataError(
+            f"{source}: {len(rows)} usable rows; at least {max(min_rows, 1)} are needed" + "".join(f" ({note})" for note in notes),
+            fix="give more rows; from fewer nothing can be told apart",
+        )
+    roles = Roles(source, parts, rows, fitting="action" in require, required=frozenset(require), notes=notes)
+    action, label = roles.action(), roles.label()
+    truth = {parts[name].name: name.replace("_", " ") for name in ("action", "label", "true_probability") if name in parts}
+    propensity = read_covariates(table, spec.propensity_features, rows, source, flag="--propensity-features", truth=truth, notes=notes)
+    propensity = pd.concat([propensity, derive(conversations, spec.derived)], axis=1)
+    reward = read_covariates(table, spec.reward_features, rows, source, flag="--reward-features", truth=truth, notes=notes)
+    if roles.fitting:
+        propensity = check_for_fit(propensity, source, "--propensity-features", notes)
+        reward = check_for_fit(reward, source, "--reward-features", notes)
+    _note_covariates(table, parts, spec, [propensity, reward], notes)
+    return Log(
+        source=source,
+        conversations=conversations,
+        action=action,
+        user=roles.user(),
+        label=label,
+        weight=roles.weight(),
+        true_probability=roles.true_probability(),
+        row_id=roles.row_id(),
+        rows=rows,
+        propensity=propensity,
+        reward=reward,
+        notes=notes,
+        table=table,
+    )
+
+
+def _require(parts: dict[str, Part], require: Collection[str], table: pa.Table, source: str) -> None:
+    if "prompt" not in parts and "messages" not in parts:
+        raise missing(source, "prompt", "prompt", table.column_names)
+    prompt = parts.get("prompt") or parts["messages"]
+    could_hold_answer = "prompt" not in parts or pa.types.is_nested(prompt.values.type)
+    for native in (*(() if could_hold_answer else ("response",)), *require):
+        if native not in parts:
+            raise missing(source, native, native, table.column_names)
+
+
+def _shown(parts: dict[str, Part], n: int, source: str, notes: list[str]) -> np.ndarray:
+    rows = np.arange(n, dtype=np.int64)
+    if "shown" not in parts:
+        return rows
+    cells = Cells.of(source, parts["shown"].name, parts["shown"].values, rows)
+    shown = binary(cells, fix="say 1 where the response was shown; to take all rows as shown: --columns shown=") > 0
+    if not shown.all():
+        notes.append(f"dropped: {int((~shown).sum())} of {n} rows were not shown ({parts['shown'].name} = 0)")
+    return rows[shown]
+
+
+def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, frames: list[pd.DataFrame], notes: list[str]) -> None:
+    both = [str(name) for name in frames[0].columns if name in frames[1].columns]
+    if both:
+        notes.append(
+            f"covariates in both heads: {', '.join(both)}; they do not help to tell preference from activity, "
+            "only what the propensity sees and the reward does not see does"
+        )
+    unused = {"session_id", "timestamp"}
+    used = {part.name for native, part in parts.items() if native not in unused} | {*spec.propensity_features, *spec.reward_features}
+    ignored = [name for name in table.column_names if name not in used]
+    if ignored:
+        notes.append(f"ignored columns: {', '.join(ignored)}; name them with --propensity-features or --reward-features to use them")

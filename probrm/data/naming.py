@@ -1,0 +1,28 @@
+"""Words for error messages: close names, short values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, among: Iterable[str]) -> str | None:
+    """A question that names the closest of ``among``, or None where none is close."""
+    lower = {candidate.lower(): candidate for candidate in among}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
+    return f"did you mean {lower[close[0]]!r}?" if close else None
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Names joined by commas, the rest counted."""
+    names = list(names)
+    shown = ", ".join(names[:most])
+    return f"{shown}, and {len(names) - most} more" if len(names) > most else shown
+
+
+def shown(value: object, length: int = 40) -> str:
+    """A value as found, short enough for a message: ``'yes'``, ``2``, ``nan``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = repr(value)
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,84 @@
+"""What a user says about a log: which column is what, and which covariates the heads see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from probrm.data.columns import NATIVE
+from probrm.data.derived import DERIVED
+from probrm.data.naming import did_you_mean
+from probrm.data.presets import PRESETS
+from probrm.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LogSpec:
+    """How to read a log. Plain data: it goes into a run's config as it is.
+
+    Attributes:
+        columns: native name → the file's column, ``{"prompt": "question", "action": "copied"}``. An empty name (``{"id": ""}``)
+            says that the file has no such column, even if one of its columns is called that.
+        preset: the name of a published log's form, see ``probrm.data.presets``.
+        propensity_features: the file's columns that the propensity head sees.
+        reward_features: the file's columns that the reward head sees beside the embedding.
+        derive: covariates made from the texts, see ``probrm.data.derived``; the propensity head sees them.
+
+    Raises:
+        ConfigError: a native name, preset or derived covariate does not exist; a covariate is named twice.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    preset: str | None = None
+    propensity_features: tuple[str, ...] = ()
+    reward_features: tuple[str, ...] = ()
+    derive: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(self.columns))
+        for name in ("propensity_features", "reward_features", "derive"):
+            given = tuple(getattr(self, name))
+            object.__setattr__(self, name, tuple(dict.fromkeys(given)))
+        for native in self.columns:
+            _known("columns", native, NATIVE, "--columns prompt=question,action=copied")
+        if self.preset is not None:
+            _known("preset", self.preset, PRESETS, f"--preset {next(iter(PRESETS))}")
+        for name in self.derive:
+            _known("derive", name, DERIVED, f"--derive {','.join(DERIVED)}")
+        clash = [name for name in self.derive if name in self.propensity_features]
+        if clash:
+            raise ConfigError(
+                f"derive: {clash[0]!r} is also one of the propensity features, and two covariates cannot have one name",
+                fix="drop one of the two, or rename the file's column",
+            )
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """What is derived in all: what the preset brings, then what was asked for."""
+        preset = PRESETS[self.preset].derive if self.preset else ()
+        return tuple(dict.fromkeys((*(name for name in preset if name not in self.propensity_features), *self.derive)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, for JSON and TOML."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LogSpec:
+        """The inverse of ``to_dict``; fields may be missing, unknown ones are refused.
+
+        Raises:
+            ConfigError: a field is unknown.
+        """
+        valid = [f.name for f in fields(cls)]
+        for key in data:
+            _known("data settings", key, valid, ", ".join(valid))
+        tuples = {key: tuple(data[key]) for key in ("propensity_features", "reward_features", "derive") if key in data}
+        return cls(**{**data, **tuples})
+
+
+def _known(where: str, name: str, valid: Any, example: str) -> None:
+    if name not in valid:
+        raise ConfigError(
+            f"{where}: there is no {name!r}; allowed: {', '.join(valid)}", fix=did_you_mean(name, valid) or f"for example {example}"
+        )

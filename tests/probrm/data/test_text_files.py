@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probrm.data import read_table
+from probrm.errors import DataError
+
+
+def put(tmp_path: Path, name: str, content: str | bytes) -> str:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize(("line", "found"), [("1,2,3", 3), ("1", 1)])
+def test_ragged_csv_names_the_row(tmp_path: Path, line: str, found: int):
+    source = put(tmp_path, "a.csv", "prompt,response\n" + "x,y\n" * 4 + line + "\nx,y\n")
+    with pytest.raises(DataError, match=f"row 5: found {found} values where the header names 2 columns"):
+        read_table(source)
+
+
+def test_ragged_csv_far_down_in_a_file_of_several_blocks(tmp_path: Path):
+    source = put(tmp_path, "a.csv", "prompt,response\n" + f"{'x' * 100},y\n" * 60_000 + "1,2,3\n")
+    with pytest.raises(DataError, match="row 60001: found 3 values"):
+        read_table(source)
+
+
+def test_csv_with_an_open_quote_is_an_error_not_a_crash(tmp_path: Path):
+    with pytest.raises(DataError):
+        read_table(put(tmp_path, "a.csv", 'prompt,response\n"x,y\nx,y\n'))
+
+
+def test_csv_texts_with_commas_quotes_and_line_breaks(tmp_path: Path):
+    source = put(tmp_path, "a.csv", '\ufeffprompt,response\n"a, ""b""\nc",é\n')
+    assert read_table(source).to_pylist() == [{"prompt": 'a, "b"\nc', "response": "é"}]
+
+
+def test_csv_columns_of_texts_and_ids_stay_text(tmp_path: Path):
+    source = put(tmp_path, "a.csv", "response,user,n\n7.50,007,1\n12,012,2\n")
+    assert read_table(source, texts=["response"], ids=["user", "absent"]).to_pydict() == {
+        "response": ["7.50", "12"],
+        "user": ["007", "012"],
+        "n": [1, 2],
+    }
+
+
+def test_csv_cell_longer_than_a_block(tmp_path: Path):
+    source = put(tmp_path, "a.csv", f"prompt,response\n{'x' * 5_000_000},y\n")
+    assert len(read_table(source)["prompt"][0].as_py()) == 5_000_000
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
+def test_what_is_not_utf8(tmp_path: Path, name: str):
+    text = "prompt\né\n" if name == "a.csv" else '[{"prompt": "é"}]' if name == "a.json" else '{"prompt": "é"}\n'
+    with pytest.raises(DataError, match="not UTF-8") as caught:
+        read_table(put(tmp_path, name, text.encode("latin1")), texts=["prompt"])
+    assert "iconv" in caught.value.fix
+
+
+@pytest.mark.parametrize("bad", ['{"a": 2', "5", "nonsense", '["a"]'])
+def test_broken_json_names_the_line(tmp_path: Path, bad: str):
+    with pytest.raises(DataError, match="line 4: "):
+        read_table(put(tmp_path, "a.jsonl", '{"a": 1}\n\n{"a": 2}\n' + bad + '\n{"a": 3}\n'))
+
+
+def test_broken_json_far_down_in_a_file_of_several_blocks(tmp_path: Path):
+    line = '{"a": "' + "x" * 100 + '"}\n'
+    with pytest.raises(DataError, match="line 60001: broken JSON"):
+        read_table(put(tmp_path, "a.jsonl", line * 60_000 + '{"a": 1\n' + line))
+
+
+def test_a_json_list_of_objects(tmp_path: Path):
+    assert read_table(put(tmp_path, "a.json", ' [{"a": 1}, {"a": 2, "b": "x"}]')).to_pylist() == [{"a": 1, "b": None}, {"a": 2, "b": "x"}]
+
+
+@pytest.mark.parametrize(("text", "says"), [('[{"a": 1}, 5]', "row 2: found 5, not a JSON object"), ('[{"a": 1}', "broken JSON")])
+def test_a_bad_json_list(tmp_path: Path, text: str, says: str):
+    with pytest.raises(DataError, match=says):
+        read_table(put(tmp_path, "a.json", text))
+
+
+def test_white_space_only(tmp_path: Path):
+    with pytest.raises(DataError, match="nothing in it but white space"):
+        read_table(put(tmp_path, "a.jsonl", "\n \n"))
+
+
+def test_json_columns_of_several_types(tmp_path: Path):
+    lines = ['{"response": "x", "action": 1, "user": "a"}', '{"response": 5, "action": "yes", "user": 7}', '{"response": true}']
+    table = read_table(put(tmp_path, "a.jsonl", "\n".join(lines)), texts=["response"], ids=["user"])
+    assert table.to_pydict() == {"response": ["x", None, None], "action": ["1", "yes", None], "user": ["a", "7", None]}
+
+
+def test_json_texts_that_look_like_dates_stay_texts(tmp_path: Path):
+    source = put(tmp_path, "a.jsonl", '{"response": "2024-02-29", "n": 1}\n{"response": "2024-03-01", "n": 2}\n')
+    assert read_table(source, texts=["response"])["response"].to_pylist() == ["2024-02-29", "2024-03-01"]
+
+
+def test_json_line_longer_than_a_block(tmp_path: Path):
+    source = put(tmp_path, "a.jsonl", '{"a": "' + "x" * 5_000_000 + '"}\n')
+    assert len(read_table(source)["a"][0].as_py()) == 5_000_000
+
+
+def test_half_a_surrogate_pair_in_json(tmp_path: Path):
+    assert read_table(put(tmp_path, "a.jsonl", '{"a": "x\\ud800"}\n{"a": "y"}\n'))["a"].to_pylist() == ["x?", "y"]
