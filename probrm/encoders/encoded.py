@@ -1,0 +1,70 @@
+"""Vectors for a command: from a store where one is named, else from an encoder through the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from probrm.data.conversation import Conversation
+from probrm.encoders.cache import EmbeddingCache
+from probrm.encoders.config import EncoderConfig
+from probrm.encoders.embedding import embed
+from probrm.encoders.store import read_store
+from probrm.encoders.transformer import load_encoder
+from probrm.errors import EncoderError
+from probrm.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors and where they come from.
+
+    Attributes:
+        vectors: one a conversation, ``(n, d)``.
+        key: of the encoder.
+        config: the settings in force, the precision settled; scoring uses the same.
+        notes: what a user should be told.
+    """
+
+    vectors: Float[Tensor, "n d"]
+    key: str
+    config: EncoderConfig
+    notes: list[str]
+
+
+def encode_all(
+    conversations: Sequence[Conversation],
+    config: EncoderConfig,
+    *,
+    device: str = "cpu",
+    embeddings: str | None = None,
+    expected_key: str | None = None,
+    progress: Progress = silent,
+) -> Encoded:
+    """Encodes all conversations.
+
+    Args:
+        conversations: n of them.
+        config: which encoder.
+        device: where it runs.
+        embeddings: a store of precomputed vectors, used instead.
+        expected_key: refuse vectors of any other encoder: those that a run was fitted on.
+        progress: shows the encoding.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, or is not the expected one.
+        DataError: the store is damaged or lacks a text.
+    """
+    cache = EmbeddingCache()
+    encoder = read_store(embeddings) if embeddings else load_encoder(config, device=device)
+    vectors = embed(encoder, conversations, cache=None if embeddings else cache, progress=progress)
+    if expected_key is not None and encoder.key != expected_key:
+        raise EncoderError(
+            f"the vectors of {embeddings or 'encoder ' + repr(config.name)} are not those that the run was fitted on: the model's files or settings differ",
+            fix="use the encoder files of the fit (--embeddings with the store of the fit), or fit again",
+        )
+    settled = getattr(encoder, "config", config)
+    return Encoded(vectors, encoder.key, settled, [*getattr(encoder, "notes", []), *cache.notes])

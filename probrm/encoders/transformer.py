@@ -1,0 +1,217 @@
+"""A transformers model as an encoder of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probrm.data.conversation import Conversation
+from probrm.encoders.config import EncoderConfig, Precision
+from probrm.encoders.forward import ForwardPass
+from probrm.encoders.identity import settings_key
+from probrm.encoders.layout import RENDERING_VERSION
+from probrm.encoders.loading import card_pooling, load_model, load_tokenizer, longest_input
+from probrm.encoders.precision import AGREEMENT, PROBES, agrees, candidate
+from probrm.encoders.rendering import Renderer
+from probrm.encoders.resolving import ModelFolder, resolve
+from probrm.errors import ConfigError, EncoderError
+from probrm.progress import Progress, silent
+
+_AT_ONCE = 8192
+"""Texts rendered and sorted together: enough for batches of equal length, and token ids of a few dozen megabytes."""
+_PROBE_COUNT = 8
+_COMPARABLE_BYTES = 8 * 2**30
+"""Weights above this are not loaded a second time, in float32, only to be compared with."""
+
+
+def load_encoder(config: EncoderConfig, *, device: str = "cpu") -> TransformerEncoder:
+    """Load the model that ``config.name`` stands for.
+
+    Args:
+        config: which model, and how its vectors are made.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        EncoderError: the model cannot be found, fetched, loaded or used for text.
+        ConfigError: no such device.
+    """
+    return TransformerEncoder(resolve(config.name), config, _device(device))
+
+
+class TransformerEncoder:
+    """Renders, batches, runs and pools; fulfils :class:`probrm.encoders.Encoder`.
+
+    With ``precision="auto"`` the type is settled once, on the first texts seen (``prepare``, ``encode``) or, where ``key``
+    is asked for before any, on built-in ones. From then on ``config.precision`` names it: keep that config to get the same
+    vectors again.
+    """
+
+    def __init__(self, folder: ModelFolder, config: EncoderConfig, device: torch.device) -> None:
+        self._folder = folder
+        self._device = device
+        self._loading_notes: list[str] = []
+        self._settled = config.precision != "auto"
+        dtype = getattr(torch, config.precision) if self._settled else self._starting_dtype()
+        self._tokenizer = load_tokenizer(folder)
+        model = load_model(folder, dtype)
+        config = self._within_limits(config, longest_input(model, self._tokenizer))
+        self._renderer = Renderer(self._tokenizer, text=config.text, max_length=config.max_length)
+        self._tokenizer.model_max_length = int(1e30)  # lengths are our business: no warning about long texts
+        self._forward = ForwardPass(
+            model,
+            pad=next((token for token in (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id) if token is not None), 0),
+            pooling=config.pooling,
+            normalize=config.normalize,
+            budget=config.batch_tokens,
+            device=device,
+        )
+        self._config = config
+        self._to_device()
+        self._dim = self._try_out()
+        stated = card_pooling(folder)
+        if stated is not None and stated != config.pooling:
+            self._loading_notes.append(f"encoder '{folder.label}' was trained with {stated} pooling; {config.pooling} is used")
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._dim
+
+    @property
+    def config(self) -> EncoderConfig:
+        """The settings in force: ``max_length`` within the model's limit, ``precision`` as settled."""
+        return self._config
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over the content of the model's files and every setting that changes its vectors."""
+        self.prepare(())
+        config = self._config
+        settings = {
+            "pooling": config.pooling,
+            "max_length": config.max_length,
+            "normalize": config.normalize,
+            "text": config.text,
+            "precision": config.precision,
+            "rendering": RENDERING_VERSION,
+        }
+        return settings_key(self._folder.files, settings)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should be told about the model and the texts encoded so far; no errors."""
+        return [*self._loading_notes, *self._renderer.notes]
+
+    def prepare(self, conversations: Sequence[Conversation]) -> None:
+        """Settle the precision on a few of these texts (or on built-in ones); does nothing once it is settled."""
+        if self._settled:
+            return
+        shorter = candidate(self._device)
+        if shorter is not torch.float32:
+            sequences = self._probe_sequences(conversations)
+            reference = self._forward(sequences)
+            self._forward.model.to(shorter)
+            if not self._agrees(reference, sequences):
+                self._forward.model = load_model(self._folder, torch.float32).to(self._device)
+                name = _name(shorter)
+                self._loading_notes.append(f"float32 is used: {name} vectors fall below a cosine similarity of {AGREEMENT} to it")
+        self._settle()
+
+    def encode(self, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Float[Tensor, "n d"]:
+        """One float32 vector on the CPU for each conversation, in their order.
+
+        Raises:
+            EncoderError: a vector that is not finite, or too little memory for a single text.
+        """
+        if not conversations:
+            return torch.empty(0, self._dim)
+        self.prepare(conversations)
+        parts = []
+        with progress.task("Encoding", len(conversations)) as advance:
+            for start in range(0, len(conversations), _AT_ONCE):
+                sequences = self._renderer(conversations[start : start + _AT_ONCE])
+                parts.append(self._forward(sequences, lambda n: advance(n)))
+        return torch.cat(parts)
+
+    def _starting_dtype(self) -> torch.dtype:
+        if self._folder.weight_bytes <= _COMPARABLE_BYTES:
+            return torch.float32
+        shorter = candidate(self._device)
+        self._loading_notes.append(f"{_name(shorter)} was not compared with float32: the model is too large to be loaded twice")
+        return shorter
+
+    def _within_limits(self, config: EncoderConfig, limit: int | None) -> EncoderConfig:
+        if limit is None or config.max_length <= limit:
+            return config
+        self._loading_notes.append(f"max_length {config.max_length} is more than encoder '{self._folder.label}' takes; {limit} is used")
+        return replace(config, max_length=limit)
+
+    def _to_device(self) -> None:
+        model = self._forward.model
+        try:
+            model.to(self._device)
+        except torch.OutOfMemoryError:
+            raise EncoderError(
+                f"encoder '{self._folder.label}' does not fit into the memory of {self._device}",
+                fix='use a smaller encoder, --set encoder.precision="bfloat16", or --device cpu',
+            ) from None
+        if not self._settled and next(model.parameters()).dtype is not torch.float32:
+            self._settle()
+
+    def _settle(self) -> None:
+        precision: Precision = _name(next(self._forward.model.parameters()).dtype)
+        self._config = replace(self._config, precision=precision)
+        self._settled = True
+
+    def _try_out(self) -> int:
+        """Encodes two texts that differ in their last word: does the model take text, and does the pooled token see it?"""
+        texts = [Conversation("Name a colour.", "Blue"), Conversation("Name a colour.", "Red")]
+        sequences = Renderer(self._tokenizer, text=self._config.text, max_length=self._config.max_length)(texts)
+        try:
+            vectors = self._forward(sequences)
+        except EncoderError:
+            raise
+        except Exception as error:  # an image or speech model fails here in its own way
+            lines = str(error).splitlines() or [""]
+            raise EncoderError(
+                f"encoder '{self._folder.label}' cannot encode text: {type(error).__name__}: {lines[0][:300]}",
+                fix="use a text model (BERT-like, decoder-only, or encoder-decoder)",
+            ) from None
+        if self._config.pooling == "cls" and torch.equal(vectors[0], vectors[1]):
+            raise EncoderError(
+                f"pooling 'cls' reads the first token, and in encoder '{self._folder.label}' that token sees nothing of the text after it",
+                fix='use pooling = "last" or "mean" with decoder-only models',
+            )
+        return vectors.shape[1]
+
+    def _probe_sequences(self, conversations: Sequence[Conversation]) -> list[list[int]]:
+        """A few texts of all lengths, rendered apart so that they do not enter the notes."""
+        probes = list(conversations) or list(PROBES)
+        if len(probes) > _PROBE_COUNT:
+            by_length = sorted(probes, key=lambda one: (len(one.prompt_text) + len(one.response), one.response))
+            probes = [by_length[at * (len(by_length) - 1) // (_PROBE_COUNT - 1)] for at in range(_PROBE_COUNT)]
+        return Renderer(self._tokenizer, text=self._config.text, max_length=self._config.max_length)(probes)
+
+    def _agrees(self, reference: Tensor, sequences: list[list[int]]) -> bool:
+        with suppress(EncoderError):  # not finite in the shorter type: float32 then
+            return agrees(reference, self._forward(sequences))
+        return False
+
+
+def _name(dtype: torch.dtype) -> Precision:
+    names: dict[torch.dtype, Precision] = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+    return names[dtype]
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(f"device '{name}' is not available on this machine", fix="use --device cpu, or --device auto") from None
+    return device
