@@ -1,0 +1,1 @@
+"""The model/guide pairs, one file a model."""

@@ -1,0 +1,243 @@
+"""Implicit feedback: an action is a latent preference times a latent propensity to act (ImplicitRM, arXiv 2603.23184).
+
+Generative process, for a row with features ``h`` of prompt and response, covariates ``z`` and user ``u``::
+
+    π ~ Beta                    base rate of the preference at average features        base_rate
+    w ~ N(0, s²), β ~ N         reward weights (embedding) and effects (covariates)    reward_weights, reward_effects
+    b, v ~ N                    propensity intercept and effects of the covariates     propensity_intercept, propensity_effects
+    α_u ~ N(0, τ²)              activity of each user                                  user_activity
+    r* ~ Bernoulli(γ)           γ = σ(logit π + w·h + β·z_r)                           preference
+    a  ~ Bernoulli(μ)           μ = σ(b + v·z_p + α_u)                                 activity
+    o  ~ Bernoulli(r* a)        plus a false-action rate ε where there is one          action
+
+An explicit verdict, where a row has one, is ``r*`` itself. The four strata (r*, a) are summed out in closed form
+(``form="marginal"``), enumerated in parallel (``"enumerated"``), or left to an amortised guide (guide ``amortised``);
+the first two are the same number, the third is a lower bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pyro
+import pyro.distributions as dist
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor, nn
+
+from probrm.actions import LogBernoulli
+from probrm.data.batch import Batch
+from probrm.heads import build_trunk
+from probrm.model import RewardModel, Values
+from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+from probrm_models.strata import StratumGuide, log_both, log_not_both
+
+Form = Literal["marginal", "enumerated", "amortised"]
+
+
+class ImplicitModel(RewardModel):
+    """The process above as a Pyro model.
+
+    Args:
+        shape: how many inputs there are and what they are called.
+        config: priors, heads and action.
+
+    A batch has the columns ``embedding (n, d)``, ``reward_covariates (n, m)``, ``propensity_covariates (n, k)``,
+    ``user (n,)`` (an index into ``shape.users``), ``action (n,)`` 0/1, ``label (n,)`` 0/1/NaN and ``weight (n,)``.
+    """
+
+    kind = "implicit"
+
+    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None) -> None:
+        super().__init__()
+        self.shape = shape
+        self.config = config or ImplicitConfig()
+        self.form: Form = self.config.form
+        self.reward_trunk = build_trunk(self.config.reward_head, shape.embedding)
+        self.propensity_trunk = build_trunk(self.config.propensity_head, shape.embedding) if self.config.share_embedding else None
+
+    # ---- the conditionals of the globals
+
+    def base_rate(self) -> Tensor:
+        """``π``, scalar in (0, 1)."""
+        return self.config.priors.base_rate.sample("base_rate")
+
+    def reward_weights(self) -> Tensor:
+        """``w (k,)``: the Bayesian last layer of the reward head."""
+        return self.config.priors.weights.sample("reward_weights", (self.reward_trunk.out_dim,))
+
+    def propensity_intercept(self) -> Tensor:
+        """``b``, a logit."""
+        return self.config.priors.intercept.sample("propensity_intercept")
+
+    def user_activity(self) -> Tensor:
+        """``α (users,)``, log-odds of acting relative to the average user."""
+        return self.config.priors.user_activity.sample("user_activity", (len(self.shape.users),))
+
+    def globals(self) -> dict[str, Tensor]:
+        """One draw of all global latents."""
+        priors, shape = self.config.priors, self.shape
+        values = {"base_rate": self.base_rate(), "reward_weights": self.reward_weights()}
+        if shape.reward_effects:
+            values["reward_effects"] = priors.effects.sample("reward_effects", (len(shape.reward_effects),))
+        values["propensity_intercept"] = self.propensity_intercept()
+        if shape.propensity_effects:
+            values["propensity_effects"] = priors.effects.sample("propensity_effects", (len(shape.propensity_effects),))
+        if self.propensity_trunk is not None:
+            values["propensity_weights"] = priors.weights.sample("propensity_weights", (self.propensity_trunk.out_dim,))
+        if shape.users:
+            values["user_activity"] = self.user_activity()
+        false_rate = self.config.action.sample_false_rate()
+        if isinstance(false_rate, Tensor):
+            values["false_rate"] = false_rate
+        return values
+
+    # ---- the linear predictors, for one draw or many
+
+    def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``logit γ``."""
+        logit = torch.logit(values["base_rate"]).unsqueeze(-1) + values["reward_weights"] @ self.reward_trunk(batch["embedding"]).T
+        if "reward_effects" in values:
+            logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
+        return logit
+
+    def propensity(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``logit μ``; the effect of user ``i`` is entry ``i`` of ``user_activity``."""
+        logit = values["propensity_intercept"].unsqueeze(-1)
+        if "propensity_effects" in values:
+            logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
+        if self.propensity_trunk is not None:
+            logit = logit + values["propensity_weights"] @ self.propensity_trunk(batch["embedding"]).T
+        if "user_activity" in values:
+            activity = values["user_activity"]
+            strangers = int(batch["user"].max()) + 1 - activity.shape[-1]
+            if strangers > 0:
+                activity = torch.cat([activity, self.new_user_activity(values, strangers)], -1)
+            logit = logit + activity.index_select(-1, batch["user"])
+        return logit.expand(*logit.shape[:-1], len(batch))
+
+    @torch.no_grad()
+    def new_user_activity(self, values: Values, count: int) -> Float[Tensor, "*s count"]:
+        """Effects of ``count`` users that the fit has not seen, drawn from their prior given each draw's scale.
+
+        They stand behind the known users: a batch refers to the first as ``len(shape.users)``.
+        """
+        known = values["user_activity"]
+        scales = {name: value for name, value in values.items() if name.startswith("user_activity_")}
+        rows = known.reshape(-1, known.shape[-1])
+        draws = []
+        for i in range(len(rows)):
+            given = {name: value.reshape(len(rows), -1)[i].squeeze(-1) for name, value in scales.items()}
+            with poutine.block(), poutine.condition(data=given):
+                draws.append(self.config.priors.user_activity.sample("new_user_activity", (count,)))
+        return torch.stack(draws).reshape(*known.shape[:-1], count)
+
+    # ---- the conditionals of a row
+
+    def preference_dist(self, reward: Tensor) -> LogBernoulli:
+        """``r* | h``."""
+        return LogBernoulli(F.logsigmoid(reward), F.logsigmoid(-reward))
+
+    def activity_dist(self, propensity: Tensor) -> LogBernoulli:
+        """``a | z, u``."""
+        return LogBernoulli(F.logsigmoid(propensity), F.logsigmoid(-propensity))
+
+    def action_dist(self, preference: Tensor, activity: Tensor, values: Values) -> LogBernoulli:
+        """``o | r*, a``."""
+        both = preference * activity
+        return self.config.action.given(both.log(), (1 - both).log(), self._false_rate(values))
+
+    def marginal_action_dist(self, reward: Tensor, propensity: Tensor, label: Tensor, values: Values) -> LogBernoulli:
+        """``o | h, z, u`` with the strata summed out; a verdict (``label`` not NaN) fixes ``r*``."""
+        log_s = torch.where(label == 1, F.logsigmoid(propensity), log_both(reward, propensity))
+        log_not_s = torch.where(label == 1, F.logsigmoid(-propensity), log_not_both(reward, propensity))
+        log_s = log_s.masked_fill(label == 0, -torch.inf)
+        log_not_s = log_not_s.masked_fill(label == 0, 0.0)
+        return self.config.action.given(log_s, log_not_s, self._false_rate(values))
+
+    def _false_rate(self, values: Values) -> Tensor | float:
+        rate = values.get("false_rate", self.config.action.false_rate)
+        return rate.unsqueeze(-1) if isinstance(rate, Tensor) else rate
+
+    def forward(self, batch: Batch) -> None:
+        """The generative process."""
+        values = self.globals()
+        reward, propensity = self.reward(values, batch), self.propensity(values, batch)
+        label = batch["label"]
+        verdict = ~label.isnan()
+        # Pyro enumerates under a scalar scale only: rows' weights need the marginal form (checked where a fit is set up).
+        scale = batch["weight"] * batch.scale if self.form == "marginal" else batch.scale
+        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=scale):
+            if self.form == "marginal":
+                pyro.sample("label", self.preference_dist(reward).mask(verdict), obs=label.nan_to_num())
+                pyro.sample("action", self.marginal_action_dist(reward, propensity, label, values), obs=batch["action"])
+                return
+            enumerate_here = {"enumerate": "parallel"} if self.form == "enumerated" else {}
+            preference = pyro.sample("preference", self.preference_dist(reward), infer=enumerate_here)
+            activity = pyro.sample("activity", self.activity_dist(propensity), infer=enumerate_here)
+            pyro.sample("label", dist.Delta(preference).mask(verdict), obs=label.nan_to_num())
+            pyro.sample("action", self.action_dist(preference, activity, values), obs=batch["action"])
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``log P(o | globals)`` of the observed action, explicit verdicts left out of it."""
+        nothing = torch.full_like(batch["action"], torch.nan)
+        return self.marginal_action_dist(self.reward(values, batch), self.propensity(values, batch), nothing, values).log_prob(
+            batch["action"]
+        )
+
+    # ---- what the rooms above need to know
+
+    @property
+    def exchangeable(self) -> str | None:
+        """Each row touches the effect of one user."""
+        return "user_activity" if self.shape.users else None
+
+    @contextmanager
+    def marginalised(self) -> Iterator[None]:
+        """While it is open, the strata are summed out in closed form, whatever ``form`` says."""
+        form, self.form = self.form, "marginal"
+        try:
+            yield
+        finally:
+            self.form = form
+
+    def local_guide(self, **settings: Any) -> nn.Module:
+        """``q(r*, a | h, z, u, o)``; see ``StratumGuide``. Puts the model into its amortised form."""
+        self.form = "amortised"
+        return StratumGuide(self.shape, self.config.action, **settings)
+
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Names of the vector-valued sites' dimensions."""
+        return {
+            "reward_weights": ("reward_feature",),
+            "reward_weights_local": ("reward_feature",),
+            "propensity_weights": ("propensity_feature",),
+            "propensity_weights_local": ("propensity_feature",),
+            "reward_effects": ("reward_effect",),
+            "propensity_effects": ("propensity_effect",),
+            "user_activity": ("user",),
+        }
+
+    def coords(self) -> dict[str, list[str]]:
+        """What stands along those dimensions."""
+        features = {"reward_feature": self.reward_trunk}
+        if self.propensity_trunk is not None:
+            features["propensity_feature"] = self.propensity_trunk
+        return {name: [f"h{i}" for i in range(trunk.out_dim)] for name, trunk in features.items()} | {
+            "reward_effect": list(self.shape.reward_effects),
+            "propensity_effect": list(self.shape.propensity_effects),
+            "user": list(self.shape.users),
+        }
+
+    def spec(self) -> dict[str, Any]:
+        """Shape and configuration as JSON."""
+        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> ImplicitModel:
+        """Rebuilds the model; trunks have fresh parameters until they are loaded."""
+        return cls(ImplicitShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

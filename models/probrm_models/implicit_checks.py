@@ -1,0 +1,85 @@
+"""What the implicit model asks of a log, and what it can say about its own identification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from probrm.actions import Click
+from probrm.data import Log
+from probrm.errors import ConfigError, DataError
+from probrm.inference import Fitted
+from probrm_models.implicit_config import ImplicitConfig
+from probrm_models.implicit_inputs import ImplicitInputs
+
+_TIE = 1e-3
+"""Held-out nats a row within which two starts explain the log equally well."""
+_SAME = 0.9
+"""Rank correlation of rewards above which two starts say the same."""
+
+
+def check_contradictions(log: Log, action: Click) -> None:
+    """An action on an answer that was judged bad is impossible without a false-action rate.
+
+    Raises:
+        DataError: there are such rows and ``action.false_rate`` is 0.
+    """
+    if log.label is None or log.action is None or action.false_rate != 0.0:
+        return
+    rows = np.flatnonzero((log.action == 1) & (log.label == 0))
+    if len(rows):
+        raise DataError(
+            f"{log.source}, row {log.rows[rows[0]] + 1}: action 1 on an answer with label 0 ({len(rows)} such rows); "
+            "the model has no false actions unless told so",
+            fix="allow them with --set action.false_rate=0.02, or learn the rate: --set 'action.false_rate={dist=\"Beta\", concentration1=1, concentration0=30}'",
+        )
+
+
+def check_weights(log: Log) -> None:
+    """Pyro enumerates under one common scale, so strata that are not summed out allow no weights.
+
+    Raises:
+        ConfigError: the log's weights differ from 1.
+    """
+    if not np.all(log.weight == 1):
+        raise ConfigError(
+            f"{log.source}: the column weight needs the strata summed out in closed form",
+            fix="use --set model.form=marginal and a guide other than amortised, or leave the weights out: --columns weight=",
+        )
+
+
+def identifiability(log: Log, inputs: ImplicitInputs, settings: ImplicitConfig, fitted: Fitted) -> dict[str, Any]:
+    """What there was to tell preference from activity by, and whether the starts agreed."""
+    exclusion = [name for name in inputs.propensity.names if name not in inputs.reward.names]
+    labels = 0 if log.label is None else int(np.isfinite(log.label).sum())
+    best = fitted.starts[0]
+    rivals = [s for s in fitted.starts[1:] if best.score - s.score < _TIE and s.agreement < _SAME]
+    notes = []
+    if settings.share_embedding:
+        notes.append(
+            "the propensity head shares the embedding with the reward head: reward and propensity can then be swapped at the same likelihood; "
+            "trust the result only with explicit labels or a base rate that is known (share_embedding = false is the default for this reason)"
+        )
+    if not exclusion and not inputs.users and not labels:
+        notes.append(
+            "nothing tells preference from activity: no propensity covariates, no users, no labels; only the ranking of answers can be trusted. "
+            "Name covariates that make users act without making answers better: --propensity-features, or --derive length,code_block"
+        )
+    elif not labels:
+        notes.append(
+            "no explicit labels: the level of the rewards (the base rate) rests on its prior and on the model's form; the ranking does not"
+        )
+    if rivals:
+        notes.append(
+            f"{len(rivals)} of {len(fitted.starts)} starts explain the held-out actions as well and rank answers otherwise "
+            f"(rank correlation {rivals[0].agreement:.2f}): the log does not identify the rewards"
+        )
+    return {
+        "exclusion": exclusion,
+        "shared_embedding": settings.share_embedding,
+        "users": len(inputs.users),
+        "labels": labels,
+        "starts": [{"score": s.score, "agreement": s.agreement, "potential": s.laplace.potential} for s in fitted.starts],
+        "notes": notes,
+    }

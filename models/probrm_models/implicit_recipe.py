@@ -1,0 +1,223 @@
+"""The implicit model on files: fit, score, evaluate, inspect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from probrm.config import FitConfig
+from probrm.data import Batch, Conversation, Log, LogSpec, file_hash, read_log, split_rows
+from probrm.encoders import Encoded, EncoderConfig, encode_all
+from probrm.errors import ConfigError, DataError
+from probrm.evaluation import Evaluation, Predictions, Sample, evaluate
+from probrm.inference import Laplace, fit
+from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.device import resolve_device
+from probrm.posterior import Rewards, predict_rewards
+from probrm.progress import Progress, silent
+from probrm.runs.recipe import Recipe
+from probrm.runs.run import Run
+from probrm.runs.versions import versions
+from probrm_models.implicit import ImplicitModel
+from probrm_models.implicit_checks import check_contradictions, check_weights, identifiability
+from probrm_models.implicit_config import ImplicitConfig
+from probrm_models.implicit_figures import figures
+from probrm_models.implicit_inputs import ImplicitInputs
+from probrm_models.implicit_row import inspect_row
+from probrm_models.naive import NaiveModel
+
+
+class ImplicitRecipe(Recipe):
+    """Log of actions → reward model."""
+
+    kind = "implicit"
+    summary = "Reward model from logged actions (copies, clicks, likes): preference × propensity to act."
+
+    def model_settings(self) -> dict[str, Any]:
+        """Defaults of ``[model]``."""
+        return ImplicitConfig().to_dict()
+
+    def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """``[model]`` in full."""
+        return ImplicitConfig.from_dict(settings).to_dict()
+
+    def fit(
+        self, source: str, config: FitConfig, *, embeddings: str | None = None, checkpoint: Path | None = None, progress: Progress = silent
+    ) -> Run:
+        """Reads the log, encodes it, fits the model and the naive one beside it."""
+        settings = ImplicitConfig.from_dict(config.model)
+        log = read_log(source, config.data)
+        check_contradictions(log, settings.action)
+        if settings.form != "marginal" or config.guide.name == "amortised":
+            check_weights(log)
+        device = resolve_device(config.device)  # before the long part, not after it
+        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, progress=progress)
+        vectors = encoded.vectors
+        inputs = ImplicitInputs.fit(log, vectors)
+        data = inputs.batch(log, vectors)
+        parts = None
+        if config.held_out > 0:
+            prompts = [c.prompt_text for c in log.conversations]
+            users = None if log.user is None else list(log.user)
+            parts = split_rows(prompts, users, fraction=config.held_out, seed=config.seed)
+        train = data.subset(torch.from_numpy(parts.train)) if parts else data
+        held_out = data.subset(torch.from_numpy(parts.held_out)) if parts else None
+        common = {"held_out": held_out, "seed": config.seed, "device": device, "progress": progress}
+        digest = file_hash(source)
+        fitted = fit(
+            ImplicitModel(inputs.shape, settings),
+            train,
+            guide=config.guide,
+            inference=config.inference,
+            starts=config.starts,
+            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
+            **common,
+        )
+        naive = fit(NaiveModel(inputs.shape, settings), train, inference=Laplace(refit=config.inference.refit), starts=1, **common)
+        verdict = identifiability(log, inputs, settings, fitted)
+        record = {
+            "data": {"source": source, "sha256": digest, "rows": len(log), "columns": log.table.column_names},
+            "notes": log.notes + encoded.notes + verdict["notes"],
+            "encoder": {"key": encoded.key, "dim": vectors.shape[1], "embeddings": embeddings, "config": asdict(encoded.config)},
+            "versions": versions(),
+            "seconds": dict(fitted.seconds),
+        }
+        metrics = {
+            "diagnostics": {
+                "held_out_log_likelihood": fitted.held_out,
+                "held_out_rows": len(parts.held_out) if parts else 0,
+                "naive_held_out_log_likelihood": naive.held_out,
+                "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
+                "steps": fitted.history.steps,
+                **fitted.statistics,
+            },
+            "identifiability": verdict,
+        }
+        return Run(
+            kind=self.kind,
+            config=config.to_dict(),
+            model=fitted.model,
+            inputs=inputs,
+            draws=fitted.draws,
+            baseline=(naive.model, naive.draws),
+            record=record,
+            metrics=metrics,
+            history={"records": fitted.history.records, "stages": fitted.history.stages},
+            split=[str(i) for i in log.row_id[parts.held_out]] if parts else [],
+            guide=dict(fitted.guide.state_dict()) if isinstance(fitted.guide, torch.nn.Module) else {},
+        )
+
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[ImplicitModel, ImplicitInputs, NaiveModel | None]:
+        """Model, inputs and baseline of a saved run."""
+        baseline = NaiveModel.from_spec(spec["baseline"]) if spec["baseline"] else None
+        return ImplicitModel.from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
+
+    def score(
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | None = None, progress: Progress = silent
+    ) -> tuple[pa.Table, list[str]]:
+        """All rows of the file in their order; those without usable texts get missing values."""
+        log = read_log(source, spec, require=(), min_rows=1, drop_unshown=False)
+        batch, notes = _batch(run, log, embeddings, progress)
+        rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
+        table = log.table
+        columns = ("reward", "reward_sd", "reward_low", "reward_high", "probability")
+        taken = [name for name in columns if name in table.column_names]
+        if taken:
+            notes.append(f"columns replaced by this run's: {', '.join(taken)}")
+            table = table.drop_columns(taken)
+        for name in columns:
+            full = np.full(table.num_rows, np.nan, np.float32)
+            full[log.rows] = getattr(rewards, name)
+            table = table.append_column(name, pa.array(full, mask=np.isnan(full)))
+        return table, log.notes + notes
+
+    def evaluate(
+        self,
+        run: Run,
+        source: str,
+        spec: LogSpec,
+        *,
+        embeddings: str | None = None,
+        bootstrap: int = 1000,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> tuple[Evaluation, list[str]]:
+        """The reward model and the naive one against the file's ``label``."""
+        log = read_log(source, spec, require=("label",), min_rows=1)
+        assert log.label is not None
+        keep = ~np.isnan(log.label)
+        if not keep.any():
+            raise DataError(
+                f"{source}: no row has a label", fix="give a file with 0 or 1 in the label column, or name it: --columns label=truth"
+            )
+        batch, notes = _batch(run, log, embeddings, progress)
+        rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
+        prompts = [c.prompt_text for c, k in zip(log.conversations, keep, strict=True) if k]
+        truth = None if log.true_probability is None else log.true_probability[keep]
+        sample = Sample.of(log.label[keep], groups=prompts, weight=log.weight[keep], true_probability=truth)
+        model = _predictions(rewards, keep)
+        beside = _predictions(predict_rewards(*run.baseline, batch, progress=progress), keep) if run.baseline else None
+        return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), log.notes + notes
+
+    def reward(self, run: Run, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Rewards:
+        """Rewards of conversations given in code.
+
+        Raises:
+            ConfigError: the run's reward head has covariates, which a text alone does not carry.
+        """
+        if run.inputs.reward.names:
+            raise ConfigError(
+                f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
+                fix="score a file that has them: probrm score RUN --data FILE --out FILE",
+            )
+        vectors = _vectors(run, conversations, None, progress).vectors
+        n = len(conversations)
+        batch = Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
+        return predict_rewards(run.model, run.draws, batch, progress=progress)
+
+    def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
+        """One row of the fitted log, read from its file again."""
+        source = run.record["data"]["source"]
+        log = read_log(source, LogSpec.from_dict(run.config["data"]))
+        if file_hash(source) != run.record["data"]["sha256"]:
+            raise DataError(f"{source}: the file has changed since the fit", fix="restore it, or fit again")
+        found = np.flatnonzero(log.row_id == row)
+        if not len(found):
+            raise ConfigError(
+                f"--row {row}: the fitted log has no such row; ids look like {', '.join(map(str, log.row_id[:3]))}",
+                fix="give one of its ids",
+            )
+        at = int(found[0])
+        vectors = _vectors(run, [log.conversations[at]], run.record["encoder"]["embeddings"], progress).vectors
+        whole = run.inputs.batch(log, vectors.expand(len(log), -1))
+        return inspect_row(run, log, at, whole.subset(torch.tensor([at])))
+
+    def figures(self, run: Run) -> dict[str, Any]:
+        """Figures of the posterior by file stem."""
+        return figures(run)
+
+
+def _vectors(run: Run, conversations: Sequence[Conversation], embeddings: str | None, progress: Progress) -> Encoded:
+    known = run.record["encoder"]
+    device = resolve_device("auto")
+    return encode_all(
+        conversations, EncoderConfig(**known["config"]), device=device, embeddings=embeddings, expected_key=known["key"], progress=progress
+    )
+
+
+def _batch(run: Run, log: Log, embeddings: str | None, progress: Progress) -> tuple[Batch, list[str]]:
+    encoded = _vectors(run, log.conversations, embeddings, progress)
+    return run.inputs.batch(log, encoded.vectors, covariates=False), encoded.notes
+
+
+def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:
+    return Predictions.of(
+        rewards.probability[keep], score=rewards.reward[keep], low=rewards.probability_low[keep], high=rewards.probability_high[keep]
+    )

@@ -1,0 +1,86 @@
+"""The naive model: the action taken for the label. What every model of implicit feedback has to beat.
+
+::
+
+    π ~ Beta                    rate of actions at average features    base_rate
+    w ~ N(0, s²), β ~ N         weights and effects                    reward_weights, reward_effects
+    o ~ Bernoulli(σ(logit π + w·h + β·z_r))                            action
+
+It reads "no action" as "not preferred", so it learns who acts and where along with what is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyro
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from probrm.actions import LogBernoulli
+from probrm.data.batch import Batch
+from probrm.heads import LinearTrunk
+from probrm.model import RewardModel, Values
+from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
+
+
+class NaiveModel(RewardModel):
+    """Bayesian logistic regression of the action on the reward's features, with the implicit model's priors.
+
+    Args:
+        shape: of the implicit model beside it; only the reward's inputs are used.
+        config: its configuration; only the priors are used.
+    """
+
+    kind = "naive"
+
+    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None) -> None:
+        super().__init__()
+        self.shape = ImplicitShape(shape.embedding, shape.reward_effects)
+        self.priors: ImplicitPriors = (config or ImplicitConfig()).priors
+        self.trunk = LinearTrunk(shape.embedding)
+
+    def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``logit P(action)``."""
+        logit = torch.logit(values["base_rate"]).unsqueeze(-1) + values["reward_weights"] @ self.trunk(batch["embedding"]).T
+        if "reward_effects" in values:
+            logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
+        return logit
+
+    def action_dist(self, reward: Tensor) -> LogBernoulli:
+        """``o | h``."""
+        return LogBernoulli(F.logsigmoid(reward), F.logsigmoid(-reward))
+
+    def forward(self, batch: Batch) -> None:
+        """The generative process."""
+        values = {"base_rate": self.priors.base_rate.sample("base_rate")}
+        values["reward_weights"] = self.priors.weights.sample("reward_weights", (self.trunk.out_dim,))
+        if self.shape.reward_effects:
+            values["reward_effects"] = self.priors.effects.sample("reward_effects", (len(self.shape.reward_effects),))
+        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=batch["weight"] * batch.scale):
+            pyro.sample("action", self.action_dist(self.reward(values, batch)), obs=batch["action"])
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``log P(o | globals)``."""
+        return self.action_dist(self.reward(values, batch)).log_prob(batch["action"])
+
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Names of the vector-valued sites' dimensions."""
+        return {"reward_weights": ("reward_feature",), "reward_weights_local": ("reward_feature",), "reward_effects": ("reward_effect",)}
+
+    def coords(self) -> dict[str, list[str]]:
+        """What stands along those dimensions."""
+        return {"reward_feature": [f"h{i}" for i in range(self.trunk.out_dim)], "reward_effect": list(self.shape.reward_effects)}
+
+    def spec(self) -> dict[str, Any]:
+        """Shape and priors as JSON."""
+        return {"shape": self.shape.to_dict(), "config": ImplicitConfig(priors=self.priors).to_dict()}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> NaiveModel:
+        """Rebuilds the model."""
+        return cls(ImplicitShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

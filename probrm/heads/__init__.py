@@ -1,0 +1,5 @@
+"""Heads: from an embedding to the features of a Bayesian last layer."""
+
+from probrm.heads.trunks import HeadConfig, LinearTrunk, MLPTrunk, Trunk, build_trunk
+
+__all__ = ["HeadConfig", "LinearTrunk", "MLPTrunk", "Trunk", "build_trunk"]

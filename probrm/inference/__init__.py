@@ -1,0 +1,25 @@
+"""Inference: SVI, Laplace and NUTS behind one call."""
+
+from probrm.inference.fit import Fitted, fit
+from probrm.inference.heldout import held_out_score, pointwise_log_predictive
+from probrm.inference.laplace import LaplaceStart, newton_laplace
+from probrm.inference.potential import Potential
+from probrm.inference.settings import INFERENCES, NUTS, SVI, InferenceConfig, Laplace, inference_config
+from probrm.inference.svi import History
+
+__all__ = [
+    "INFERENCES",
+    "NUTS",
+    "SVI",
+    "Fitted",
+    "History",
+    "InferenceConfig",
+    "Laplace",
+    "LaplaceStart",
+    "Potential",
+    "fit",
+    "held_out_score",
+    "inference_config",
+    "newton_laplace",
+    "pointwise_log_predictive",
+]

@@ -1,0 +1,45 @@
+"""Where and with how many threads a fit computes, put back as it was afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyro
+import torch
+
+from probrm.errors import ConfigError
+
+
+def resolve_device(device: str) -> str:
+    """``auto`` becomes ``cuda`` where there is one, else ``cpu``.
+
+    Raises:
+        ConfigError: an unknown device, or ``cuda`` without one.
+    """
+    kind = device.partition(":")[0]
+    if kind not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device: found {device!r}; allowed: auto, cpu, cuda", fix="use --device auto")
+    if kind == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch sees no CUDA device on this machine", fix="use --device cpu, or --device auto")
+    return device
+
+
+@contextmanager
+def isolated(seed: int, threads: int = 1) -> Iterator[None]:
+    """A fit's own random stream, thread count and Pyro settings.
+
+    One thread is fastest for steps of a few milliseconds (with two, spinning workers take several times as long), and
+    makes sums repeatable to the bit. Pyro's parameter store is kept out of it: parameters live in modules.
+    """
+    previous = torch.get_num_threads()
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices), pyro.settings.context(module_local_params=True):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(previous)

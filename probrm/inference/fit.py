@@ -1,0 +1,208 @@
+"""``fit``: from a model and rows to draws of the posterior."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from probrm.data.batch import Batch
+from probrm.errors import ConfigError, TrainingError
+from probrm.guides import Breathing, GuideLike, Layout, WhitenedGuide, Whitening, adopt, build_guide, guide_draws
+from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.device import isolated, resolve_device
+from probrm.inference.laplace import newton_laplace
+from probrm.inference.nuts import run_nuts
+from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
+from probrm.inference.starts import Start, find_starts, pretrain_trunks, scorer
+from probrm.inference.svi import History, run_svi
+from probrm.model import RewardModel
+from probrm.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives.
+
+    Attributes:
+        model: with trained trunks, where it has any; on the CPU.
+        guide: on the CPU; None for NUTS.
+        draws: of every global site, ``(draws, *shape)``, float32 on the CPU.
+        history: of the training that was stopped by the held-out rows.
+        starts: the modes found, best first.
+        held_out: log predictive density a row of the held-out rows before any refit; None without such rows.
+        statistics: of the sampler.
+        seconds: by phase.
+    """
+
+    model: RewardModel
+    guide: Any
+    draws: dict[str, Tensor]
+    history: History
+    starts: list[Start]
+    held_out: float | None
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Outcome:
+    guide: Any
+    draws: dict[str, Tensor]
+    history: History
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    model: RewardModel,
+    data: Batch,
+    *,
+    held_out: Batch | None = None,
+    guide: GuideLike = "auto-normal",
+    inference: str | InferenceConfig = "svi",
+    starts: int = 3,
+    seed: int = 0,
+    device: str = "auto",
+    checkpoint: Checkpoint | None = None,
+    progress: Progress = silent,
+) -> Fitted:
+    """Fits ``model`` to ``data``.
+
+    With ``held_out`` rows, starts are selected and training is stopped by the likelihood of what was observed in them;
+    then, unless ``refit`` is off, everything is fitted once more on all rows from the chosen start, for as long.
+
+    Args:
+        model: any ``RewardModel``; trained in place.
+        data: the training rows.
+        held_out: rows that share no prompt (and no user) with ``data``.
+        guide: a name, a configuration, or a callable/module with the model's signature.
+        inference: ``svi``, ``laplace``, ``nuts`` or a configuration.
+        starts: how many places the search for the mode begins at; the first is the origin.
+        seed: of all random numbers; two runs with one seed on one CPU agree to the bit.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        checkpoint: where training states are kept and taken up again.
+        progress: shows the phases.
+
+    Raises:
+        ConfigError: an unknown guide, inference or device, or a combination that cannot work.
+        TrainingError: a loss that is not finite, or no start that converged.
+    """
+    settings, device = inference_config(inference), resolve_device(device)
+    if starts < 1:
+        raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
+    seconds: dict[str, float] = {}
+    clock = _Clock(seconds)
+    with isolated(seed), _form_kept(model):
+        model.to(device)
+        data = data.rows(torch.randperm(len(data))).to(device=device)
+        held_out = held_out.to(device=device) if held_out is not None else None
+        trunk_history: History | None = None
+        if not model.linear:
+            cold = settings if isinstance(settings, SVI) else SVI()
+            trunk_history = pretrain_trunks(model, data, held_out, cold, starts, checkpoint, progress)
+            clock("trunks")
+        layout = Layout.of(model, data)
+        found = find_starts(model, data, held_out, layout, 1 if trunk_history else starts, progress)
+        clock("starts")
+        coordinates, scored, outcome = found[0].laplace.coordinates, None, None
+        if held_out is not None:
+            scored = found[0].score
+            if isinstance(settings, SVI):
+                outcome, last = _variational(
+                    model, guide, layout, coordinates, data, settings, held_out=held_out, checkpoint=checkpoint, progress=progress
+                )
+                scored = last if last is not None else scored
+            if settings.refit:
+                data = _join(data, held_out)
+                coordinates = newton_laplace(model, data, layout, at=coordinates.loc, progress=progress).coordinates
+        if outcome is None or settings.refit:
+            schedule = outcome.history if outcome else None
+            again = _infer(model, guide, layout, coordinates, data, settings, schedule, checkpoint, progress)
+            outcome = _Outcome(again.guide, again.draws, schedule or again.history, again.statistics)
+        clock("inference")
+    draws = {name: value.detach().float().cpu() for name, value in outcome.draws.items()}
+    if not all(bool(torch.isfinite(value).all()) for value in draws.values()):
+        raise TrainingError(
+            "the posterior has draws that are not finite", fix="lower the learning rate: --set inference.learning_rate=0.005"
+        )
+    if isinstance(outcome.guide, nn.Module):
+        outcome.guide.cpu()
+    if trunk_history:
+        outcome.history.records[:0] = trunk_history.records
+    return Fitted(model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds)
+
+
+def _infer(
+    model: RewardModel,
+    guide: GuideLike,
+    layout: Layout,
+    coordinates: Whitening | Breathing,
+    data: Batch,
+    settings: InferenceConfig,
+    schedule: History | None,
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+) -> _Outcome:
+    if isinstance(settings, NUTS):
+        draws, statistics = run_nuts(model, data, layout, coordinates, settings, progress=progress)
+        return _Outcome(None, draws, History(), statistics)
+    if isinstance(settings, Laplace):
+        built = build_guide("auto-normal", model, layout, copy.deepcopy(coordinates).float())
+        return _Outcome(built, guide_draws(built, data, settings.draws), History())
+    return _variational(model, guide, layout, coordinates, data, settings, schedule=schedule, checkpoint=checkpoint, progress=progress)[0]
+
+
+def _variational(
+    model: RewardModel,
+    guide: GuideLike,
+    layout: Layout,
+    coordinates: Whitening | Breathing,
+    data: Batch,
+    settings: SVI,
+    *,
+    held_out: Batch | None = None,
+    schedule: History | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress = silent,
+) -> tuple[_Outcome, float | None]:
+    built = build_guide(guide, model, layout, copy.deepcopy(coordinates).float())
+    if isinstance(built, nn.Module):
+        built.to(coordinates.loc.device)
+    if not isinstance(built, WhitenedGuide):
+        adopt(built, layout, data.slice(0, 1))
+    score = scorer(model, built, data, held_out)
+    history = run_svi(model, built, data, settings, score=score, schedule=schedule, checkpoint=checkpoint, progress=progress)
+    return _Outcome(built, guide_draws(built, data, settings.draws), history), score() if score else None
+
+
+@contextmanager
+def _form_kept(model: RewardModel) -> Iterator[None]:
+    """An amortised guide puts the model into another form; the next fit of the same model is to find its own again."""
+    form = getattr(model, "form", None)
+    try:
+        yield
+    finally:
+        if form is not None:
+            model.form = form  # type: ignore[assignment]
+
+
+def _join(data: Batch, held_out: Batch) -> Batch:
+    columns = {name: torch.cat([column, held_out[name]]) for name, column in data.columns.items()}
+    return Batch(columns, data.total + held_out.total)
+
+
+class _Clock:
+    """Notes how long it is since the last call."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._last = seconds, time.perf_counter()
+
+    def __call__(self, phase: str) -> None:
+        now = time.perf_counter()
+        self._seconds[phase], self._last = now - self._last, now

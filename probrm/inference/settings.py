@@ -1,0 +1,79 @@
+"""What can be set on each way of inference (the ``[inference]`` table)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from probrm.errors import ConfigError
+
+_SETTINGS = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class SVI:
+    """Stochastic variational inference, from the Newton–Laplace start where heads are linear.
+
+    Attributes:
+        learning_rate: of the guide, in units of posterior standard deviations a step.
+        network_learning_rate: of trunks and amortised guides.
+        weight_decay: of trunks.
+        batch_size: rows a step; None takes all rows, or as many as hold 20 million numbers.
+        max_steps: a bound; early stopping usually comes first.
+        eval_every: steps between looks at the held-out likelihood of the observed action.
+        patience: looks without improvement before the learning rate falls (twice, by 4), then the end.
+        draws: from the fitted guide.
+        refit: after early stopping, fit again on all rows, the held-out ones included, for the same number of steps.
+    """
+
+    name: Literal["svi"] = "svi"
+    learning_rate: PositiveFloat = 0.02
+    network_learning_rate: PositiveFloat = 0.002
+    weight_decay: float = Field(default=1e-4, ge=0)
+    batch_size: PositiveInt | None = None
+    max_steps: PositiveInt = 4000
+    eval_every: PositiveInt = 25
+    patience: PositiveInt = 4
+    draws: PositiveInt = 1000
+    refit: bool = True
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class Laplace:
+    """The Newton–Laplace solution as it is, without SVI."""
+
+    name: Literal["laplace"] = "laplace"
+    draws: PositiveInt = 1000
+    refit: bool = True
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class NUTS:
+    """The No-U-Turn sampler in Laplace-whitened coordinates (Hoffman & Gelman 2014)."""
+
+    name: Literal["nuts"] = "nuts"
+    warmup: PositiveInt = 300
+    draws: PositiveInt = 1000
+    refit: bool = True
+
+
+InferenceConfig = SVI | Laplace | NUTS
+INFERENCES: dict[str, type] = {"svi": SVI, "laplace": Laplace, "nuts": NUTS}
+
+
+def inference_config(inference: str | InferenceConfig) -> InferenceConfig:
+    """The configuration that a name stands for.
+
+    Raises:
+        ConfigError: an unknown name; lists the valid ones.
+    """
+    if not isinstance(inference, str):
+        return inference
+    if inference not in INFERENCES:
+        raise ConfigError(
+            f"unknown inference {inference!r}; allowed: {', '.join(INFERENCES)}",
+            fix=f"name one of them, e.g. --inference {next(iter(INFERENCES))}",
+        )
+    return INFERENCES[inference]()

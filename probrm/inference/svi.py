@@ -1,0 +1,161 @@
+"""Stochastic variational inference: ELBO as a module, one fused Adam, minibatches cut from tensors in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO
+from torch import Tensor, nn
+
+from probrm.data.batch import Batch
+from probrm.errors import ConfigError, TrainingError
+from probrm.guides import WhitenedGuide
+from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.minibatches import Minibatches
+from probrm.inference.settings import SVI
+from probrm.model import RewardModel
+from probrm.progress import Progress, silent
+
+_DECAYS = (1.0, 0.25, 0.0625)
+"""The learning rate's stages; each ends when the held-out score has stopped rising."""
+_TREND = 0.9
+"""Of the exponential average of the ELBO that is shown and, without held-out rows, watched."""
+_RISE = 1e-4
+"""Nats a row that count as an improvement."""
+
+
+@dataclass
+class History:
+    """What happened, and where the training stands.
+
+    Attributes:
+        records: one a look.
+        stages: the step at which each stage of the learning rate began.
+        steps: done so far.
+        best: watched value, the highest so far.
+        waited: looks since then.
+        trend: exponential average of the ELBO a row.
+    """
+
+    records: list[dict[str, float]] = field(default_factory=list)
+    stages: list[int] = field(default_factory=lambda: [0])
+    steps: int = 0
+    best: float = -math.inf
+    waited: int = 0
+    trend: float = math.nan
+
+    def look(self, step: int, elbo: float, held_out: float | None, rate: float) -> None:
+        """Notes a look at the training."""
+        self.steps = step
+        self.trend = elbo if math.isnan(self.trend) else _TREND * self.trend + (1 - _TREND) * elbo
+        watched = self.trend if held_out is None else held_out
+        self.best, self.waited = (watched, 0) if watched > self.best + _RISE else (self.best, self.waited + 1)
+        self.records.append({"step": step, "elbo": elbo, "rate": rate} | ({} if held_out is None else {"held_out": held_out}))
+
+    def due(self, patience: int, schedule: History | None) -> bool:
+        """Whether the present stage is over: by patience, or as it was in an earlier training."""
+        if schedule is None:
+            return self.waited > patience
+        return len(self.stages) < len(schedule.stages) and self.steps >= schedule.stages[len(self.stages)]
+
+
+def run_svi(
+    model: RewardModel,
+    guide: Any,
+    data: Batch,
+    settings: SVI,
+    *,
+    score: Callable[[], float] | None = None,
+    schedule: History | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress = silent,
+    label: str = "SVI",
+) -> History:
+    """Trains guide and model in place.
+
+    Args:
+        model: its parameters that require gradients are trained too.
+        guide: has been called once, so that all its parameters exist.
+        data: the training rows.
+        settings: see ``SVI``.
+        score: the held-out score, larger is better; None watches the ELBO.
+        schedule: an earlier history whose stages and length are repeated instead of watching anything.
+        checkpoint: where states are kept, and taken up again.
+        progress: shows steps with ELBO and score.
+        label: the bar's.
+
+    Raises:
+        TrainingError: a loss that is not finite.
+        ConfigError: nothing to train.
+    """
+    enumerated = getattr(model, "form", "marginal") != "marginal"
+    loss_fn = (TraceEnum_ELBO(max_plate_nesting=1) if enumerated else Trace_ELBO())(model, guide)
+    optimiser = _optimiser(loss_fn, guide, settings)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    batches = Minibatches(data, settings.batch_size, seed=torch.initial_seed())
+    number = checkpoint.begin() if checkpoint else 0
+    saved = checkpoint.load(number) if checkpoint else None
+    history = History()
+    if saved:
+        saved.restore(loss_fn, optimiser)
+        history = History(**saved.meta["history"])
+        if saved.meta["done"]:
+            return history
+    total = schedule.steps if schedule else settings.max_steps
+    with progress.task(label, total) as advance:
+        advance(history.steps)
+        for step in range(history.steps + 1, total + 1):
+            optimiser.zero_grad(set_to_none=True)
+            loss = loss_fn(batches[step - 1])
+            loss.backward()
+            optimiser.step()
+            if step % settings.eval_every and step != total:
+                continue
+            elbo = -float(loss.detach()) / data.total
+            if not math.isfinite(elbo):
+                raise TrainingError(
+                    f"the loss became {-elbo} at step {step} of the training",
+                    fix="lower the learning rate: --set inference.learning_rate=0.005; look for extreme covariates",
+                )
+            held_out = score() if score and not schedule else None
+            history.look(step, elbo, held_out, optimiser.param_groups[0]["lr"])
+            advance(settings.eval_every, elbo=elbo, **({} if held_out is None else {"held_out": held_out}))
+            done = step == total
+            if history.due(settings.patience, schedule):
+                if len(history.stages) == len(_DECAYS):
+                    done = True
+                else:
+                    history.stages.append(step)
+                    history.waited = 0
+                    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                        group["lr"] = rate * _DECAYS[len(history.stages) - 1]
+            if checkpoint:
+                checkpoint.save(number, loss_fn, optimiser, {"history": asdict(history)}, done=done)
+            if done:
+                break
+    return history
+
+
+def _optimiser(loss_fn: nn.Module, guide: Any, settings: SVI) -> torch.optim.Optimizer:
+    """Adam in two groups: the guide over the globals, and networks (trunks, amortised guides)."""
+    trained = {id(p) for p in guide.family.parameters()} if isinstance(guide, WhitenedGuide) else {id(p) for p in _parameters(guide)}
+    parameters = [p for p in loss_fn.parameters() if p.requires_grad]
+    if not any(id(p) in trained for p in parameters):
+        raise ConfigError(
+            "the guide has no parameters to train",
+            fix="make it a torch.nn.Module that registers them; pyro.param in a plain function is not seen",
+        )
+    guided = [p for p in parameters if id(p) in trained]
+    networks = [p for p in parameters if id(p) not in trained]
+    groups: list[dict[str, Any]] = [{"params": guided, "lr": settings.learning_rate}]
+    if networks:
+        groups.append({"params": networks, "lr": settings.network_learning_rate, "weight_decay": settings.weight_decay})
+    return torch.optim.AdamW(groups, weight_decay=0.0, fused=True, betas=(0.9, 0.99))
+
+
+def _parameters(guide: Any) -> list[Tensor]:
+    return list(guide.parameters()) if isinstance(guide, nn.Module) else []

@@ -1,0 +1,86 @@
+"""What every model/guide pair fulfils, so that guides, inference, posterior and runs need not know any model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from probrm.data.batch import Batch
+
+Values = Mapping[str, Tensor]
+"""The global latents by site name: as one draw (``shape``) or as many (``(s, *shape)``)."""
+
+
+class RewardModel(nn.Module, ABC):
+    """A generative process whose rows are conditionally independent given its global latents.
+
+    A subclass writes ``forward`` as a Pyro model: first the global sites, then everything that belongs to a row inside
+    ``pyro.plate("rows", len(batch))`` scaled by ``batch.scale``.
+    """
+
+    kind: ClassVar[str]
+    """The name on the command line and in a run (``implicit``)."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> None:
+        """The generative process, as Pyro sample statements."""
+
+    @abstractmethod
+    def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """The reward of each row, a logit, for one draw of the globals or many."""
+
+    @abstractmethod
+    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``log p(what was observed in the row | globals)``, row-local latents summed out; not scaled."""
+
+    @abstractmethod
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Names of the dimensions of each vector-valued site (``{"user_activity": ("user",)}``)."""
+
+    @abstractmethod
+    def coords(self) -> dict[str, list[str]]:
+        """What stands along each named dimension (``{"user": ["ann", …]}``)."""
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """Constructor arguments as JSON; ``from_spec`` rebuilds the model from them."""
+
+    @classmethod
+    @abstractmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> RewardModel:
+        """The inverse of ``spec``; parameters are loaded separately."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether the likelihood depends on the globals through linear predictors alone.
+
+        Then the posterior is near enough to a Gaussian for the Newton–Laplace start.
+        """
+        return not any(True for _ in self.parameters())
+
+    @property
+    def exchangeable(self) -> str | None:
+        """The vector-valued site of which each row touches one entry (a user's effect), if there is one.
+
+        Its entries are conditionally independent given the other globals, which makes their block of the Hessian
+        diagonal however many there are.
+        """
+        return None
+
+    @contextmanager
+    def marginalised(self) -> Iterator[None]:
+        """While it is open, ``forward`` sums row-local latents out; here there are none."""
+        yield
+
+    def local_guide(self, **settings: Any) -> nn.Module:
+        """An amortised guide over the rows' latents, for the guide named ``amortised``.
+
+        Raises:
+            NotImplementedError: the model has no row-local latents in its present form.
+        """
+        raise NotImplementedError(f"the model {self.kind!r} has no amortised guide")

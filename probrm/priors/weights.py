@@ -1,0 +1,72 @@
+"""Priors on regression weights, each with a scale that is a number or has a prior of its own.
+
+All are written centred (``weights ~ N(0, scale)``): the guides work in coordinates whitened by the posterior's own
+curvature, in which the likelihood's correlations, not the prior's funnel, are what needs undoing.
+"""
+
+from __future__ import annotations
+
+import pyro
+import pyro.distributions as dist
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from probrm.priors.base import SETTINGS, Positive, Scale, hyper, register_prior, sample_scale
+
+
+@register_prior
+@dataclass(frozen=True, config=SETTINGS)
+class Normal:
+    """``N(loc, scale²)`` for each weight; ridge regression when ``scale`` is a number."""
+
+    loc: float = Field(default=0.0, allow_inf_nan=False)
+    scale: Scale = 1.0
+
+    def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+        """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
+        scale = sample_scale(self.scale, name)
+        return pyro.sample(name, dist.Normal(self.loc, scale).expand(shape).to_event(len(shape)))
+
+
+@register_prior
+@dataclass(frozen=True, config=SETTINGS)
+class StudentT:
+    """Heavy tails: most weights small, a few large. ``df`` degrees of freedom."""
+
+    df: Positive = 4.0
+    loc: float = Field(default=0.0, allow_inf_nan=False)
+    scale: Scale = 1.0
+
+    def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+        """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
+        scale = sample_scale(self.scale, name)
+        return pyro.sample(name, dist.StudentT(self.df, self.loc, scale).expand(shape).to_event(len(shape)))
+
+
+@register_prior
+@dataclass(frozen=True, config=SETTINGS)
+class Laplace:
+    """Double-exponential: the Bayesian lasso (Park & Casella 2008)."""
+
+    loc: float = Field(default=0.0, allow_inf_nan=False)
+    scale: Scale = 1.0
+
+    def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+        """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
+        scale = sample_scale(self.scale, name)
+        return pyro.sample(name, dist.Laplace(self.loc, scale).expand(shape).to_event(len(shape)))
+
+
+@register_prior
+@dataclass(frozen=True, config=SETTINGS)
+class Horseshoe:
+    """Sparse weights: ``w_i ~ N(0, (τ λ_i)²)``, ``λ_i ~ HalfCauchy(1)``, ``τ ~ HalfCauchy(scale)`` (Carvalho et al. 2010)."""
+
+    scale: Positive = 0.1
+
+    def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+        """Issues ``name_global`` (τ), ``name_local`` (λ) and ``name``."""
+        tau = hyper(f"{name}_global", dist.HalfCauchy(self.scale))
+        local = hyper(f"{name}_local", dist.HalfCauchy(1.0).expand(shape).to_event(len(shape)))
+        return pyro.sample(name, dist.Normal(0.0, tau * local).to_event(len(shape)))
