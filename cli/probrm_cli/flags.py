@@ -1,0 +1,54 @@
+"""Flags that several commands share, and how their texts become settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from probrm.errors import ConfigError
+
+Data = Annotated[
+    str, typer.Option("--data", metavar="FILE", help="Parquet, CSV, JSON lines (.gz too), a folder saved by `datasets`, or a hub id.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="NAME=COLUMN,…", help="Where the file calls things otherwise: prompt=question,action=copied."),
+]
+Preset = Annotated[str | None, typer.Option("--preset", help="The form of a published log: realhumaneval.")]
+Embeddings = Annotated[
+    str | None, typer.Option("--embeddings", metavar="STORE", help="Vectors made by `probrm embed`, instead of encoding.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else there.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
+
+
+def parse_columns(text: str | None) -> dict[str, str]:
+    """``prompt=a,action=b`` as a mapping; an empty value switches a column off.
+
+    Raises:
+        ConfigError: a part without ``=``.
+    """
+    pairs: dict[str, str] = {}
+    for part in filter(None, (text or "").split(",")):
+        name, equals, column = part.partition("=")
+        if not equals:
+            raise ConfigError(f"--columns: found {part!r}, which is no NAME=COLUMN", fix="write --columns prompt=question,action=copied")
+        pairs[name.strip()] = column.strip()
+    return pairs
+
+
+def parse_list(text: str | None) -> list[str] | None:
+    """``a,b`` as a list; None stays None."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def overridden(base: dict[str, Any], columns: str | None, preset: str | None) -> dict[str, Any]:
+    """A run's way of reading its log, with what the flags say otherwise about another file."""
+    changed = dict(base)
+    if columns is not None:
+        changed["columns"] = base["columns"] | parse_columns(columns)
+    if preset is not None:
+        changed["preset"] = preset
+    return changed

@@ -1,0 +1,43 @@
+"""``probrm score``: rewards for the rows of a file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+
+
+def score(
+    run: RunFolder,
+    data: Data,
+    out: Annotated[str, typer.Option("--out", metavar="FILE", help="Parquet, CSV or JSON lines: the rows with their rewards.")],
+    columns: Columns = None,
+    preset: Preset = None,
+    embeddings: Embeddings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The file's rows in their order with reward, reward_sd, reward_low, reward_high and probability."""
+    from pathlib import Path
+
+    from probrm.data import LogSpec, check_target, write_table
+    from probrm.errors import DataError
+    from probrm.runs import find_recipe, load
+    from probrm_cli.terminal import print_json, progress, tell
+
+    if Path(out).exists() and not overwrite:
+        raise DataError(f"--out {out}: the file exists already", fix="name another file, or replace it with --overwrite")
+    check_target(out)
+    fitted = load(run)
+    spec = LogSpec.from_dict(overridden(fitted.config["data"], columns, preset))
+    table, notes = find_recipe(fitted.kind).score(fitted, data, spec, embeddings=embeddings, progress=progress(quiet or as_json))
+    write_table(table, out)
+    tell(notes, quiet)
+    scored = table.num_rows - table.column("reward").null_count
+    if as_json:
+        print_json({"out": out, "rows": table.num_rows, "scored": scored, "notes": notes})
+    elif not quiet:
+        typer.echo(f"{scored} of {table.num_rows} rows scored: {out}")

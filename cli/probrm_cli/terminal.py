@@ -1,0 +1,98 @@
+"""What a person sees: bars, notes and tables. Tables go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from probrm.progress import Advance, Progress, silent
+
+
+class Bars:
+    """A ``Progress`` that draws rich's bars on standard error."""
+
+    @contextmanager
+    def task(self, label: str, total: int) -> Iterator[Advance]:
+        """One bar, gone when it is done."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
+        with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(label, total=total, told="", rate="")
+
+            def advance(n: int = 1, **fields: object) -> None:
+                told = "  ".join(f"{name} {value:.5g}" if isinstance(value, float) else f"{name} {value}" for name, value in fields.items())
+                speed = bars.tasks[0].speed
+                bars.update(task, advance=n, rate=f"{speed:.3g}/s" if speed else "", **({"told": told} if told else {}))
+
+            yield advance
+
+
+def progress(quiet: bool) -> Progress:
+    """Bars on a terminal, silence elsewhere and with ``--quiet``."""
+    return Bars() if sys.stderr.isatty() and not quiet else silent
+
+
+def tell(notes: Iterable[str], quiet: bool) -> None:
+    """Notes, a line each, on standard error."""
+    if not quiet:
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+
+
+def print_json(value: Any) -> None:
+    """The one JSON object of ``--json``; what is not finite becomes null."""
+    typer.echo(json.dumps(_finite(value), ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table: the first column to the left, the others to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=bool(i))
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text: a name in brackets is no markup
+    wide = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 110))
+    Console(width=wide).print(table)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Fixed digits; a dash for what is not defined."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """``[low, high]``."""
+    return f"[{number(low, digits)}, {number(high, digits)}]"

@@ -1,0 +1,61 @@
+"""Layers of settings, later ones over earlier ones."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from probrm.errors import ConfigError
+
+_SWITCHES = ("dist", "name")
+"""Keys that say what a table *is*: another value starts the table afresh, for its other fields belong to the old one."""
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the entries of ``over``, table by table."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        if isinstance(value, Mapping):
+            fresh = not isinstance(old, Mapping) or any(s in value and s in old and value[s] != old[s] for s in _SWITCHES)
+            result[key] = merge({} if fresh else old, value)  # type: ignore[arg-type]
+        else:
+            result[key] = value
+    return result
+
+
+def parse_assignment(text: str) -> dict[str, Any]:
+    """``a.b.c=value`` as nested tables; the value is TOML where it parses as such, else text.
+
+    Raises:
+        ConfigError: no ``=``, or an empty part of the key.
+    """
+    key, equals, raw = text.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {text}: found no KEY=VALUE", fix="write --set model.priors.base_rate.concentration1=2")
+    try:
+        value: Any = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw.strip()
+    for part in reversed(parts):
+        value = {part: value}
+    return value
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: no such file, or not TOML (names the line).
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"--config {path}: not TOML: {error}", fix="mend that line") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"--config {path}: not UTF-8 text", fix="save the file as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"--config {path}: {error.strerror}", fix="name a TOML file that exists") from None

@@ -1,0 +1,193 @@
+"""A fitted run: in memory, saved and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from probrm.data.conversation import Conversation
+from probrm.errors import ConfigError, RunError
+from probrm.model import RewardModel
+from probrm.posterior import Rewards, Variable, netcdf_bytes, read_draws, summarise, to_arviz
+from probrm.runs.folder import MARKER, check_folder, write_folder
+from probrm.runs.plain import finite
+from probrm.runs.recipe import find_recipe
+
+if TYPE_CHECKING:
+    import arviz
+
+FORMAT = 1
+"""Of the folder; a reader refuses one it does not know."""
+_TENSORS, _POSTERIOR, _HISTORY, _METRICS, _SPLIT = "tensors.safetensors", "posterior.nc", "history.json", "metrics.json", "split.json"
+
+
+@dataclass
+class Run:
+    """What a fit leaves behind.
+
+    Attributes:
+        kind: the model's name.
+        config: settings in full, as nested plain types.
+        model: on the CPU, in evaluation mode.
+        inputs: how columns become tensors; the recipe's own type.
+        draws: of every global site, ``(s, *shape)``.
+        baseline: the model to beat, with its draws; None where there is none.
+        record: what happened: data (path, hash, rows, notes), encoder key, versions, seed, seconds, starts.
+        metrics: held-out score, diagnostics and identifiability.
+        history: records of the training.
+        split: ids of the held-out rows.
+        guide: its parameters by name; empty for NUTS.
+        path: where it was loaded from or saved to.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    model: RewardModel
+    inputs: Any
+    draws: dict[str, Tensor]
+    baseline: tuple[RewardModel, dict[str, Tensor]] | None
+    record: dict[str, Any]
+    metrics: dict[str, Any]
+    history: dict[str, Any] = field(default_factory=dict)
+    split: list[str] = field(default_factory=list)
+    guide: Mapping[str, Tensor] = field(default_factory=dict)
+    path: Path | None = None
+
+    def summary(self) -> dict[str, Variable]:
+        """Mean, deviation and central 90 % interval of every variable."""
+        return summarise(self.model, self.draws)
+
+    def to_arviz(self) -> arviz.InferenceData:
+        """The draws as ArviZ's InferenceData, with named dimensions."""
+        attrs = {"model": self.kind, "seed": self.config["seed"], "versions": json.dumps(self.record["versions"])}
+        return to_arviz(self.model, self.draws, attrs)
+
+    def reward(self, prompt: str | list[dict[str, str]], responses: str | list[str]) -> Rewards:
+        """Rewards of one or several responses to a prompt: for best-of-n, a reranker, an RL trainer.
+
+        Args:
+            prompt: text, or chat messages ``[{"role": …, "content": …}]``.
+            responses: one text or n of them.
+
+        Raises:
+            EncoderError: the run's encoder cannot be loaded.
+        """
+        key = prompt if isinstance(prompt, str) else tuple((m["role"], m["content"]) for m in prompt)
+        texts = [responses] if isinstance(responses, str) else responses
+        return find_recipe(self.kind).reward(self, [Conversation(key, text) for text in texts])
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Writes the run as a folder, whole or not at all.
+
+        Raises:
+            RunError: there is a run and ``overwrite`` is off; there is something else; the disk is full or refuses.
+        """
+        check_folder(Path(path), overwrite=overwrite)
+        write_folder(Path(path), self._write)
+        self.path = Path(path)
+
+    def _write(self, folder: Path) -> None:
+        parts: dict[str, Mapping[str, Tensor]] = {"model": self.model.state_dict(), "guide": self.guide, "inputs": self.inputs.tensors()}
+        if self.baseline:
+            parts["baseline"] = self.baseline[1]
+        tensors = {f"{part}.{name}": value.contiguous() for part, values in parts.items() for name, value in values.items()}
+        # All in memory first: the libraries' own writers answer a full disk with errors of their own, or worse.
+        files: dict[str, bytes | memoryview] = {
+            _TENSORS: safetensors.torch.save(tensors),
+            _POSTERIOR: netcdf_bytes(self.to_arviz()),
+            _HISTORY: _json(self.history),
+            _METRICS: _json(self.metrics),
+            _SPLIT: _json({"held_out": self.split}),
+        }
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        main = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "config": self.config,
+            "record": self.record,
+            "spec": {
+                "model": self.model.spec(),
+                "inputs": self.inputs.to_dict(),
+                "baseline": self.baseline[0].spec() if self.baseline else None,
+            },
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        }
+        (folder / MARKER).write_bytes(_json(main))
+
+
+def load(path: str | Path) -> Run:
+    """Opens a saved run, ready to score: no retraining, no pickle.
+
+    Raises:
+        RunError: no run there, a damaged file, another format, or a model that is not installed.
+    """
+    folder = Path(path)
+    if not (folder / MARKER).is_file():
+        found = "there is no such folder" if not folder.exists() else f"it holds no {MARKER}"
+        raise RunError(f"{folder}: not a run of probrm: {found}", fix="name the folder that probrm fit printed")
+    try:
+        main = json.loads((folder / MARKER).read_bytes())
+        form = main["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, MARKER, error) from None
+    if form != FORMAT:
+        raise RunError(f"{folder}: its format is {form!r}; this version reads {FORMAT}", fix="fit again, or use the version that wrote it")
+    try:
+        return _read(folder, main)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, safetensors.SafetensorError, ConfigError) as error:
+        raise _damaged(folder, MARKER, error) from None
+
+
+def _read(folder: Path, main: Mapping[str, Any]) -> Run:
+    recipe = find_recipe(main["kind"])
+    for name in (_TENSORS, _POSTERIOR, _HISTORY, _METRICS, _SPLIT):
+        try:
+            intact = hashlib.sha256((folder / name).read_bytes()).hexdigest() == main["files"][name]
+        except OSError as error:
+            raise _damaged(folder, name, error) from None
+        if not intact:
+            raise _damaged(folder, name, "it is not what was saved")
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "guide": {}, "inputs": {}, "baseline": {}}
+    for name, value in safetensors.torch.load_file(folder / _TENSORS).items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value
+    model, inputs, baseline = recipe.restore(main["spec"], parts["inputs"])
+    model.load_state_dict(parts["model"])
+    history, metrics, split = (json.loads((folder / name).read_bytes()) for name in (_HISTORY, _METRICS, _SPLIT))
+    return Run(
+        kind=main["kind"],
+        config=main["config"],
+        model=model.eval() if isinstance(model, nn.Module) else model,
+        inputs=inputs,
+        draws=read_draws(folder / _POSTERIOR),
+        baseline=(baseline, parts["baseline"]) if baseline is not None else None,
+        record=main["record"],
+        metrics=metrics,
+        history=history,
+        split=split["held_out"],
+        guide=parts["guide"],
+        path=folder,
+    )
+
+
+def _damaged(folder: Path, name: str, error: Exception | str) -> RunError:
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+    elif isinstance(error, KeyError):
+        reason = f"{error} is missing"
+    else:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return RunError(f"{folder}: the run is damaged: {name}: {reason}", fix="restore the folder from a copy, or fit again")
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
