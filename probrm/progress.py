@@ -14,13 +14,17 @@ from typing import Protocol
 class Advance(Protocol):
     """Moves a bar on by ``n`` units; ``fields`` are shown beside it (``elbo=-1.23``)."""
 
-    def __call__(self, n: int = 1, **fields: object) -> None: ...
+    def __call__(self, n: int = 1, **fields: object) -> None:
+        """Moves on."""
+        ...
 
 
 class Progress(Protocol):
     """Anything that can show a labelled task of ``total`` units (steps, tokens, draws)."""
 
-    def task(self, label: str, total: int) -> AbstractContextManager[Advance]: ...
+    def task(self, label: str, total: int) -> AbstractContextManager[Advance]:
+        """A bar while the context is open."""
+        ...
 
 
 class _Silent:

@@ -41,7 +41,9 @@ def fit_implicit(
     seed: Annotated[int | None, typer.Option("--seed", help="Of all random numbers [default: 0].")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Keep checkpoints while fitting, and go on from the last one.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep training states beside the run while fitting, and go on from them.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from probrm.config import build_config
-from probrm.errors import ConfigError
-from probrm.runs import Run, choose_folder, find_recipe
+from probrm.config import FitConfig, build_config
+from probrm.data import file_hash
+from probrm.errors import RunError
+from probrm.runs import MARKER, Run, choose_folder, find_recipe, finite, free_folder, load
 from probrm_cli.tables import print_posterior
 from probrm_cli.terminal import number, print_json, progress, tell
 
@@ -37,21 +40,42 @@ def fit_model(request: Request) -> None:
     """Settings, fit, run on disk, and what was found."""
     recipe = find_recipe(request.kind)
     config = build_config(recipe, toml=request.toml, flags=_given(request.flags), sets=request.sets)
-    if request.resume and request.out is None:
-        raise ConfigError("--resume needs --out: a new folder has nothing to go on from", fix="name the folder of the interrupted fit: --out RUN --resume")
-    path = choose_folder(request.out, request.kind, request.source, overwrite=request.overwrite)
-    bars = progress(request.quiet or request.as_json)
-    checkpoint = path.with_name(f".{path.name}.checkpoint") if request.resume else None
-    run = recipe.fit(request.source, config, embeddings=request.embeddings, checkpoint=checkpoint, progress=bars)
-    run.save(path)
-    if checkpoint:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    run = _finished(request, config) if request.resume and request.out else None
+    if run is None:
+        path = choose_folder(request.out, request.kind, request.source, overwrite=request.overwrite)
+        bars = progress(request.quiet or request.as_json)
+        states = Path(os.path.abspath(path))
+        states = states.with_name(f".{states.name}.checkpoint") if request.resume else None
+        run = recipe.fit(request.source, config, embeddings=request.embeddings, checkpoint=states, progress=bars)
+        if not request.overwrite and (path / MARKER).exists():  # another fit took the name meanwhile: both are kept
+            path = free_folder(path)
+        run.save(path, overwrite=request.overwrite)
+        if states:
+            shutil.rmtree(states, ignore_errors=True)
     tell(run.record["notes"], request.quiet)
     if request.as_json:
-        print_json({"run": str(path), **run.metrics, "notes": run.record["notes"], "seconds": run.record["seconds"]})
+        print_json({"run": str(run.path), **run.metrics, "notes": run.record["notes"], "seconds": run.record["seconds"]})
     else:
         _report(run, request.quiet)
-        typer.echo(f"run: {path}")
+        typer.echo(f"run: {run.path}")
+
+
+def _finished(request: Request, config: FitConfig) -> Run | None:
+    """The run in ``--out``, if it is the one that is asked for.
+
+    Raises:
+        RunError: it is another one.
+    """
+    path = Path(str(request.out))
+    if request.overwrite or not (path / MARKER).exists():
+        return None
+    run = load(path)
+    same_data = run.record["data"]["sha256"] == file_hash(request.source)
+    if run.kind == request.kind and same_data and run.config == finite(config.to_dict()):
+        tell([f"{path} holds this fit already: nothing was done"], request.quiet)
+        return run
+    what = "settings" if same_data else "data"
+    raise RunError(f"--resume: the run in {path} has other {what}", fix="name another folder, or replace the run with --overwrite")
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:

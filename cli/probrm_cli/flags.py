@@ -50,5 +50,5 @@ def overridden(base: dict[str, Any], columns: str | None, preset: str | None) ->
     if columns is not None:
         changed["columns"] = base["columns"] | parse_columns(columns)
     if preset is not None:
-        changed["preset"] = preset
+        changed["preset"] = preset or None  # --preset '' reads another file without the fit's
     return changed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-import click
 import typer
 
 from probrm.errors import ProbrmError
@@ -16,6 +16,8 @@ from probrm_cli.posterior import posterior
 from probrm_cli.score import score
 
 INTERRUPTED = 130
+USAGE: type[Exception] = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
+"""What a wrong flag raises. Some versions of typer bring a click of their own, so click's class is not always it."""
 
 app = typer.Typer(
     name="probrm",
@@ -55,21 +57,39 @@ def main() -> None:
         import warnings
 
         warnings.filterwarnings("ignore")
+    for stream in (sys.stdout, sys.stderr):  # a terminal without our letters gets others, no traceback
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the same, found out late
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except ProbrmError as error:
         typer.echo(f"error: {error}", err=True)
-        code = error.exit_code
-    except click.exceptions.Abort:
-        typer.echo("interrupted: nothing was saved; what was encoded is kept in the cache", err=True)
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except KeyboardInterrupt:
+    except USAGE as error:
+        _show_usage(error)
+        return 2
+    except SystemExit:  # typer and rich leave this way when the reader of our output (head, less) has gone
+        return 0
+    if code == INTERRUPTED:  # typer turns Ctrl-C into it
         typer.echo("interrupted: nothing was saved; what was encoded is kept in the cache", err=True)
-        code = INTERRUPTED
-    except click.ClickException as error:
+    return code if isinstance(code, int) else 0
+
+
+def _show_usage(error: Any) -> None:
+    """A wrong flag in the form of all our errors; a command group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
-        code = error.exit_code
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
-        sys.stderr.close()
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        return
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "probrm"
+    typer.echo(f"error: {command}: {error.format_message()}\n  fix: {command} --help lists what there is", err=True)

@@ -15,13 +15,20 @@ def posterior(
     plots: Annotated[str | None, typer.Option("--plots", metavar="DIR", help="Write figures there.")] = None,
     netcdf: Annotated[str | None, typer.Option("--netcdf", metavar="FILE", help="Write the draws for ArviZ.")] = None,
     row: Annotated[
-        str | None, typer.Option("--row", metavar="ID", help="One row of the fitted log: its reward, strata and propensity.")
+        str | None,
+        typer.Option(
+            "--row", metavar="ID", help="One row of the fitted log, by its id or else its number from 0: reward, strata, propensity."
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Mean, deviation and interval of every variable; figures; draws for ArviZ; single rows."""
+    from io import BytesIO
+    from pathlib import Path
+
     from probrm.errors import ConfigError
+    from probrm.posterior import netcdf_bytes
     from probrm.runs import find_recipe, load, replace_file
     from probrm_cli.tables import print_posterior, print_row
     from probrm_cli.terminal import print_json, progress, tell
@@ -32,12 +39,14 @@ def posterior(
     if unknown:
         raise ConfigError(f"--var {unknown[0]}: the run has no such variable; it has {', '.join(fitted.draws)}", fix="name one of these")
     if netcdf:
-        replace_file(netcdf, lambda path: fitted.to_arviz().to_netcdf(str(path)))
+        replace_file(netcdf, netcdf_bytes(fitted.to_arviz()))
         tell([f"draws: {netcdf}"], quiet)
     if plots:
         for name, figure in recipe.figures(fitted).items():
-            replace_file(f"{plots}/{name}.png", lambda path, figure=figure: figure.savefig(path, format="png", dpi=120))
-            tell([f"figure: {plots}/{name}.png"], quiet)
+            picture = BytesIO()
+            figure.savefig(picture, format="png", dpi=120)
+            replace_file(Path(plots) / f"{name}.png", picture.getvalue())
+            tell([f"figure: {Path(plots) / name}.png"], quiet)
     if row is not None:
         found = recipe.inspect(fitted, row, progress=progress(quiet or as_json))
         if as_json:
@@ -50,4 +59,4 @@ def posterior(
         print_json({"variables": variables, **fitted.metrics})
         return
     print_posterior(fitted, var)
-    tell(fitted.metrics["identifiability"]["notes"], quiet)
+    tell(fitted.metrics.get("identifiability", {}).get("notes", []), quiet)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,9 +38,11 @@ class Bars:
             task = bars.add_task(label, total=total, told="", rate="")
 
             def advance(n: int = 1, **fields: object) -> None:
-                told = "  ".join(f"{name} {value:.5g}" if isinstance(value, float) else f"{name} {value}" for name, value in fields.items())
+                beside = "  ".join(
+                    f"{name} {value:.5g}" if isinstance(value, float) else f"{name} {value}" for name, value in fields.items()
+                )
                 speed = bars.tasks[0].speed
-                bars.update(task, advance=n, rate=f"{speed:.3g}/s" if speed else "", **({"told": told} if told else {}))
+                bars.update(task, advance=n, rate=f"{speed:.3g}/s" if speed else "", told=beside or bars.tasks[0].fields["told"])
 
             yield advance
 
@@ -58,18 +60,10 @@ def tell(notes: Iterable[str], quiet: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """The one JSON object of ``--json``; what is not finite becomes null."""
-    typer.echo(json.dumps(_finite(value), ensure_ascii=False))
+    """The one JSON object of ``--json``, in ASCII: no terminal or pipe can spoil it."""
+    from probrm.runs import finite
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    typer.echo(json.dumps(finite(value), allow_nan=False))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -79,9 +73,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", no_wrap=bool(i))
+        table.add_column(Text(column), justify="right" if i else "left", no_wrap=bool(i))
     for row in rows:
         table.add_row(*map(Text, row))  # Text: a name in brackets is no markup
     wide = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 110))

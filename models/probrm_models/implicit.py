@@ -127,13 +127,13 @@ class ImplicitModel(RewardModel):
         They stand behind the known users: a batch refers to the first as ``len(shape.users)``.
         """
         known = values["user_activity"]
-        scales = {name: value for name, value in values.items() if name.startswith("user_activity_")}
+        # What belongs to single known users (local scales) says nothing about others.
+        scales = {n: v.reshape(-1) for n, v in values.items() if n.startswith("user_activity_") and v.dim() == known.dim() - 1}
         rows = known.reshape(-1, known.shape[-1])
         draws = []
         for i in range(len(rows)):
-            given = {name: value.reshape(len(rows), -1)[i].squeeze(-1) for name, value in scales.items()}
-            with poutine.block(), poutine.condition(data=given):
-                draws.append(self.config.priors.user_activity.sample("new_user_activity", (count,)))
+            with poutine.block(), poutine.condition(data={name: value[i] for name, value in scales.items()}):
+                draws.append(self.config.priors.user_activity.sample("user_activity", (count,)))
         return torch.stack(draws).reshape(*known.shape[:-1], count)
 
     # ---- the conditionals of a row
@@ -176,7 +176,7 @@ class ImplicitModel(RewardModel):
                 pyro.sample("label", self.preference_dist(reward).mask(verdict), obs=label.nan_to_num())
                 pyro.sample("action", self.marginal_action_dist(reward, propensity, label, values), obs=batch["action"])
                 return
-            enumerate_here = {"enumerate": "parallel"} if self.form == "enumerated" else {}
+            enumerate_here: Any = {"enumerate": "parallel"} if self.form == "enumerated" else {}
             preference = pyro.sample("preference", self.preference_dist(reward), infer=enumerate_here)
             activity = pyro.sample("activity", self.activity_dist(propensity), infer=enumerate_here)
             pyro.sample("label", dist.Delta(preference).mask(verdict), obs=label.nan_to_num())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import torch
+from pyro import poutine
 
 from probrm.actions import Click
 from probrm.data import Log
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
+from probrm.priors import Prior
 from probrm_models.implicit_config import ImplicitConfig
 from probrm_models.implicit_inputs import ImplicitInputs
 
@@ -17,6 +21,29 @@ _TIE = 1e-3
 """Held-out nats a row within which two starts explain the log equally well."""
 _SAME = 0.9
 """Rank correlation of rewards above which two starts say the same."""
+
+
+def check_priors(config: ImplicitConfig) -> None:
+    """A rate needs a prior on (0, 1), a scale one on positive numbers; weights and effects may have any.
+
+    Raises:
+        ConfigError: a prior can give values that its parameter cannot have.
+    """
+    priors = {f"model.priors.{slot}": getattr(config.priors, slot) for slot in config.priors.__dataclass_fields__}
+    for where, prior in priors.items():
+        if isinstance(getattr(prior, "scale", None), Prior):
+            _check_support(f"{where}.scale", prior.scale, 0.0, math.inf, "positive numbers", "HalfNormal")
+    _check_support("model.priors.base_rate", config.priors.base_rate, 0.0, 1.0, "(0, 1)", "Beta")
+    if isinstance(config.action.false_rate, Prior):
+        _check_support("action.false_rate", config.action.false_rate, 0.0, 1.0, "(0, 1)", "Beta")
+
+
+def _check_support(where: str, prior: Prior, least: float, most: float, allowed: str, example: str) -> None:
+    with torch.random.fork_rng(devices=[]):
+        nodes: Any = poutine.trace(prior.sample).get_trace("x").nodes
+    support = nodes["x"]["fn"].support
+    if getattr(support, "lower_bound", -math.inf) < least or getattr(support, "upper_bound", math.inf) > most:
+        raise ConfigError(f"{where}: {type(prior).__name__} can give values outside {allowed}", fix=f"--set {where}.dist={example}")
 
 
 def check_contradictions(log: Log, action: Click) -> None:

@@ -95,12 +95,10 @@ class ImplicitInputs:
         return torch.tensor([index.setdefault(user, len(index)) for user in log.user])
 
     def unknown_levels(self, log: Log) -> list[str]:
-        """What a reader should know about categories that the fit has not seen."""
-        found = self.propensity.unknown_levels(log.propensity) | self.reward.unknown_levels(log.reward)
+        """What a reader of rewards should know about categories that the fit has not seen."""
         return [
             f"{name}: {count} rows have a level that the fit has not seen; they count as its most frequent level"
-            for name, count in found.items()
-            if count
+            for name, count in self.reward.unknown_levels(log.reward).items()
         ]
 
     def tensors(self) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, Log, LogSpec, file_hash, read_log, split_rows
-from probrm.encoders import Encoded, EncoderConfig, encode_all
+from probrm.data import Batch, Conversation, LogSpec, file_hash, read_log, split_rows
+from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError, DataError
 from probrm.evaluation import Evaluation, Predictions, Sample, evaluate
 from probrm.inference import Laplace, fit
@@ -26,12 +27,15 @@ from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
 from probrm.runs.versions import versions
 from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_checks import check_contradictions, check_weights, identifiability
+from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability
 from probrm_models.implicit_config import ImplicitConfig
 from probrm_models.implicit_figures import figures
 from probrm_models.implicit_inputs import ImplicitInputs
 from probrm_models.implicit_row import inspect_row
+from probrm_models.implicit_vectors import run_vectors, scored_batch, vectors_now, without_actions
 from probrm_models.naive import NaiveModel
+
+_NO_GUIDE = "inference {} has no guide to choose: guide {} is not used"
 
 
 class ImplicitRecipe(Recipe):
@@ -46,10 +50,12 @@ class ImplicitRecipe(Recipe):
 
     def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """``[model]`` in full."""
-        return ImplicitConfig.from_dict(settings).to_dict()
+        config = ImplicitConfig.from_dict(settings)
+        check_priors(config)
+        return config.to_dict()
 
     def fit(
-        self, source: str, config: FitConfig, *, embeddings: str | None = None, checkpoint: Path | None = None, progress: Progress = silent
+        self, source: str, config: FitConfig, *, embeddings: str | Encoder | None = None, checkpoint: Path | None = None, progress: Progress = silent
     ) -> Run:
         """Reads the log, encodes it, fits the model and the naive one beside it."""
         settings = ImplicitConfig.from_dict(config.model)
@@ -82,10 +88,15 @@ class ImplicitRecipe(Recipe):
         )
         naive = fit(NaiveModel(inputs.shape, settings), train, inference=Laplace(refit=config.inference.refit), starts=1, **common)
         verdict = identifiability(log, inputs, settings, fitted)
+        unused = (
+            []
+            if config.inference.name == "svi" or config.guide.name == "auto-normal"
+            else [_NO_GUIDE.format(config.inference.name, config.guide.name)]
+        )
         record = {
-            "data": {"source": source, "sha256": digest, "rows": len(log), "columns": log.table.column_names},
-            "notes": log.notes + encoded.notes + verdict["notes"],
-            "encoder": {"key": encoded.key, "dim": vectors.shape[1], "embeddings": embeddings, "config": asdict(encoded.config)},
+            "data": {"source": _absolute(source), "sha256": digest, "rows": len(log), "columns": log.table.column_names},
+            "notes": log.notes + encoded.notes + unused + verdict["notes"],
+            "encoder": {"key": encoded.key, "dim": vectors.shape[1], "embeddings": _absolute(embeddings), "config": asdict(encoded.config)},
             "versions": versions(),
             "seconds": dict(fitted.seconds),
         }
@@ -120,11 +131,11 @@ class ImplicitRecipe(Recipe):
         return ImplicitModel.from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
 
     def score(
-        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | None = None, progress: Progress = silent
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
     ) -> tuple[pa.Table, list[str]]:
         """All rows of the file in their order; those without usable texts get missing values."""
-        log = read_log(source, spec, require=(), min_rows=1, drop_unshown=False)
-        batch, notes = _batch(run, log, embeddings, progress)
+        log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
+        batch, notes = scored_batch(run, log, embeddings, progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         table = log.table
         columns = ("reward", "reward_sd", "reward_low", "reward_high", "probability")
@@ -136,7 +147,7 @@ class ImplicitRecipe(Recipe):
             full = np.full(table.num_rows, np.nan, np.float32)
             full[log.rows] = getattr(rewards, name)
             table = table.append_column(name, pa.array(full, mask=np.isnan(full)))
-        return table, log.notes + notes
+        return table, notes
 
     def evaluate(
         self,
@@ -144,27 +155,23 @@ class ImplicitRecipe(Recipe):
         source: str,
         spec: LogSpec,
         *,
-        embeddings: str | None = None,
+        embeddings: str | Encoder | None = None,
         bootstrap: int = 1000,
         seed: int = 0,
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """The reward model and the naive one against the file's ``label``."""
-        log = read_log(source, spec, require=("label",), min_rows=1)
+        log = read_log(source, without_actions(spec, "label", "weight", "true_probability", "shown"), require=("label",), min_rows=1)
         assert log.label is not None
         keep = ~np.isnan(log.label)
-        if not keep.any():
-            raise DataError(
-                f"{source}: no row has a label", fix="give a file with 0 or 1 in the label column, or name it: --columns label=truth"
-            )
-        batch, notes = _batch(run, log, embeddings, progress)
+        batch, notes = scored_batch(run, log, embeddings, progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         prompts = [c.prompt_text for c, k in zip(log.conversations, keep, strict=True) if k]
         truth = None if log.true_probability is None else log.true_probability[keep]
         sample = Sample.of(log.label[keep], groups=prompts, weight=log.weight[keep], true_probability=truth)
         model = _predictions(rewards, keep)
         beside = _predictions(predict_rewards(*run.baseline, batch, progress=progress), keep) if run.baseline else None
-        return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), log.notes + notes
+        return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), notes
 
     def reward(self, run: Run, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Rewards:
         """Rewards of conversations given in code.
@@ -177,17 +184,17 @@ class ImplicitRecipe(Recipe):
                 f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
                 fix="score a file that has them: probrm score RUN --data FILE --out FILE",
             )
-        vectors = _vectors(run, conversations, None, progress).vectors
         n = len(conversations)
+        vectors = vectors_now(run, conversations, progress=progress)
         batch = Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
         return predict_rewards(run.model, run.draws, batch, progress=progress)
 
     def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
         """One row of the fitted log, read from its file again."""
         source = run.record["data"]["source"]
-        log = read_log(source, LogSpec.from_dict(run.config["data"]))
         if file_hash(source) != run.record["data"]["sha256"]:
-            raise DataError(f"{source}: the file has changed since the fit", fix="restore it, or fit again")
+            raise DataError(f"{source}: the file has changed or moved since the fit", fix="restore it, or fit again")
+        log = read_log(source, LogSpec.from_dict(run.config["data"]))
         found = np.flatnonzero(log.row_id == row)
         if not len(found):
             raise ConfigError(
@@ -195,7 +202,8 @@ class ImplicitRecipe(Recipe):
                 fix="give one of its ids",
             )
         at = int(found[0])
-        vectors = _vectors(run, [log.conversations[at]], run.record["encoder"]["embeddings"], progress).vectors
+        store = run.record["encoder"]["embeddings"]
+        vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors
         whole = run.inputs.batch(log, vectors.expand(len(log), -1))
         return inspect_row(run, log, at, whole.subset(torch.tensor([at])))
 
@@ -204,17 +212,11 @@ class ImplicitRecipe(Recipe):
         return figures(run)
 
 
-def _vectors(run: Run, conversations: Sequence[Conversation], embeddings: str | None, progress: Progress) -> Encoded:
-    known = run.record["encoder"]
-    device = resolve_device("auto")
-    return encode_all(
-        conversations, EncoderConfig(**known["config"]), device=device, embeddings=embeddings, expected_key=known["key"], progress=progress
-    )
-
-
-def _batch(run: Run, log: Log, embeddings: str | None, progress: Progress) -> tuple[Batch, list[str]]:
-    encoded = _vectors(run, log.conversations, embeddings, progress)
-    return run.inputs.batch(log, encoded.vectors, covariates=False), encoded.notes
+def _absolute(source: object) -> str | None:
+    """A file is found again from any folder; a hub id stays what it is; an object of the caller's own leaves no trace."""
+    if not isinstance(source, str):
+        return None
+    return os.path.abspath(source) if os.path.exists(source) else source
 
 
 def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:

@@ -24,7 +24,7 @@ class LogBernoulli(TorchDistribution):
     """
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012  torch declares it on the instance
-    support = constraints.boolean
+    support = constraints.boolean  # type: ignore[assignment]
     has_enumerate_support = True
 
     def __init__(self, log_p1: Float[Tensor, ...], log_p0: Float[Tensor, ...], validate_args: bool | None = None) -> None:

@@ -82,17 +82,22 @@ def build_config(recipe: Recipe, *, toml: str | None = None, flags: Mapping[str,
     """
     base = defaults(recipe)
     tables = base
-    for layer in ([read_toml(toml)] if toml else []) + [dict(flags or {})] + [parse_assignment(text) for text in sets]:
-        layer = dict(layer)
-        if "action" in layer:  # DESIGN: the action has a table of its own; it belongs to the model
-            layer["model"] = merge(layer.get("model", {}), {"action": layer.pop("action")})
-        _known("setting", layer, base)
+    layers = [(f"--config {toml}", read_toml(toml))] if toml else []
+    layers += [("flags", dict(flags or {}))] + [(f"--set {text}", parse_assignment(text)) for text in sets]
+    for where, given in layers:
+        layer = {name: value for name, value in given.items() if name != "action"}
+        if "action" in given:  # it has a table of its own, and belongs to the model
+            _table("model", layer.get("model", {}))
+            layer["model"] = merge(layer.get("model", {}), {"action": given["action"]})
+        _known(f"{where}: unknown setting", layer, [*base, "action"])
+        for name, value in layer.items():
+            if isinstance(base[name], Mapping):
+                _table(name, value)
         tables = merge(tables, layer)
     for name in ("encoder", "data"):
-        _table(name, tables[name])
-        _known(f"{name} setting", tables[name], base[name])
+        _known(f"unknown {name} setting", tables[name], base[name])
     return FitConfig(
-        data=LogSpec.from_dict(tables["data"]),
+        data=_data(tables["data"]),
         encoder=EncoderConfig(**tables["encoder"]),
         model=_checked("model", recipe.check_model, tables["model"], base["model"]),
         guide=_named("guide", tables["guide"], GUIDES),
@@ -114,9 +119,10 @@ def encoder_config(name: str, sets: Iterable[str] = ()) -> EncoderConfig:
     tables = base
     for text in sets:
         layer = parse_assignment(text)
-        _known("setting", layer, base)
+        _known(f"--set {text}: unknown setting", layer, base)
+        _table("encoder", layer["encoder"])
         tables = merge(tables, layer)
-    _known("encoder setting", tables["encoder"], base["encoder"])
+    _known("unknown encoder setting", tables["encoder"], base["encoder"])
     return EncoderConfig(**tables["encoder"])
 
 
@@ -126,7 +132,7 @@ def _known(what: str, given: Mapping[str, Any], valid: Iterable[str]) -> None:
         if key not in valid:
             close = difflib.get_close_matches(key, valid, n=1)
             raise ConfigError(
-                f"unknown {what} {key!r}; allowed: {', '.join(valid)}",
+                f"{what} {key!r}; allowed: {', '.join(valid)}",
                 fix=f"did you mean {close[0]}?" if close else "use one of these names",
             )
 
@@ -134,6 +140,24 @@ def _known(what: str, given: Mapping[str, Any], valid: Iterable[str]) -> None:
 def _table(name: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name}: found {value!r}; it is a table of settings", fix=f"write [{name}] in TOML, or --set {name}.KEY=VALUE")
+
+
+def _data(settings: Mapping[str, Any]) -> LogSpec:
+    """``[data]``, after a look at the types: TOML has lists and tables where flags have commas."""
+    columns, preset = settings["columns"], settings["preset"]
+    if not isinstance(columns, Mapping) or not all(isinstance(name, str) for name in columns.values()):
+        raise ConfigError(
+            f"data.columns: found {columns!r}; it is a table of column names", fix='columns = {prompt = "question", action = "copied"}'
+        )
+    if preset is not None and not isinstance(preset, str):
+        raise ConfigError(f"data.preset: found {preset!r}; it is a name", fix='preset = "realhumaneval"')
+    for name in ("propensity_features", "reward_features", "derive"):
+        names = settings[name]
+        if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+            raise ConfigError(
+                f"data.{name}: found {names!r}; it is a list of names", fix=f'{name} = ["a", "b"], or --{name.replace("_", "-")} a,b'
+            )
+    return LogSpec.from_dict(settings)
 
 
 def _number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
@@ -153,7 +177,7 @@ def _named(what: str, settings: Any, registry: Mapping[str, type]) -> Any:
             f"unknown {what} {name!r}; allowed: {', '.join(registry)}", fix=f"name one of them, e.g. --{what} {next(iter(registry))}"
         )
     cls = registry[name]
-    _known(f"setting of {what} {name!r}", settings, [f.name for f in fields(cls)])
+    _known(f"{what} {name!r}: unknown setting", settings, [f.name for f in fields(cls)])
     return _checked(what, TypeAdapter(cls).validate_python, dict(settings), {})
 
 
@@ -174,7 +198,8 @@ def _checked(where: str, check: Any, settings: Mapping[str, Any], base: Any) -> 
             ) from None
         message = first["msg"].removeprefix("Value error, ")
         message = message.split("\n")[0] if "validation error" not in message else _inner(first)
-        raise ConfigError(f"{'.'.join([where, *path])}: found {first['input']!r}: {message}", fix="give a value that is allowed") from None
+        found = "" if message.startswith("found ") else f"found {first['input']!r}: "
+        raise ConfigError(f"{'.'.join([where, *path])}: {found}{message}", fix="give a value that is allowed") from None
 
 
 def _inner(error: Any) -> str:

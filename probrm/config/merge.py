@@ -9,18 +9,22 @@ from typing import Any
 
 from probrm.errors import ConfigError
 
-_SWITCHES = ("dist", "name")
-"""Keys that say what a table *is*: another value starts the table afresh, for its other fields belong to the old one."""
+_NAMED = ("guide", "inference")
+"""Tables whose ``name`` says which other fields there are, as ``dist`` does in a prior's."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with the entries of ``over``, table by table."""
+    """``base`` with the entries of ``over``, table by table.
+
+    Another ``dist`` of a prior, or another guide or inference, starts its table afresh: the old fields belong to the old one.
+    """
     result = dict(base)
     for key, value in over.items():
         old = result.get(key)
         if isinstance(value, Mapping):
-            fresh = not isinstance(old, Mapping) or any(s in value and s in old and value[s] != old[s] for s in _SWITCHES)
-            result[key] = merge({} if fresh else old, value)  # type: ignore[arg-type]
+            switch = "name" if key in _NAMED else "dist"
+            same = isinstance(old, Mapping) and value.get(switch, old.get(switch)) == old.get(switch, value.get(switch))
+            result[key] = merge(old if isinstance(old, Mapping) and same else {}, value)
         else:
             result[key] = value
     return result

@@ -74,7 +74,7 @@ def read_log(
         spec: which column is what.
         require: native columns that must be there beside the texts: ``("action",)`` to fit, ``("label",)`` to evaluate, ``()`` to
             score. What is not required and has impossible values is left out with a note. Only when the action is required must
-            it vary, and are constant covariates and single users left out.
+            it vary, are constant covariates and single users left out, and are ignored columns named.
         min_rows: how many usable rows there must be.
         drop_unshown: whether rows with ``shown = 0`` are dropped; they are no exposures.
 
@@ -108,7 +108,7 @@ def read_log(
     if roles.fitting:
         propensity = check_for_fit(propensity, source, "--propensity-features", notes)
         reward = check_for_fit(reward, source, "--reward-features", notes)
-    _note_covariates(table, parts, spec, [propensity, reward], notes)
+        _note_covariates(table, parts, spec, [propensity, reward], notes)
     return Log(
         source=source,
         conversations=conversations,

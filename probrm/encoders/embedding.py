@@ -47,10 +47,9 @@ def embed(
         return torch.empty(0, encoder.dim)
     if isinstance(encoder, Preparable):
         encoder.prepare(distinct)
-    if cache is None or isinstance(encoder, StoredEncoder):
-        vectors = encoder.encode(distinct, progress=progress)
-    else:
-        vectors = _through_cache(encoder, distinct, cache, progress)
+    if isinstance(encoder, StoredEncoder):
+        cache = None  # its vectors are in a file already
+    vectors = encoder.encode(distinct, progress=progress) if cache is None else _through_cache(encoder, distinct, cache, progress)
     if len(distinct) == len(conversations):
         return vectors
     return vectors[torch.tensor([places[conversation] for conversation in conversations])]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
+from probrm.encoders.base import Encoder
 from probrm.encoders.cache import EmbeddingCache
 from probrm.encoders.config import EncoderConfig
 from probrm.encoders.embedding import embed
@@ -40,7 +41,7 @@ def encode_all(
     config: EncoderConfig,
     *,
     device: str = "cpu",
-    embeddings: str | None = None,
+    embeddings: str | Encoder | None = None,
     expected_key: str | None = None,
     progress: Progress = silent,
 ) -> Encoded:
@@ -50,7 +51,7 @@ def encode_all(
         conversations: n of them.
         config: which encoder.
         device: where it runs.
-        embeddings: a store of precomputed vectors, used instead.
+        embeddings: a store of precomputed vectors, or an encoder of your own, used instead of ``config``.
         expected_key: refuse vectors of any other encoder: those that a run was fitted on.
         progress: shows the encoding.
 
@@ -59,8 +60,10 @@ def encode_all(
         DataError: the store is damaged or lacks a text.
     """
     cache = EmbeddingCache()
-    encoder = read_store(embeddings) if embeddings else load_encoder(config, device=device)
-    vectors = embed(encoder, conversations, cache=None if embeddings else cache, progress=progress)
+    encoder = embeddings or load_encoder(config, device=device)
+    if isinstance(encoder, str):
+        encoder = read_store(encoder)
+    vectors = embed(encoder, conversations, cache=cache, progress=progress)
     if expected_key is not None and encoder.key != expected_key:
         raise EncoderError(
             f"the vectors of {embeddings or 'encoder ' + repr(config.name)} are not those that the run was fitted on: the model's files or settings differ",

@@ -46,9 +46,9 @@ class Breathing(nn.Module):
         z = self.whitening(epsilon)
         return self.loc + (z - self.loc) * self._stretch(z).exp()
 
-    def log_det(self, epsilon: Float[Tensor, "*s D"]) -> Float[Tensor, "*s"]:
-        """``log |dz / dε|``."""
-        return self.whitening.log_det(epsilon) + self._stretch(self.whitening(epsilon)).sum(-1)
+    def log_det(self, z: Float[Tensor, "*s D"]) -> Float[Tensor, "*s"]:
+        """``log |dz / dε|`` where the map arrives at ``z``; the scales, which it depends on, are not stretched themselves."""
+        return self.whitening.log_det(z) + self._stretch(z).sum(-1)
 
     def inverse(self, z: Float[Tensor, "*s D"]) -> Float[Tensor, "*s D"]:
         """From unconstrained to whitened coordinates; the scales themselves are where they were."""

@@ -19,7 +19,9 @@ FULL_RANK_LIMIT = 3000
 class Family(Protocol):
     """A module whose call gives a reparameterised density over ``(D,)``."""
 
-    def __call__(self) -> Any: ...
+    def __call__(self) -> Any:
+        """The density."""
+        ...
 
 
 _UNIT = 0.5413248546129181  # softplus(_UNIT) = 1

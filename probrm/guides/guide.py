@@ -13,7 +13,7 @@ from torch.func import functional_call
 from probrm.data.batch import Batch
 from probrm.guides.breathing import Breathing
 from probrm.guides.layout import Layout
-from probrm.guides.own import global_sites
+from probrm.guides.sites import global_latents
 from probrm.guides.whitening import Whitening
 
 
@@ -21,7 +21,9 @@ from probrm.guides.whitening import Whitening
 class Guide(Protocol):
     """A callable with the model's signature that issues the model's latent sites; a module where it has parameters."""
 
-    def __call__(self, batch: Batch) -> object: ...
+    def __call__(self, batch: Batch) -> object:
+        """Issues the sites."""
+        ...
 
 
 class WhitenedGuide(nn.Module):
@@ -46,9 +48,9 @@ class WhitenedGuide(nn.Module):
         epsilon = self._whitened()
         z = self.coordinates(epsilon)
         values, log_jacobians = self.layout.constrain(z), self.layout.log_jacobians(z)
-        log_det = self.coordinates.log_det(epsilon)
+        log_det = self.coordinates.log_det(z)
         for name, value in values.items():
-            pyro.sample(name, dist.Delta(value, log_density=-log_jacobians[name] - log_det, event_dim=value.dim()))
+            pyro.sample(name, dist.Delta(value, log_density=-log_jacobians[name] - log_det, event_dim=value.dim()))  # type: ignore[arg-type]
             log_det = torch.zeros_like(log_det)  # counted once, at the first site
         if self.local is not None:
             self.local(batch)
@@ -75,5 +77,5 @@ def guide_draws(guide: Guide, batch: Batch, count: int) -> dict[str, Tensor]:
     """Draws of the global sites from any guide; one that has no ``draws`` of its own is run ``count`` times."""
     if isinstance(guide, WhitenedGuide):
         return guide.draws(count)
-    traces = [pyro.poutine.trace(guide).get_trace(batch.slice(0, 1)) for _ in range(count)]
-    return {name: torch.stack([trace.nodes[name]["value"] for trace in traces]) for name in global_sites(traces[0])}
+    drawn = [global_latents(pyro.poutine.trace(guide).get_trace(batch.slice(0, 1))) for _ in range(count)]
+    return {name: torch.stack([sites[name]["value"] for sites in drawn]) for name in drawn[0]}

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from probrm.data.batch import Batch
+from probrm.guides.sites import global_latents
 from probrm.model import RewardModel
 
 
@@ -54,14 +55,7 @@ class Layout:
         """Reads the sites off one run of the model; those inside plate ``rows`` are local and left out."""
         with poutine.block(), torch.random.fork_rng(devices=[]):
             trace = poutine.trace(model).get_trace(batch.slice(0, 1))
-        nodes = {
-            name: node
-            for name, node in trace.nodes.items()
-            if node["type"] == "sample"
-            and not node["is_observed"]
-            and name != "rows"
-            and "rows" not in [f.name for f in node["cond_indep_stack"]]
-        }
+        nodes = global_latents(trace)
         first = model.exchangeable
         sites, start = [], 0
         for name in sorted(nodes, key=lambda n: n != first):  # stable: the model's own order otherwise

@@ -12,17 +12,7 @@ from torch import nn
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
 from probrm.guides.layout import Layout
-
-
-def global_sites(trace: Any) -> list[str]:
-    """Names of the latent sites of a guide's trace that belong to no row."""
-    return [
-        name
-        for name in trace.stochastic_nodes
-        if name != "rows"
-        and "rows" not in [frame.name for frame in trace.nodes[name]["cond_indep_stack"]]
-        and not trace.nodes[name]["infer"].get("is_auxiliary")
-    ]
+from probrm.guides.sites import global_latents
 
 
 def adopt(guide: Any, layout: Layout, batch: Batch) -> None:
@@ -38,7 +28,7 @@ def adopt(guide: Any, layout: Layout, batch: Batch) -> None:
                 module._pyro_context.param_state = {"params": {}, "constraints": {}}
     with pyro.get_param_store().scope():  # what a plain function leaves in the store would be found by the next one
         trace = poutine.trace(guide).get_trace(batch)
-    found = {name: tuple(trace.nodes[name]["value"].shape) for name in global_sites(trace)}
+    found = {name: tuple(site["value"].shape) for name, site in global_latents(trace).items()}
     wanted = {site.name: site.shape for site in layout.sites}
     if found == wanted:
         return

@@ -38,7 +38,7 @@ class Whitening(nn.Module):
     ) -> None:
         super().__init__()
         if bool((diagonal <= 0).any()):
-            raise torch.linalg.LinAlgError("the exchangeable block of the precision has an entry that is not positive")
+            raise torch.linalg.LinAlgError("the exchangeable block of the precision has an entry that is not positive")  # pyright: ignore[reportPrivateImportUsage]
         shear = coupling / diagonal[:, None]
         lower = torch.linalg.cholesky(dense - coupling.T @ shear)
         self.register_buffer("loc", loc)
@@ -59,9 +59,9 @@ class Whitening(nn.Module):
         """``log |dz / dε|``, a constant."""
         return self.spread.log().sum() + self.factor.diagonal().log().sum()
 
-    def log_det(self, epsilon: Float[Tensor, "*s D"]) -> Float[Tensor, "*s"]:
-        """The same for each of several points."""
-        return self.log_abs_det.expand(epsilon.shape[:-1])
+    def log_det(self, z: Float[Tensor, "*s D"]) -> Float[Tensor, "*s"]:
+        """The same wherever the map arrives."""
+        return self.log_abs_det.expand(z.shape[:-1])
 
     def forward(self, epsilon: Float[Tensor, "*s D"]) -> Float[Tensor, "*s D"]:
         """From whitened to unconstrained coordinates."""

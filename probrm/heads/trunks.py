@@ -22,7 +22,9 @@ class Trunk(Protocol):
 
     out_dim: int
 
-    def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]: ...
+    def __call__(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Features of n inputs."""
+        ...
 
 
 class LinearTrunk(nn.Module):

@@ -96,11 +96,14 @@ def fit(
     settings, device = inference_config(inference), resolve_device(device)
     if starts < 1:
         raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
+    for rows in (data, held_out):
+        if rows is not None:
+            _check_finite(rows)
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    with isolated(seed), _form_kept(model):
+    with isolated(seed, device), _as_found(model):
         model.to(device)
-        data = data.rows(torch.randperm(len(data))).to(device=device)
+        data = data.rows(torch.randperm(len(data), device="cpu")).to(device=device)
         held_out = held_out.to(device=device) if held_out is not None else None
         trunk_history: History | None = None
         if not model.linear:
@@ -181,15 +184,29 @@ def _variational(
     return _Outcome(built, guide_draws(built, data, settings.draws), history), score() if score else None
 
 
+def _check_finite(rows: Batch) -> None:
+    for name, column in rows.columns.items():
+        if name == "label" or not column.is_floating_point():  # a label that is NaN is one that is missing
+            continue
+        bad = (~torch.isfinite(column.reshape(len(rows), -1)).all(-1)).nonzero()
+        if len(bad):
+            raise TrainingError(
+                f"column {name!r} of the batch, row {int(bad[0])}: found a number that is nan or infinite ({len(bad)} such rows)",
+                fix="leave those rows out, or fill them in",
+            )
+
+
 @contextmanager
-def _form_kept(model: RewardModel) -> Iterator[None]:
-    """An amortised guide puts the model into another form; the next fit of the same model is to find its own again."""
-    form = getattr(model, "form", None)
+def _as_found(model: RewardModel) -> Iterator[None]:
+    """An amortised guide puts the model into another form, and trunks are frozen half way; a second fit is to find neither."""
+    form, trained = getattr(model, "form", None), [p for p in model.parameters() if p.requires_grad]
     try:
         yield
     finally:
         if form is not None:
             model.form = form  # type: ignore[assignment]
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def _join(data: Batch, held_out: Batch) -> Batch:

@@ -2,7 +2,8 @@
 
 Weights are found by damped Newton steps with the priors' scales held fixed; the scales then move towards the mode of
 their density given the weights' first two moments, and so on (the EM algorithm for a hierarchical prior, accelerated;
-MacKay 1992). Both halves work for any prior, the second exactly for those that are normal given their scales.
+MacKay 1992). A prior that is not normal given its scales (Student-t, Laplace) is represented by a normal of like width:
+at its mode it is more sharply curved than wide, and scales estimated from that curvature would shrink without end.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from probrm.inference.scales import estimate_scales
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
-_SETTLED = 0.02
-"""Change of a scale's logarithm, a fraction of its own uncertainty, at which the rounds end."""
+_ROUGH, _EXACT = 1e-2, 1e-9
+"""Nats that Newton's next step would still gain: between rounds, and at the end."""
+_SETTLED = 0.2
+"""Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
 
 @dataclass(frozen=True)
@@ -71,30 +74,33 @@ def newton_laplace(
         TrainingError: the log density is not finite at the start, or no positive definite curvature was found.
     """
     batch = Batch(batch.slice(0, max_rows).columns, batch.total).to(dtype=torch.float64)
-    potential = Potential(in_double(model), layout, batch)
+    potential = Potential(in_double(model), layout, batch, normal=True)
     device = next(iter(batch.columns.values())).device
     hyper = layout.hyper().to(device)
     z = torch.zeros(layout.size, dtype=torch.float64, device=device) if at is None else at.to(torch.float64)
     if spread:
-        noise = torch.randn(layout.size, dtype=torch.float64, generator=generator).to(z.device)
+        noise = torch.randn(layout.size, dtype=torch.float64, generator=generator, device="cpu").to(z.device)
         z = torch.where(hyper, z, z + spread * noise)
-    z, value, curvature = _newton(potential, z, hyper)
+    z, value, curvature = _newton(potential, z, hyper, _ROUGH if bool(hyper.any()) else _EXACT)
     if not bool(hyper.any()):
         return LaplaceStart(_whitening(z, hyper, curvature), float(value), 0)
     rounds = 0
     with progress.task("Newton–Laplace start", max_rounds) as advance:
-        for rounds in range(1, max_rounds + 1):  # noqa: B007  reported below
+        for rounds in range(1, max_rounds + 1):
             scales = estimate_scales(potential, z, _whitening(z, hyper, curvature).variance(), hyper)
             z = z.masked_scatter(hyper, z[hyper] + scales.step)
-            z, value, curvature = _newton(potential, z, hyper)
+            settled = rounds == max_rounds or bool((scales.step / scales.width).square().mean().sqrt() < _SETTLED)
+            z, value, curvature = _newton(potential, z, hyper, _EXACT if settled else _ROUGH)
             advance(1, potential=float(value))
-            if scales.step.abs().max() < _SETTLED:
+            if settled:
                 break
     whitening = _whitening(z, hyper, curvature, scales.width)
     return LaplaceStart(Breathing(whitening, hyper.nonzero()[:, 0], scales.exponents), float(value), rounds)
 
 
-def _newton(potential: Potential, z: Tensor, hyper: Tensor, max_steps: int = 50) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+def _newton(
+    potential: Potential, z: Tensor, hyper: Tensor, tolerance: float, max_steps: int = 50
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Levenberg-damped Newton over all coordinates but the scales; returns mode, value and curvature there."""
     value, gradient = potential.gradient(z)
     if not torch.isfinite(value) or not torch.isfinite(gradient).all():
@@ -113,7 +119,7 @@ def _newton(potential: Potential, z: Tensor, hyper: Tensor, max_steps: int = 50)
                 )
             continue
         decrement = float(step @ gradient)
-        if decrement < 1e-8 and damping == 0.0:
+        if decrement < tolerance and damping == 0.0:
             break
         proposal = z - step
         new_value, new_gradient = potential.gradient(proposal)
@@ -141,7 +147,7 @@ def _solve(curvature: tuple[Tensor, Tensor, Tensor], gradient: Tensor, hyper: Te
     """The Newton step, zero for the scales; None where the damped curvature is not positive definite."""
     try:
         inverse = Whitening(torch.zeros_like(gradient), *_masked(curvature, hyper, damping))
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         return None
     return inverse(inverse.transpose(gradient.masked_fill(hyper, 0.0)))
 
@@ -166,7 +172,7 @@ def _whitening(z: Tensor, hyper: Tensor, curvature: tuple[Tensor, Tensor, Tensor
         coupling = torch.where(loose, curvature[1], coupling)
         across = loose[:, None] ^ loose
         return Whitening(z, diagonal, coupling, torch.where(across, curvature[2], dense))
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         raise TrainingError(
             "the curvature at the mode is not positive definite: the data and the priors leave a direction open",
             fix="give the weights, the effects or the intercept a tighter prior",

@@ -38,7 +38,7 @@ class Minibatches:
             return self._data
         epoch, place = divmod(step, len(self._data) // self.size)
         if self._epoch is None or self._epoch[0] != epoch:
-            generator = torch.Generator().manual_seed((self._seed + epoch) % 2**63)
-            order = torch.randperm(len(self._data), generator=generator)
+            generator = torch.Generator("cpu").manual_seed((self._seed + epoch) % 2**63)
+            order = torch.randperm(len(self._data), generator=generator, device="cpu")
             self._epoch = epoch, self._data.rows(order.to(next(iter(self._data.columns.values())).device))
         return self._epoch[1].slice(place * self.size, (place + 1) * self.size)

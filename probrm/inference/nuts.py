@@ -14,6 +14,7 @@ from pyro.infer import NUTS as PyroNUTS
 from torch import Tensor
 
 from probrm.data.batch import Batch
+from probrm.errors import TrainingError
 from probrm.guides import Breathing, Layout, Whitening
 from probrm.inference.potential import Potential, in_double
 from probrm.inference.settings import NUTS
@@ -33,12 +34,15 @@ def run_nuts(
         coordinates: from the Newton–Laplace start, float64.
         settings: warm-up and draws.
         progress: shows the draws.
+
+    Raises:
+        TrainingError: the chain did not move.
     """
     potential = Potential(in_double(model), layout, batch.to(dtype=torch.float64))
 
     def energy(params: dict[str, Tensor]) -> Tensor:
-        epsilon = params["whitened"]
-        return potential(coordinates(epsilon)) - coordinates.log_det(epsilon)
+        z = coordinates(params["whitened"])
+        return potential(z) - coordinates.log_det(z)
 
     kernel = PyroNUTS(potential_fn=energy, full_mass=False)
     with progress.task("NUTS", settings.warmup + settings.draws) as advance:
@@ -54,6 +58,11 @@ def run_nuts(
     z = coordinates(mcmc.get_samples()["whitened"])
     draws = {name: value.float() for name, value in layout.constrain(z).items()}
     found = mcmc.diagnostics()
+    if found["acceptance rate"]["chain 0"] == 0:
+        raise TrainingError(
+            f"NUTS took none of its {settings.draws} steps: the chain stands still after {settings.warmup} steps of warm-up",
+            fix="give it more warm-up: --set inference.warmup=300",
+        )
     return draws, {
         "divergences": len(found["divergences"]["chain 0"]),
         "acceptance_rate": float(found["acceptance rate"]["chain 0"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pyro
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.guides.layout import Layout
+from probrm.guides.sites import in_rows
 from probrm.model import RewardModel
+from probrm.priors import NormalStandIns
 
 _COLUMNS = 64
 """Hessian columns at a time: 64 × rows × 8 bytes for each intermediate of the likelihood."""
@@ -32,11 +35,13 @@ class Potential:
         model: its row-local latents are summed out here; parameters, if any, in float64 (``in_double``).
         layout: of its global latents.
         batch: the data, in float64.
+        normal: puts the normal stand-in of a prior in its place, where it names one.
     """
 
     model: RewardModel
     layout: Layout
     batch: Batch
+    normal: bool = False
 
     def __call__(self, z: Float[Tensor, " D"]) -> Tensor:
         """The potential energy at ``z``, a scalar."""
@@ -48,9 +53,10 @@ class Potential:
 
     def _log_density(self, z: Tensor, batch: Batch, rows: bool) -> Tensor:
         values = self.layout.constrain(z)
-        with self.model.marginalised(), pyro.validation_enabled(False):
+        stand_ins = NormalStandIns() if self.normal else nullcontext()
+        with self.model.marginalised(), pyro.validation_enabled(False), stand_ins:
             trace = poutine.trace(poutine.condition(self.model, data=values)).get_trace(batch)
-        density = trace.log_prob_sum(lambda name, site: rows or "rows" not in [f.name for f in site["cond_indep_stack"]])
+        density = trace.log_prob_sum(lambda name, site: rows or not in_rows(site))
         return density + torch.stack(list(self.layout.log_jacobians(z).values())).sum()
 
     def gradient(self, z: Float[Tensor, " D"]) -> tuple[Tensor, Float[Tensor, " D"]]:

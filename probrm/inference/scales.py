@@ -10,8 +10,6 @@ from torch import Tensor
 
 from probrm.inference.potential import Potential
 
-_DIFFERENCE = 1e-3
-"""Of the finite difference in a scale's logarithm."""
 _LEAST = 0.05
 """Share of a scale's information that is left to it at least when the weights' uncertainty is taken off."""
 _LONGEST = 1.0
@@ -76,8 +74,7 @@ def _em(potential: Potential, z: Tensor, variance: Tensor, hyper: Tensor) -> tup
     scales = free.detach().requires_grad_()
     gradient = torch.autograd.grad(energy(scales), scales, create_graph=True)[0]
     # The Hessian is arrow-shaped at most (local scales below one global scale): its diagonal is the conditional precision.
-    diagonal = torch.stack([torch.autograd.grad(gradient[i], scales, retain_graph=True)[0][i] for i in range(len(scales))])
-    return scales.detach(), diagonal.detach().clamp_min(1e-2)
+    return scales.detach(), _jacobian(gradient, scales).diagonal().clamp_min(1e-2)
 
 
 def follow(potential: Potential, z: Float[Tensor, " D"], variance: Float[Tensor, " D"], hyper: Bool[Tensor, " D"]) -> Float[Tensor, "D K"]:
@@ -86,17 +83,16 @@ def follow(potential: Potential, z: Float[Tensor, " D"], variance: Float[Tensor,
     With the prior's precision ``h_i`` and the posterior's variance ``v_i``, ``log sd = −½ log(J_i + h_i)``, so the
     derivative is ``−½ v_i dh_i/d log scale_k``; for a normal prior ``v_i / scale²``.
     """
-    columns = []
-    for k in hyper.nonzero()[:, 0]:
-        shift = torch.zeros_like(z)
-        shift[k] = _DIFFERENCE
-        slope = (_precision(potential, z + shift, hyper) - _precision(potential, z - shift, hyper)) / (2 * _DIFFERENCE)
-        columns.append((-0.5 * variance * slope).masked_fill(hyper, 0.0).clamp(0.0, 1.0))
-    return torch.stack(columns, 1)
-
-
-def _precision(potential: Potential, z: Tensor, hyper: Tensor) -> Tensor:
-    """The diagonal of the prior's curvature in the weights; priors are independent given their scales."""
     z = z.detach().requires_grad_()
     gradient = torch.autograd.grad(potential.prior(z), z, create_graph=True)[0]
-    return torch.autograd.grad(gradient, z, (~hyper).to(z.dtype))[0].detach()
+    # Priors are independent given their scales: the product with ones on the weights is the diagonal of their curvature.
+    precision = torch.autograd.grad(gradient, z, (~hyper).to(z.dtype), create_graph=True)[0]
+    slope = _jacobian(precision, z)[:, hyper]
+    return (-0.5 * variance[:, None] * slope).masked_fill(hyper[:, None], 0.0).clamp(0.0, 1.0)
+
+
+def _jacobian(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """``d outputs / d inputs``, all rows in one batched backward pass; zero where there is no dependence."""
+    rows = torch.eye(len(outputs), dtype=outputs.dtype, device=outputs.device)
+    found = torch.autograd.grad(outputs, inputs, rows, is_grads_batched=True, allow_unused=True)[0]
+    return torch.zeros(len(outputs), len(inputs), dtype=outputs.dtype, device=outputs.device) if found is None else found.detach()

@@ -52,9 +52,12 @@ def find_starts(
     """
     found: list[tuple[LaplaceStart, float, Tensor]] = []
     failure: TrainingError | None = None
+    hyper = layout.hyper()
     for i in range(count):
+        # Later starts take the scales over from the first one, so that its mode costs them a single round.
+        at = torch.where(hyper.to(found[0][0].coordinates.loc.device), found[0][0].coordinates.loc, 0.0) if found else None
         try:
-            laplace = newton_laplace(model, data, layout, spread=_SPREAD if i else 0.0, progress=progress)
+            laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, progress=progress)
         except TrainingError as error:
             failure = failure or error
             continue
@@ -93,8 +96,7 @@ def pretrain_trunks(
     """
     best: tuple[float, dict[str, Tensor], History] | None = None
     for i in range(count):
-        if i:
-            _reinitialise(model)
+        _reinitialise(model)
         layout = Layout.of(model, data)
         device = next(model.parameters()).device
         zeros = torch.zeros(layout.size, device=device)
@@ -129,6 +131,7 @@ def scorer(model: RewardModel, guide: object, data: Batch, held_out: Batch | Non
 
 
 def _reinitialise(model: nn.Module) -> None:
+    """Fresh trunks from the fit's own seed, whatever the global one was when the model was made; frozen layers stay."""
     for module in model.modules():
-        if hasattr(module, "reset_parameters"):
+        if hasattr(module, "reset_parameters") and any(p.requires_grad for p in module.parameters(recurse=False)):
             module.reset_parameters()  # type: ignore[operator]

@@ -37,11 +37,11 @@ class Variable:
 
 
 def summarise(model: RewardModel, draws: Mapping[str, Tensor]) -> dict[str, Variable]:
-    """Mean, deviation and central 90 % interval of every site."""
+    """Mean, deviation and central 90 % interval of every site, by name."""
     dims, coords = model.dims(), model.coords()
     tail = (1 - LEVEL) / 2
     table = {}
-    for name, value in draws.items():
+    for name, value in sorted(draws.items()):
         x = value.double().numpy()
         low, high = np.quantile(x, [tail, 1 - tail], axis=0)
         table[name] = Variable(x.mean(0), x.std(0, ddof=1), low, high, {dim: coords[dim] for dim in dims.get(name, ()) if x.ndim > 1})

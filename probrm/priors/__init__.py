@@ -2,6 +2,7 @@
 
 from probrm.priors.base import Prior, PriorSlot, as_prior, prior_names, prior_to_dict, register_prior
 from probrm.priors.scalar import Beta, Gamma, HalfCauchy, HalfNormal, LogNormal
+from probrm.priors.standin import NormalStandIns
 from probrm.priors.weights import Horseshoe, Laplace, Normal, StudentT
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Laplace",
     "LogNormal",
     "Normal",
+    "NormalStandIns",
     "Prior",
     "PriorSlot",
     "StudentT",

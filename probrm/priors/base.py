@@ -19,6 +19,8 @@ SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A positive finite number."""
 
+_HYPER: Any = {"hyper": True}
+"""The mark of a scale's site."""
 _REGISTRY: dict[str, type] = {}
 _Class = TypeVar("_Class", bound=type)
 
@@ -92,9 +94,9 @@ Scale = Annotated[Any, BeforeValidator(as_scale)]
 
 def sample_scale(scale: float | Prior, name: str) -> float | Tensor:
     """The scale's value: the number itself, or a draw from its prior at the site ``name_scale``, marked as in ``hyper``."""
-    if isinstance(scale, float):
+    if isinstance(scale, int | float):
         return scale
-    with poutine.infer_config(config_fn=lambda site: {"hyper": True}):
+    with poutine.infer_config(config_fn=lambda site: _HYPER):
         return scale.sample(f"{name}_scale")
 
 
@@ -104,7 +106,7 @@ def hyper(name: str, distribution: Any) -> Tensor:
     The mark lets the Newton–Laplace start estimate scales by their evidence: a joint mode over weights and their
     scale does not exist (its density grows without bound as both go to zero).
     """
-    return pyro.sample(name, distribution, infer={"hyper": True})
+    return pyro.sample(name, distribution, infer=_HYPER)
 
 
 def prior_to_dict(prior: Any) -> Any:

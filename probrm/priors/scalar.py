@@ -23,7 +23,7 @@ class Beta:
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues the site ``name``; values in (0, 1)."""
-        return pyro.sample(name, dist.Beta(self.concentration1, self.concentration0).expand(shape).to_event(len(shape)))
+        return pyro.sample(name, dist.Beta(self.concentration1, self.concentration0).expand(shape).to_event(len(shape)))  # type: ignore[attr-defined]
 
 
 class _PositiveScale:

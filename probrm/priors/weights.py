@@ -6,6 +6,8 @@ curvature, in which the likelihood's correlations, not the prior's funnel, are w
 
 from __future__ import annotations
 
+import math
+
 import pyro
 import pyro.distributions as dist
 from pydantic import Field
@@ -13,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from probrm.priors.base import SETTINGS, Positive, Scale, hyper, register_prior, sample_scale
+from probrm.priors.standin import sample_with_stand_in
 
 
 @register_prior
@@ -26,7 +29,7 @@ class Normal:
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
-        return pyro.sample(name, dist.Normal(self.loc, scale).expand(shape).to_event(len(shape)))
+        return pyro.sample(name, dist.Normal(self.loc, scale).expand(shape).to_event(len(shape)))  # type: ignore[attr-defined]
 
 
 @register_prior
@@ -41,7 +44,8 @@ class StudentT:
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
-        return pyro.sample(name, dist.StudentT(self.df, self.loc, scale).expand(shape).to_event(len(shape)))
+        wide = min(math.sqrt(self.df / (self.df - 2)), 2.0) if self.df > 2 else 2.0
+        return sample_with_stand_in(name, dist.StudentT(self.df, self.loc, scale), dist.Normal(self.loc, scale * wide), shape)
 
 
 @register_prior
@@ -55,7 +59,7 @@ class Laplace:
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
-        return pyro.sample(name, dist.Laplace(self.loc, scale).expand(shape).to_event(len(shape)))
+        return sample_with_stand_in(name, dist.Laplace(self.loc, scale), dist.Normal(self.loc, scale * math.sqrt(2)), shape)
 
 
 @register_prior

@@ -121,7 +121,9 @@ def replace_file(path: str | Path, content: bytes | memoryview) -> None:
         os.replace(fresh, path)
     except OSError as error:
         reason = "the disk is full" if error.errno in _NO_ROOM else error.strerror or str(error)
-        raise RunError(f"{path}: cannot be written: {reason}", fix="name a file in a folder that you may write to, with space left") from None
+        raise RunError(
+            f"{path}: cannot be written: {reason}", fix="name a file in a folder that you may write to, with space left"
+        ) from None
     finally:
         with suppress(OSError):
             fresh.unlink()

@@ -12,11 +12,11 @@ from probrm.errors import ConfigError
 from probrm.progress import Progress, silent
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from probrm.config import FitConfig
     from probrm.data import LogSpec
+    from probrm.encoders import Encoder
     from probrm.evaluation import Evaluation
     from probrm.runs.run import Run
 
@@ -45,7 +45,13 @@ class Recipe(ABC):
 
     @abstractmethod
     def fit(
-        self, source: str, config: FitConfig, *, embeddings: str | None = None, checkpoint: Path | None = None, progress: Progress = silent
+        self,
+        source: str,
+        config: FitConfig,
+        *,
+        embeddings: str | Encoder | None = None,
+        checkpoint: Path | None = None,
+        progress: Progress = silent,
     ) -> Run:
         """Reads, encodes, fits; nothing is written but the cache of embeddings and, where asked for, the checkpoint folder."""
 
@@ -54,7 +60,9 @@ class Recipe(ABC):
         """``(model, inputs, baseline model)`` of a saved run."""
 
     @abstractmethod
-    def score(self, run: Run, source: str, spec: LogSpec, *, embeddings: str | None = None, progress: Progress = silent) -> tuple[pa.Table, list[str]]:
+    def score(
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> tuple[pa.Table, list[str]]:
         """The input's rows with the contract's columns, and notes."""
 
     @abstractmethod
@@ -64,7 +72,7 @@ class Recipe(ABC):
         source: str,
         spec: LogSpec,
         *,
-        embeddings: str | None = None,
+        embeddings: str | Encoder | None = None,
         bootstrap: int = 1000,
         seed: int = 0,
         progress: Progress = silent,
@@ -101,5 +109,8 @@ def find_recipe(kind: str) -> Recipe:
     """
     entries = _entries()
     if kind not in entries:
-        raise ConfigError(f"unknown model {kind!r}; installed: {', '.join(sorted(entries)) or 'none'}", fix="name one of them, or install the package that has it")
+        raise ConfigError(
+            f"unknown model {kind!r}; installed: {', '.join(sorted(entries)) or 'none'}",
+            fix="name one of them, or install the package that has it",
+        )
     return entries[kind].load()()

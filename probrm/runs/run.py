@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from probrm.data.conversation import Conversation
-from probrm.errors import ConfigError, RunError
+from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
 from probrm.posterior import Rewards, Variable, netcdf_bytes, read_draws, summarise, to_arviz
 from probrm.runs.folder import MARKER, check_folder, write_folder
@@ -131,8 +132,8 @@ def load(path: str | Path) -> Run:
         RunError: no run there, a damaged file, another format, or a model that is not installed.
     """
     folder = Path(path)
-    if not (folder / MARKER).is_file():
-        found = "there is no such folder" if not folder.exists() else f"it holds no {MARKER}"
+    if not os.path.isfile(folder / MARKER):
+        found = f"it holds no {MARKER}" if os.path.exists(folder) else "there is no such folder"
         raise RunError(f"{folder}: not a run of probrm: {found}", fix="name the folder that probrm fit printed")
     try:
         main = json.loads((folder / MARKER).read_bytes())
@@ -143,12 +144,25 @@ def load(path: str | Path) -> Run:
         raise RunError(f"{folder}: its format is {form!r}; this version reads {FORMAT}", fix="fit again, or use the version that wrote it")
     try:
         return _read(folder, main)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, safetensors.SafetensorError, ConfigError) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        safetensors.SafetensorError,
+        DataError,
+        ConfigError,
+    ) as error:
         raise _damaged(folder, MARKER, error) from None
 
 
 def _read(folder: Path, main: Mapping[str, Any]) -> Run:
-    recipe = find_recipe(main["kind"])
+    try:
+        recipe = find_recipe(main["kind"])
+    except ConfigError as error:
+        raise RunError(f"{folder}: {error.what}", fix=error.fix) from None
     for name in (_TENSORS, _POSTERIOR, _HISTORY, _METRICS, _SPLIT):
         try:
             intact = hashlib.sha256((folder / name).read_bytes()).hexdigest() == main["files"][name]
@@ -166,7 +180,7 @@ def _read(folder: Path, main: Mapping[str, Any]) -> Run:
     return Run(
         kind=main["kind"],
         config=main["config"],
-        model=model.eval() if isinstance(model, nn.Module) else model,
+        model=model.eval(),
         inputs=inputs,
         draws=read_draws(folder / _POSTERIOR),
         baseline=(baseline, parts["baseline"]) if baseline is not None else None,

@@ -12,6 +12,8 @@ from probrm.encoders.loading import card_pooling, load_model, load_tokenizer, lo
 from probrm.encoders.resolving import resolve
 from probrm.errors import EncoderError
 
+REMOTE_CODE = {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}
+
 
 @pytest.fixture
 def copied(tiny: Callable[[str], Path], tmp_path: Path) -> Path:
@@ -23,7 +25,9 @@ def edit(file: Path, **settings: object) -> None:
 
 
 def test_the_model_is_loaded_for_encoding_only(tiny: Callable[[str], Path], capfd: pytest.CaptureFixture[str]) -> None:
-    model = load_model(resolve(str(tiny("bert"))), torch.bfloat16)
+    folder = resolve(str(tiny("bert")))
+    capfd.readouterr()  # what saving it printed
+    model = load_model(folder, torch.bfloat16)
     assert not model.training
     assert getattr(model, "pooler", None) is None
     assert {(weight.dtype, weight.requires_grad) for weight in model.parameters()} == {(torch.bfloat16, False)}
@@ -58,10 +62,10 @@ def test_weights_that_do_not_fit_the_config_are_not_filled_with_random_ones(copi
         load_model(resolve(str(copied)), torch.float32)
 
 
-@pytest.mark.parametrize("settings", [{"model_type": "never-heard-of"}, {"auto_map": {"AutoModel": "code.Model"}, "model_type": "mine"}])
+@pytest.mark.parametrize("settings", [{"model_type": "never-heard-of"}, {"auto_map": REMOTE_CODE, "model_type": "mine"}])
 def test_an_unknown_architecture_is_refused_and_none_of_its_code_is_run(copied: Path, tmp_path: Path, settings: dict[str, object]) -> None:
     trace = tmp_path / "ran"
-    (copied / "code.py").write_text(f"open({str(trace)!r}, 'w')")
+    (copied / "theirs.py").write_text(f"open({str(trace)!r}, 'w')")
     edit(copied / "config.json", **settings)
     with pytest.raises(EncoderError, match="cannot be loaded"):
         load_model(resolve(str(copied)), torch.float32)

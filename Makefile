@@ -1,0 +1,59 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer: both set up .venv by themselves.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+# Spinning OpenMP workers slow the small steps of a training loop several times.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help demo test test-long lint bench clean
+
+help:
+	@echo "make demo       fit the example log and hold the result against the truth"
+	@echo "make test       linters, types, layers and the tests"
+	@echo "make test-long  statistical tests of minutes"
+	@echo "make lint       linters, types and layers only"
+	@echo "make bench      speed and memory, as README reports them"
+	@echo "make clean      remove caches and built files; .venv and runs/ stay"
+
+# The encoder comes first and alone: pip checks hashes only when everything in an installation has one.
+# The build backend comes second, pinned like everything else, so that the project is not built with whatever is newest.
+$(READY): pyproject.toml constraints.txt offline.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: there is no '$(PYTHON)' here; name a Python from 3.11 on: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is Python %d.%d, probrm needs 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
+	@echo "Setting up .venv: about 2 GB, minutes where wheels have to be downloaded."
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r offline.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[offline,dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/probrm fit implicit --data examples/log.parquet --propensity-features surface,position --derive code_block --out runs/demo --overwrite
+	$(BIN)/probrm evaluate runs/demo --data examples/test_log.parquet
+	@echo "Next:"
+	@echo "  $(BIN)/probrm posterior runs/demo --plots runs/demo-figures --row log-00001"
+	@echo "  $(BIN)/probrm score runs/demo --data examples/test_log.parquet --out runs/scored.parquet"
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+# One thread: the loops of the tests are small, and their sums come out the same on every machine size.
+test: export OMP_NUM_THREADS = 1
+test: lint
+	$(BIN)/python -m pytest
+
+test-long: export OMP_NUM_THREADS = 1
+test-long: $(READY)
+	$(BIN)/python -m pytest -m long
+
+bench: $(READY)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find probrm models cli tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

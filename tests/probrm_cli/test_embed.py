@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import probrm
+from tests import support
+from tests.support import QUICK, call, refused
+
+
+def test_vectors_once_then_fit_and_score_from_them() -> None:
+    """The same vectors as from the encoder, so the same rewards to the bit."""
+    done = call("embed", "--data", support.log_path(), "--out", "store.safetensors", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["out"], found["texts"], found["dim"]) == ("store.safetensors", 300, 384)
+    assert "--propensity-features" not in done.err
+    assert call("score", support.run_path(), "--data", support.log_path(), "--out", "a.parquet", "-q").code == 0
+    store = ["--embeddings", "store.safetensors"]
+    assert call("score", support.run_path(), "--data", support.log_path(), "--out", "b.parquet", "-q", *store).code == 0
+    pd.testing.assert_frame_equal(pd.read_parquet("a.parquet"), pd.read_parquet("b.parquet"))
+
+
+def test_a_store_lacks_texts() -> None:
+    support.log_frame(20)[["prompt", "response"]].to_csv("few.csv", index=False)
+    assert call("embed", "--data", "few.csv", "--out", "few.safetensors").out == "20 texts, 384 columns: few.safetensors\n"
+    outcome = call("fit", "implicit", "--data", support.log_path(), "--embeddings", "few.safetensors", "--out", "r", *QUICK)
+    refused(outcome, "few.safetensors", "holds no vector for", "probrm embed")
+    assert not Path("r").exists()
+
+
+def test_a_store_of_another_encoder() -> None:
+    outcome = call("score", support.run_path(), "--data", support.truth_path(), "--out", "s.csv", "--embeddings", support.store_path())
+    refused(outcome, support.store_path(), "not those that the run was fitted on")
+    assert not Path("s.csv").exists()
+
+
+def test_a_run_on_vectors_from_elsewhere_needs_them_for_scoring() -> None:
+    assert call(*support.quick_fit(Path("r"))).code == 0
+    refused(call("score", "r", "--data", support.truth_path(), "--out", "s.csv"), "not those that the run was fitted on", "--embeddings")
+    done = call("score", "r", "--data", support.truth_path(), "--out", "s.csv", "--embeddings", support.store_path())
+    assert done.code == 0, done.err
+    assert call("posterior", "r", "--row", "r0").code == 0  # finds the store again
+    assert probrm.load("r").record["encoder"]["embeddings"] == support.store_path()
+
+
+def test_an_existing_store_is_kept_unless_it_may_be_replaced() -> None:
+    Path("store.safetensors").write_text("mine")
+    refused(call("embed", "--data", support.log_path(), "--out", "store.safetensors"), "--out store.safetensors", "--overwrite")
+    assert Path("store.safetensors").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--encoder", "no/such/folder"], ["no/such/folder", "no such folder"]),
+        (["--set", "encoder.pooling=max"], ["encoder.pooling", "mean, last, cls"]),
+        (["--set", "guide.name=delta"], ["--set guide.name=delta", "allowed: encoder"]),
+        (["--set", "encoder=x"], ["encoder", "'x'"]),
+        (["--data", "nothing.csv"], ["nothing.csv", "no such file"]),
+    ],
+)
+def test_wrong_flags(flags: list[str], named: list[str]) -> None:
+    refused(call("embed", "--data", support.log_path(), "--out", "s.safetensors", *flags), *named)
+    assert not Path("s.safetensors").exists()
+
+
+def test_others_may_read_the_store() -> None:
+    support.log_frame(20)[["prompt", "response"]].to_csv("few.csv", index=False)
+    assert call("embed", "--data", "few.csv", "--out", "few.safetensors", "-q").code == 0
+    assert stat.S_IMODE(Path("few.safetensors").stat().st_mode) == 0o644

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import support
+from tests.support import call, refused
+
+METRICS = ("auroc", "nll", "brier", "ece", "pair_accuracy")
+FAST = ("--bootstrap", "100")
+
+
+def test_json_of_the_contract() -> None:
+    done = call("evaluate", support.run_path(), "--data", support.truth_path(), "--json", *FAST)
+    assert done.code == 0, done.err
+    assert done.out.count("\n") == 1
+    found = json.loads(done.out)
+    assert found["rows"] == 200
+    for part in ("metrics", "baseline"):
+        assert set(METRICS) <= found[part].keys()
+        for name in METRICS:
+            metric = found[part][name]
+            assert metric["low"] <= metric["value"] <= metric["high"], (part, name, metric)
+    assert found["metrics"]["auroc"]["value"] > 0.6  # the answers' wording gives it away
+    assert all(line.startswith("note: ") for line in done.err.splitlines())
+
+
+def test_coverage_where_the_file_has_true_probabilities(tmp_path: Path) -> None:
+    """Held against intervals that ``score`` writes: what is covered is σ of the reward's interval."""
+    found = json.loads(call("evaluate", support.run_path(), "--data", support.truth_path(), "--json", *FAST).out)
+    done = call("score", support.run_path(), "--data", support.truth_path(), "--out", str(tmp_path / "s.parquet"))
+    assert done.code == 0, done.err
+    import pandas as pd
+    from scipy.special import expit
+
+    scored = pd.read_parquet(tmp_path / "s.parquet")
+    inside = scored["true_probability"].between(expit(scored["reward_low"]), expit(scored["reward_high"]))
+    assert found["metrics"]["coverage"]["value"] == pytest.approx(inside.mean(), abs=1e-6)
+    support.log_frame(60).drop(columns="true_probability").to_parquet("plain.parquet")
+    plain = call("evaluate", support.run_path(), "--data", "plain.parquet", "--json", *FAST)
+    assert "coverage" not in json.loads(plain.out)["metrics"]
+
+
+def test_a_person_gets_model_and_naive_side_by_side() -> None:
+    done = call("evaluate", support.run_path(), "--data", support.truth_path(), *FAST)
+    assert done.code == 0
+    for text in ("200 rows with a known truth; [central 90 % bootstrap intervals]", "reward model", "naive model", "AUROC ↑", "coverage"):
+        assert text in done.out
+
+
+def test_the_bootstrap_is_seeded() -> None:
+    arguments = ["evaluate", support.run_path(), "--data", support.truth_path(), "--json", *FAST]
+    assert call(*arguments).out == call(*arguments).out
+    assert call(*arguments, "--seed", "1").out != call(*arguments).out
+
+
+def test_labels_by_another_name_in_a_file_without_actions_and_covariates() -> None:
+    """A reward needs texts; what the fit needed beside them may be missing."""
+    support.log_frame(60)[["prompt", "response", "label"]].rename(columns={"label": "good"}).to_csv("labels.csv", index=False)
+    done = call("evaluate", support.run_path(), "--data", "labels.csv", "--columns", "label=good", "--json", *FAST)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["rows"] == 60
+    assert "--propensity-features" not in done.err
+
+
+def test_rows_without_a_label_are_left_out() -> None:
+    frame = support.log_frame(60)
+    frame["label"] = [None if i % 3 else v for i, v in enumerate(frame["label"])]
+    frame.to_parquet("some.parquet")
+    assert json.loads(call("evaluate", support.run_path(), "--data", "some.parquet", "--json", *FAST).out)["rows"] == 20
+
+
+def test_a_file_without_labels() -> None:
+    outcome = call("evaluate", support.run_path(), "--data", support.log_path())
+    refused(outcome, support.log_path(), "no column 'label'", "--columns label=")
+    support.log_frame(60).assign(label=None).to_csv("none.csv")
+    refused(call("evaluate", support.run_path(), "--data", "none.csv"), "none.csv", "no row has a label")
+
+
+def test_no_intervals_and_less_than_none() -> None:
+    found = json.loads(call("evaluate", support.run_path(), "--data", support.truth_path(), "--json", "--bootstrap", "0").out)
+    assert found["metrics"]["auroc"]["low"] is None
+    refused(call("evaluate", support.run_path(), "--data", support.truth_path(), "--bootstrap", "-1"), "bootstrap", "-1")
+
+
+def test_no_run_there() -> None:
+    refused(call("evaluate", "nowhere", "--data", support.truth_path()), "nowhere", "there is no such folder")
+    Path("other").mkdir()
+    refused(call("evaluate", "other", "--data", support.truth_path()), "other", "holds no run.json")

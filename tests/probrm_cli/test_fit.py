@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import probrm
+from tests import support
+from tests.support import call, quick_fit, refused
+
+Save = Callable[..., str]
+
+
+def fitted(*flags: str) -> probrm.runs.Run:  # type: ignore[name-defined]
+    done = call(*quick_fit(Path("swapped"), *flags))
+    assert done.code == 0, done.err
+    return probrm.load("swapped")
+
+
+def test_json_is_one_object_on_standard_output_and_notes_go_to_standard_error() -> None:
+    out, err = support.fit_output()
+    found = json.loads(out)
+    assert out.count("\n") == 1
+    assert {"run", "diagnostics", "identifiability", "notes", "seconds"} <= found.keys()
+    assert found["run"] == support.run_path()
+    assert found["identifiability"]["exclusion"] == ["surface[web]", "hour"]
+    assert found["diagnostics"]["held_out_rows"] > 0
+    assert err.splitlines() == [f"note: {note}" for note in found["notes"]]
+    assert found["notes"]
+
+
+def test_a_person_gets_a_table_and_the_folder() -> None:
+    done = call(*quick_fit(Path("r"), "--propensity-features", support.FEATURES))
+    assert done.code == 0
+    assert "90 % interval" in done.out
+    assert "propensity_effects[hour]" in done.out
+    assert "held-out actions" in done.out
+    assert done.out.endswith("run: r\n")
+    assert all(line.startswith("note: ") for line in done.err.splitlines())
+
+
+def test_quiet_prints_the_folder_alone() -> None:
+    done = call(*quick_fit(Path("r"), "--quiet"))
+    assert (done.code, done.out, done.err) == (0, "run: r\n", "")
+
+
+def test_quiet_json() -> None:
+    done = call(*quick_fit(Path("r"), "--quiet", "--json"))
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["run"] == "r"
+
+
+def test_without_out_a_new_folder_under_runs_is_named_after_model_and_data() -> None:
+    arguments = ["fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), *support.QUICK, "--quiet"]
+    assert [call(*arguments).out for _ in range(2)] == ["run: runs/implicit-log\n", "run: runs/implicit-log-2\n"]
+    assert probrm.load("runs/implicit-log").kind == "implicit"
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["implicit-log", "implicit-log-2"]
+
+
+def test_covariates_derived_from_the_texts() -> None:
+    run = fitted("--derive", "length,question")  # all prompts are questions: that says nothing and is left out
+    assert run.model.shape.propensity_effects == ("length",)
+    assert "question" in " ".join(run.record["notes"])
+
+
+def test_reward_features() -> None:
+    run = fitted("--reward-features", "hour", "--propensity-features", "surface")
+    assert run.model.shape.reward_effects == ("hour",)
+    assert run.draws["reward_effects"].shape == (1000, 1)
+
+
+def test_renamed_columns(save: Save) -> None:
+    frame = support.unlabelled()
+    path = save(question=frame["prompt"], prompt=None, copied=frame["action"], action=None)
+    done = call(*quick_fit(Path("r"), "--columns", "prompt=question,action=copied", data=path))
+    assert done.code == 0, done.err
+    assert probrm.load("r").config["data"]["columns"] == {"prompt": "question", "action": "copied"}
+
+
+# ---- what can be swapped: DESIGN's table, row by row
+
+
+@pytest.mark.parametrize(
+    ("flags", "toml"),
+    [
+        (["--set", "model.priors.base_rate.concentration1=2", "--set", "model.priors.base_rate.concentration0=8"], ""),
+        ([], '[model.priors]\nbase_rate = {dist = "Beta", concentration1 = 2, concentration0 = 8}\n'),
+    ],
+)
+def test_a_prior(flags: list[str], toml: str) -> None:
+    Path("c.toml").write_text(toml)
+    run = fitted(*flags, "--config", "c.toml")
+    assert run.config["model"]["priors"]["base_rate"] == {"dist": "Beta", "concentration1": 2.0, "concentration0": 8.0}
+    assert float(run.draws["base_rate"].mean()) < float(fitted("--overwrite").draws["base_rate"].mean())
+
+
+def test_a_horseshoe_on_the_weights() -> None:
+    run = fitted("--set", "model.priors.weights.dist=Horseshoe")
+    assert run.config["model"]["priors"]["weights"] == {"dist": "Horseshoe", "scale": 0.1}  # loc went with the Normal
+    assert {"reward_weights_global", "reward_weights_local"} <= run.draws.keys()
+    assert "reward_weights_scale" not in run.draws
+    table = json.loads(call("posterior", "swapped", "--json").out)["variables"]
+    assert len(table["reward_weights_local"]["mean"]) == 6
+
+
+def test_student_t_weights() -> None:
+    assert fitted("--set", "model.priors.weights.dist=StudentT").model.config.priors.weights.df == 4.0
+
+
+def test_a_prior_on_a_scale() -> None:
+    run = fitted("--set", "model.priors.effects.scale.dist=Gamma", "--propensity-features", "hour")
+    assert run.config["model"]["priors"]["effects"]["scale"] == {"dist": "Gamma", "concentration": 2.0, "rate": 2.0}
+    assert "propensity_effects_scale" in run.draws
+
+
+SHORT = ("--inference", "svi", "--set", "inference.max_steps=20", "--set", "inference.eval_every=10")
+
+
+@pytest.mark.parametrize("guide", ["auto-normal", "low-rank", "full-rank", "delta", "amortised"])
+def test_the_guide(guide: str) -> None:
+    run = fitted("--guide", guide, *SHORT)
+    assert run.config["guide"]["name"] == guide
+    assert run.guide
+    spread = float(run.draws["reward_weights"].std(0).max())
+    assert spread == 0 if guide == "delta" else spread > 0
+
+
+def test_the_guide_in_a_file_with_its_own_settings() -> None:
+    Path("c.toml").write_text('[guide]\nname = "low-rank"\nrank = 3\n')
+    assert fitted("--config", "c.toml", *SHORT).config["guide"] == {"name": "low-rank", "rank": 3}
+
+
+def test_a_guide_that_the_inference_has_no_use_for_is_told() -> None:
+    done = call(*quick_fit(Path("r"), "--guide", "low-rank"))
+    assert "note: inference laplace has no guide to choose: guide low-rank is not used" in done.err
+
+
+@pytest.mark.parametrize("inference", ["svi", "laplace", "nuts"])
+def test_the_inference(inference: str) -> None:
+    settings = {"svi": ["max_steps=20"], "laplace": [], "nuts": ["warmup=10"]}[inference]
+    sets = [flag for setting in ["draws=20", *settings] for flag in ("--set", f"inference.{setting}")]
+    run = fitted("--inference", inference, *sets)
+    assert run.config["inference"]["name"] == inference
+    assert len(run.draws["base_rate"]) == 20
+    assert all(bool(torch.isfinite(value).all()) for value in run.draws.values())
+
+
+def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
+    """A model of the user's own, from a folder."""
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    from tests.probrm.encoders.conftest import wordpiece
+
+    tokenizer: PreTrainedTokenizerFast = wordpiece()
+    small: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **small)).save_pretrained(tmp_path / "bert")
+    tokenizer.save_pretrained(tmp_path / "bert")
+    Path("c.toml").write_text('[encoder]\npooling = "cls"\nmax_length = 64\n')
+    arguments = ["--config", "c.toml", "--encoder", "bert", "--out", "r", "--json", *support.QUICK]
+    done = call("fit", "implicit", "--data", support.log_path(), *arguments)
+    assert done.code == 0, done.err
+    run = probrm.load("r")
+    assert run.record["encoder"]["dim"] == 8
+    assert run.config["encoder"] | {"precision": ""} == {
+        "name": "bert",
+        "pooling": "cls",  # another model's name does not undo the file's other settings
+        "max_length": 64,
+        "normalize": True,
+        "precision": "",
+        "batch_tokens": 4096,
+        "text": "pair",
+    }
+    assert run.reward("What is 2 + 2?", ["4", "5"]).reward.shape == (2,)
+
+
+@pytest.mark.parametrize("toml", ["[action]\nfalse_rate = 0.05\n", "[model.action]\nfalse_rate = 0.05\n"])
+def test_the_action(toml: str) -> None:
+    Path("c.toml").write_text(toml)
+    run = fitted("--action", "click", "--config", "c.toml")
+    assert run.config["model"]["action"] == {"name": "click", "false_rate": 0.05, "miss_rate": 0.0}
+
+
+def test_a_false_action_rate_is_learned() -> None:
+    run = fitted("--set", 'action.false_rate={dist="Beta", concentration1=1, concentration0=30}')
+    rate = run.draws["false_rate"]
+    assert bool(((rate > 0) & (rate < 1)).all())
+
+
+# ---- precedence
+
+
+def test_default_then_file_then_flags_then_set() -> None:
+    Path("c.toml").write_text('seed = 1\nstarts = 2\nheld_out = 0.2\n[inference]\nname = "laplace"\ndraws = 30\n')
+    flags = ["--config", "c.toml", "--set", "seed=4", "--set", "inference.draws=40"]
+    arguments = ["fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", "--quiet"]
+    assert call(*arguments, *flags, "--seed", "3").code == 0
+    config = probrm.load("r").config
+    assert config["seed"] == 4
+    assert config["starts"] == 2
+    assert config["held_out"] == 0.2
+    assert config["inference"] == {"name": "laplace", "draws": 40, "refit": True}
+    assert config["device"] == "auto"
+    assert call(*arguments, "--config", "c.toml", "--seed", "3", "--overwrite").code == 0
+    assert probrm.load("r").config["seed"] == 3
+
+
+def test_another_inference_drops_the_files_settings_of_its_own() -> None:
+    Path("c.toml").write_text('[inference]\nname = "svi"\nmax_steps = 30\n')
+    assert fitted("--config", "c.toml").config["inference"] == {"name": "laplace", "draws": 1000, "refit": True}
+
+
+def test_a_recorded_config_is_a_config_file() -> None:
+    """What a run writes down can be given back."""
+    run = fitted("--propensity-features", "hour", "--set", "model.priors.weights.dist=StudentT")
+    config = json.loads(Path("swapped/run.json").read_text())["config"]
+    Path("again.toml").write_text(_toml(config))
+    assert tomllib.loads(Path("again.toml").read_text())
+    again = call("fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--config", "again.toml", "--out", "r")
+    assert again.code == 0, again.err
+    other = probrm.load("r")
+    assert other.config == run.config
+    assert all(torch.equal(run.draws[name], other.draws[name]) for name in run.draws)
+
+
+def _toml(value: dict[str, Any], prefix: str = "") -> str:
+    plain = "".join(f"{key} = {json.dumps(v)}\n" for key, v in value.items() if v is not None and not isinstance(v, dict))
+    tables = "".join(f"\n[{prefix}{key}]\n{_toml(v, f'{prefix}{key}.')}" for key, v in value.items() if isinstance(v, dict))
+    return plain + tables
+
+
+def test_no_held_out_rows() -> None:
+    done = call(*quick_fit(Path("r"), "--set", "held_out=0", "--json"))
+    found = json.loads(done.out)["diagnostics"]
+    assert (found["held_out_rows"], found["held_out_log_likelihood"]) == (0, None)
+    assert call(*quick_fit(Path("r"), "--set", "held_out=0", "--overwrite")).out.endswith("run: r\n")
+
+
+def test_an_embedding_shared_by_both_heads_is_warned_of() -> None:
+    done = call(*quick_fit(Path("r"), "--set", "model.share_embedding=true"))
+    assert done.code == 0
+    assert "note: the propensity head shares the embedding" in done.err
+
+
+# ---- wrong names list the valid ones
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--guide", "auto-noraml"], ["unknown guide 'auto-noraml'", "auto-normal, low-rank, full-rank, delta, amortised", "--guide"]),
+        (["--inference", "mcmc"], ["unknown inference 'mcmc'", "svi, laplace, nuts", "--inference"]),
+        (["--action", "dwell"], ["model.action.name", "'dwell'", "'click'"]),
+        (["--preset", "foo"], ["'foo'", "realhumaneval"]),
+        (["--derive", "lenght"], ["'lenght'", "length, code_block, list, question", "did you mean"]),
+        (["--device", "tpu"], ["--device", "'tpu'", "auto, cpu, cuda"]),
+        (["--columns", "promt=question"], ["'promt'", "prompt, messages, response", "did you mean"]),
+        (["--columns", "prompt"], ["--columns", "'prompt'", "prompt=question"]),
+        (["--starts", "0"], ["starts", "found 0", "1 to 1000"]),
+        (["--seed", "-1"], ["seed", "found -1"]),
+        (["--set", "modle.x=1"], ["--set modle.x=1", "did you mean model?", "guide, inference"]),
+        (["--set", "guide.rank=3"], ["guide 'auto-normal'", "'rank'", "allowed: name"]),
+        (["--set", "guide=low-rank"], ["guide", "'low-rank'", "--set guide.KEY=VALUE"]),
+        (["--set", "inference.lr=1"], ["inference 'laplace'", "'lr'", "draws"]),
+        (["--set", "inference.draws=0"], ["inference.draws", "found 0", "greater than 0"]),
+        (["--set", "model.prior.base_rate=1"], ["model.prior", "allowed here: priors"]),
+        (["--set", "model.priors.weight.dist=Normal"], ["model.priors.weight", "base_rate, weights, effects"]),
+        (["--set", "model.priors.weights.dist=Horse"], ["'Horse'", "did you mean Horseshoe?", "StudentT"]),
+        (["--set", "model.priors.weights.scale.scale=-1"], ["model.priors.weights.scale.scale", "found -1", "greater than 0"]),
+        (["--set", "model.priors.weights.scale=0"], ["model.priors.weights.scale", "found 0", "positive"]),
+        (["--set", "model.priors.base_rate.dist=Normal"], ["model.priors.base_rate", "Normal", "(0, 1)", "dist=Beta"]),
+        (["--set", "model.priors.weights.scale.dist=Normal"], ["model.priors.weights.scale", "positive", "dist=HalfNormal"]),
+        (["--set", "model.form=exact"], ["model.form", "'exact'", "'marginal' or 'enumerated'"]),
+        (["--set", "action.false_rate=0.7"], ["action.false_rate", "found 0.7", "[0, 0.5)"]),
+        (["--set", "encoder.pooling=max"], ["encoder.pooling", "'max'", "mean, last, cls"]),
+        (["--set", "encoder.poling=max"], ["'poling'", "did you mean pooling?"]),
+        (["--set", "data.columns=5"], ["data.columns", "found 5"]),
+        (["--set", "data.preset=5"], ["data.preset", "found 5", "realhumaneval"]),
+        (["--set", "data.propensity_features=hour"], ["data.propensity_features", "'hour'", "--propensity-features"]),
+        (["--set", "nonsense"], ["--set nonsense", "KEY=VALUE"]),
+        (["--config", "no.toml"], ["--config no.toml", "No such file"]),
+        (["--config", "bad.toml"], ["--config bad.toml", "line 2"]),
+        (["--config", "wrong.toml"], ["--config wrong.toml", "'modell'", "did you mean model?"]),
+        (["--embeddings", "no.safetensors"], ["no.safetensors", "probrm embed"]),
+        (["--propensity-features", "hours"], ["'hours'", "--propensity-features", "did you mean 'hour'?"]),
+        (["--foo"], ["probrm fit implicit", "--foo", "--help"]),
+        (["--starts", "many"], ["probrm fit implicit", "--starts"]),
+    ],
+)
+def test_wrong_names_and_values(flags: list[str], named: list[str]) -> None:
+    Path("bad.toml").write_text("seed = 1\nstarts = = 2\n")
+    Path("wrong.toml").write_text("[modell]\nform = 'marginal'\n")
+    base = ["--inference", "laplace"] if "inference" not in " ".join(flags) or "lr" in flags[-1] or "draws" in flags[-1] else []
+    outcome = call("fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", *base, *flags)
+    refused(outcome, *named)
+    assert not Path("r").exists()

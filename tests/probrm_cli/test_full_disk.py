@@ -1,0 +1,93 @@
+"""A disk without room, while a run, figures, draws or scores are written: a message, and what was there stays."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import probrm
+from tests import support
+from tests.support import call, quick_fit, refused
+
+resource = pytest.importorskip("resource", reason="needs a POSIX system")
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """No file may grow beyond ``size`` bytes: the one limit on writing that needs no rights and no other process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [64, 2_000, 20_000])
+def test_a_run(size: int) -> None:
+    """The limits stop it at the first file, at the draws, and at the tensors."""
+    assert call(*quick_fit(Path("r"), "--seed", "1")).code == 0
+    assert max(path.stat().st_size for path in Path("r").iterdir()) > 20_000
+    before = {path: path.read_bytes() for path in Path("r").iterdir()}
+    with at_most(size):
+        outcome = call(*quick_fit(Path("r"), "--seed", "2", "--overwrite"))
+    refused(outcome, "r: the run could not be saved: the disk is full", "free some space")
+    assert {path: path.read_bytes() for path in Path("r").iterdir()} == before
+    assert [path.name for path in Path().iterdir()] == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(["posterior", "--netcdf", "draws.nc", "-q"], "draws.nc"), (["posterior", "--plots", "figures", "-q"], "figures/")],
+)
+def test_draws_and_figures(flags: list[str], named: str) -> None:
+    verb, *rest = flags
+    with at_most(4_000):
+        outcome = call(verb, support.run_path(), *rest)
+    refused(outcome, named, "the disk is full")
+    assert not [path for path in Path().rglob("*") if path.is_file()]
+
+
+def test_scores() -> None:
+    with at_most(2_000):
+        outcome = call("score", support.run_path(), "--data", support.truth_path(), "--out", "s.csv")
+    refused(outcome, "s.csv", "cannot be written")
+    assert list(Path().iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the installed script where ``disk`` is a file system of a given size, alone in a name space of its own."""
+    unshare = [shutil.which("unshare") or "unshare", "-rm"]
+    (tmp_path / "disk").mkdir()
+
+    def run(size: str, *args: str) -> subprocess.CompletedProcess[str]:
+        mount = f"mount -t tmpfs -o size={size} tmpfs disk"
+        if subprocess.run([*unshare, "sh", "-c", mount], capture_output=True, check=False).returncode:
+            pytest.skip("no small disk can be mounted here (unshare -rm)")
+        script = f'{mount} && {{ "$@"; echo "exit $?"; ls -A disk; }}'
+        return subprocess.run([*unshare, "sh", "-c", script, "sh", str(support.script()), *args], capture_output=True, text=True, check=True)
+
+    return run
+
+
+def test_a_disk_that_is_really_full(small_disk: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = small_disk("64k", *quick_fit(Path("disk/r"), "--quiet"))
+    assert done.stdout == "exit 2\n"
+    assert "disk/r: the run could not be saved: the disk is full\n  fix: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cache_without_room_costs_the_cache_and_not_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROBRM_CACHE", str(tmp_path / "cache"))
+    support.log_frame(60)[["prompt", "response"]].to_csv("texts.csv", index=False)
+    with at_most(10_000):
+        done = call("score", support.run_path(), "--data", "texts.csv", "--out", "s.csv")
+    assert done.code == 0, done.err
+    assert "note: embeddings were not cached" in done.err
+    assert probrm.data.read_table("s.csv").num_rows == 60
