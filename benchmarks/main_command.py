@@ -44,7 +44,7 @@ def fit(arguments: list[str], label: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Seconds and peak memory of whole commands.")
     data = os.environ.get("PROBRM_DATA")
     parser.add_argument("--realhumaneval", default=f"{data}/realhumaneval" if data else None, help="folder with chat_data.csv")
     chosen = parser.parse_args()

@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def seed_shift(request: pytest.FixtureRequest) -> int:
-    return request.config.getoption("--seed-shift")
+    return int(request.config.getoption("--seed-shift") or 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -59,13 +63,36 @@ def main() -> None:
         warnings.filterwarnings("ignore")
     for stream in (sys.stdout, sys.stderr):  # a terminal without our letters gets others, no traceback
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the same, found out late
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    with _insistent_interrupts():
+        try:
+            code = _run()
+            sys.stdout.flush()
+        except BrokenPipeError:  # the same, found out late
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
     sys.exit(code)
+
+
+@contextmanager
+def _insistent_interrupts() -> Iterator[None]:
+    """Ctrl-C that falls into a destructor is dropped by Python, and the command would run on: here it is raised again."""
+    previous = sys.unraisablehook
+    again: list[threading.Timer] = []
+
+    def insist(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            previous(unraisable)
+            return
+        again.append(threading.Timer(0.05, _thread.interrupt_main))  # raised here, it would be dropped once more
+        again[-1].start()
+
+    sys.unraisablehook = insist
+    try:
+        yield
+    finally:
+        sys.unraisablehook = previous
+        for timer in again:
+            timer.cancel()
 
 
 def _run() -> int:

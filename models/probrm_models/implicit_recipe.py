@@ -55,7 +55,13 @@ class ImplicitRecipe(Recipe):
         return config.to_dict()
 
     def fit(
-        self, source: str, config: FitConfig, *, embeddings: str | Encoder | None = None, checkpoint: Path | None = None, progress: Progress = silent
+        self,
+        source: str,
+        config: FitConfig,
+        *,
+        embeddings: str | Encoder | None = None,
+        checkpoint: Path | None = None,
+        progress: Progress = silent,
     ) -> Run:
         """Reads the log, encodes it, fits the model and the naive one beside it."""
         settings = ImplicitConfig.from_dict(config.model)

@@ -34,7 +34,9 @@ def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
     return replace(spec, columns=columns, propensity_features=(), derive=())
 
 
-def run_vectors(run: Run, conversations: Sequence[Conversation], *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> Encoded:
+def run_vectors(
+    run: Run, conversations: Sequence[Conversation], *, embeddings: str | Encoder | None = None, progress: Progress = silent
+) -> Encoded:
     """Vectors of the texts of a file, through the cache on disk.
 
     Raises:

@@ -108,11 +108,18 @@ class Checkpoint:
             "optimiser_state": {i: list(entry) for i, entry in state["state"].items()},
             "optimiser_groups": state["param_groups"],
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self._path(number).with_suffix(".partial")
-        # Cloned: safetensors refuses tensors that share memory.
-        safetensors.torch.save_file({n: v.detach().clone().contiguous() for n, v in tensors.items()}, fresh, {"meta": json.dumps(meta)})
-        os.replace(fresh, self._path(number))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # Cloned: safetensors refuses tensors that share memory. Not its own writer: that meets a full disk with an error of its own.
+            content = safetensors.torch.save({n: v.detach().clone().contiguous() for n, v in tensors.items()}, {"meta": json.dumps(meta)})
+            fresh.write_bytes(content)
+            os.replace(fresh, self._path(number))
+        except OSError as error:
+            raise RunError(
+                f"--resume: the training state cannot be kept in {self.folder}: {error.strerror or error}",
+                fix="free some space, or fit without --resume",
+            ) from None
 
     def _path(self, number: int) -> Path:
         return self.folder / f"training-{number}.safetensors"

@@ -65,6 +65,5 @@ def run_nuts(
         )
     return draws, {
         "divergences": len(found["divergences"]["chain 0"]),
-        "acceptance_rate": float(found["acceptance rate"]["chain 0"]),
         "min_effective_sample_size": float(found["whitened"]["n_eff"].min()),
     }

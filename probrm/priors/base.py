@@ -11,6 +11,7 @@ import pyro
 import torch
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 from pyro import poutine
+from pyro.distributions import Independent
 from torch import Tensor
 
 SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -52,7 +53,7 @@ class _FromDistribution:
     distribution: Any
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
-        return pyro.sample(name, self.distribution.expand(shape).to_event(len(shape)))
+        return pyro.sample(name, Independent(self.distribution.expand(shape), len(shape)))
 
 
 def as_prior(value: Any) -> Any:

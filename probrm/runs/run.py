@@ -122,7 +122,7 @@ class Run:
             },
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
-        (folder / MARKER).write_bytes(_json(main))
+        (folder / MARKER).write_bytes(_json(main | {"sha256": hashlib.sha256(_json(main)).hexdigest()}))
 
 
 def load(path: str | Path) -> Run:
@@ -143,6 +143,7 @@ def load(path: str | Path) -> Run:
     if form != FORMAT:
         raise RunError(f"{folder}: its format is {form!r}; this version reads {FORMAT}", fix="fit again, or use the version that wrote it")
     try:
+        _check_files(folder, main)
         return _read(folder, main)
     except (
         OSError,
@@ -158,18 +159,26 @@ def load(path: str | Path) -> Run:
         raise _damaged(folder, MARKER, error) from None
 
 
+def _check_files(folder: Path, main: Mapping[str, Any]) -> None:
+    """Every file is the one that was saved: an edited or half-copied run would score without a word, and wrongly."""
+    rest = {name: value for name, value in main.items() if name != "sha256"}
+    found = {MARKER: hashlib.sha256(_json(rest)).hexdigest()}
+    expected = {MARKER: main["sha256"], **main["files"]}
+    for name in main["files"]:
+        try:
+            found[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise _damaged(folder, name, error) from None
+    for name, digest in expected.items():
+        if found[name] != digest:
+            raise _damaged(folder, name, "it is not what was saved")
+
+
 def _read(folder: Path, main: Mapping[str, Any]) -> Run:
     try:
         recipe = find_recipe(main["kind"])
     except ConfigError as error:
         raise RunError(f"{folder}: {error.what}", fix=error.fix) from None
-    for name in (_TENSORS, _POSTERIOR, _HISTORY, _METRICS, _SPLIT):
-        try:
-            intact = hashlib.sha256((folder / name).read_bytes()).hexdigest() == main["files"][name]
-        except OSError as error:
-            raise _damaged(folder, name, error) from None
-        if not intact:
-            raise _damaged(folder, name, "it is not what was saved")
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "guide": {}, "inputs": {}, "baseline": {}}
     for name, value in safetensors.torch.load_file(folder / _TENSORS).items():
         part, _, rest = name.partition(".")

@@ -69,7 +69,9 @@ def test_a_missing_column(save: Save) -> None:
 def test_an_action_that_is_neither_0_nor_1(save: Save, value: Any, found: str) -> None:
     actions: list[Any] = [*FRAME["action"]]
     actions[16] = value
-    refused(fit(save("bad.csv", action=actions)), "bad.csv, row 17, column 'action'", found, "allowed: 0, 1, true, false", "--columns action=")
+    refused(
+        fit(save("bad.csv", action=actions)), "bad.csv, row 17, column 'action'", found, "allowed: 0, 1, true, false", "--columns action="
+    )
     nothing_written()
 
 
@@ -152,7 +154,9 @@ def test_an_encoder_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_encoder_folder_without_weights() -> None:
     Path("model").mkdir()
     Path("model/config.json").write_text('{"model_type": "bert"}')
-    refused(call("fit", "implicit", "--data", support.log_path(), "--encoder", "model", "--out", "r"), "'model'", "no weights", "safetensors")
+    refused(
+        call("fit", "implicit", "--data", support.log_path(), "--encoder", "model", "--out", "r"), "'model'", "no weights", "safetensors"
+    )
     nothing_written()
 
 
@@ -189,6 +193,8 @@ def test_training_that_diverges_has_its_own_code() -> None:
     """Exit code 4: the input is right, the training failed."""
     sets = ["inference.learning_rate=1e30", "inference.max_steps=200"]
     flags = [flag for text in sets for flag in ("--set", text)]
-    outcome = call("fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", "--starts", "1", *flags)
+    outcome = call(
+        "fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", "--starts", "1", *flags
+    )
     refused(outcome, "loss", "learning_rate", code=4)
     nothing_written()

@@ -220,7 +220,9 @@ def test_a_recorded_config_is_a_config_file() -> None:
     config = json.loads(Path("swapped/run.json").read_text())["config"]
     Path("again.toml").write_text(_toml(config))
     assert tomllib.loads(Path("again.toml").read_text())
-    again = call("fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--config", "again.toml", "--out", "r")
+    again = call(
+        "fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--config", "again.toml", "--out", "r"
+    )
     assert again.code == 0, again.err
     other = probrm.load("r")
     assert other.config == run.config

@@ -41,12 +41,21 @@ def test_a_run(size: int) -> None:
     assert [path.name for path in Path().iterdir()] == ["r"]
 
 
+def test_a_training_state() -> None:
+    arguments = quick_fit(Path("r"), "--inference", "svi", "--set", "inference.max_steps=10", "--resume")
+    with at_most(4_000):
+        outcome = call(*arguments)
+    refused(outcome, "--resume", ".r.checkpoint", "free some space")
+    assert not Path("r").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "named"),
     [(["posterior", "--netcdf", "draws.nc", "-q"], "draws.nc"), (["posterior", "--plots", "figures", "-q"], "figures/")],
 )
 def test_draws_and_figures(flags: list[str], named: str) -> None:
     verb, *rest = flags
+    support.run_path()
     with at_most(4_000):
         outcome = call(verb, support.run_path(), *rest)
     refused(outcome, named, "the disk is full")
@@ -54,8 +63,11 @@ def test_draws_and_figures(flags: list[str], named: str) -> None:
 
 
 def test_scores() -> None:
+    data = support.truth_path()
+    assert call("score", support.run_path(), "--data", data, "--out", "fits.csv", "-q").code == 0
+    Path("fits.csv").unlink()
     with at_most(2_000):
-        outcome = call("score", support.run_path(), "--data", support.truth_path(), "--out", "s.csv")
+        outcome = call("score", support.run_path(), "--data", data, "--out", "s.csv")
     refused(outcome, "s.csv", "cannot be written")
     assert list(Path().iterdir()) == []
 
@@ -71,7 +83,9 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         if subprocess.run([*unshare, "sh", "-c", mount], capture_output=True, check=False).returncode:
             pytest.skip("no small disk can be mounted here (unshare -rm)")
         script = f'{mount} && {{ "$@"; echo "exit $?"; ls -A disk; }}'
-        return subprocess.run([*unshare, "sh", "-c", script, "sh", str(support.script()), *args], capture_output=True, text=True, check=True)
+        return subprocess.run(
+            [*unshare, "sh", "-c", script, "sh", str(support.script()), *args], capture_output=True, text=True, check=True
+        )
 
     return run
 

@@ -50,7 +50,10 @@ def test_the_installed_script_fits_and_prints_one_object() -> None:
 def test_the_installed_script_refuses() -> None:
     done = shell("fit", "implicit", "--data", "no.parquet")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: no.parquet: there is no such file\n  fix: check the path; hub data sets are named owner/name or owner/name:split\n"
+    assert (
+        done.stderr
+        == "error: no.parquet: there is no such file\n  fix: check the path; hub data sets are named owner/name or owner/name:split\n"
+    )
     assert list(Path().iterdir()) == []
 
 
@@ -65,7 +68,9 @@ def test_the_reader_of_our_output_may_leave() -> None:
 
 
 def test_a_terminal_without_our_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = shell("evaluate", support.run_path(), "--data", support.truth_path(), "--bootstrap", "9", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    done = shell(
+        "evaluate", support.run_path(), "--data", support.truth_path(), "--bootstrap", "9", env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
     assert done.returncode == 0, done.stderr
     assert "AUROC ?" in done.stdout
 

@@ -1,0 +1,89 @@
+"""The published RealHumanEval log, in both forms, from the command line to its scores. Minutes: encoding 5,000 answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests import support
+from tests.support import call
+
+pytestmark = pytest.mark.long
+
+FORMS = {
+    "logs.parquet": ("--columns", "action=copied", "--derive", "code_block"),
+    "chat_data.csv": ("--preset", "realhumaneval"),
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A form of the log, the run fitted to it with the defaults, and who copied in it."""
+
+    data: Path
+    run: str
+    posterior: dict[str, Any]
+    copies: pd.Series
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
+    data = Path(os.environ.get("PROBRM_DATA", "")) / "realhumaneval" / request.param
+    if not os.environ.get("PROBRM_DATA") or not data.is_file():
+        pytest.skip(f"PROBRM_DATA does not name a folder with realhumaneval/{request.param}")
+    run = str(tmp_path_factory.mktemp("published") / "run")
+    with support.environment():
+        done = call("fit", "implicit", "--data", str(data), *FORMS[request.param], "--out", run, "--json")
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["diagnostics"]["held_out_rows"] > 300
+        posterior = json.loads(call("posterior", run, "--json").out)
+    if data.suffix == ".csv":
+        frame = pd.read_csv(data)
+        copies = (frame["copy_events"] != "[]").groupby(frame["programmer_id"].astype(str)).sum()
+    else:
+        frame = pd.read_parquet(data)
+        copies = frame["copied"].astype(int).groupby(frame["user_id"].astype(str)).sum()
+    yield Published(data, run, posterior, copies)
+
+
+def test_code_blocks_make_users_copy(published: Published) -> None:
+    effects = published.posterior["variables"]["propensity_effects"]
+    assert effects["coords"] == {"propensity_effect": ["code_block"]}
+    assert effects["low"][0] > 0
+
+
+def test_users_who_never_copy_are_less_active(published: Published) -> None:
+    found = published.posterior["variables"]["user_activity"]
+    activity = pd.Series(found["mean"], index=found["coords"]["user"])
+    never = published.copies[published.copies == 0].index.intersection(activity.index)
+    ever = published.copies[published.copies > 0].index.intersection(activity.index)
+    assert len(never) > 3
+    assert len(never) + len(ever) == len(activity)
+    assert activity[never].mean() < activity[ever].mean()
+    assert activity[never].max() < activity[ever].max()
+
+
+def test_every_row_is_scored(published: Published, tmp_path: Path) -> None:
+    out = tmp_path / "scored.parquet"
+    done = call("score", published.run, "--data", str(published.data), "--out", str(out), "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["scored"] >= 0.98 * found["rows"]
+    rewards = pd.read_parquet(out)["reward"].dropna()
+    assert len(rewards) == found["scored"]
+    assert np.isfinite(rewards).all()
+    assert rewards.std() > 0.1
+
+
+def test_a_row_of_it(published: Published) -> None:
+    done = call("posterior", published.run, "--row", "0", "--json")
+    assert done.code == 0, done.err
+    assert "code_block" in json.loads(done.out)["propensity_log_odds"]
