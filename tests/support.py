@@ -30,8 +30,8 @@ FEATURES = "surface,hour"
 QUICK = ("--inference", "laplace", "--starts", "1")
 
 
-def log_frame(n: int = 300, *, seed: int = 0) -> pd.DataFrame:
-    """Sums with right and wrong answers; users act on answers they like when they are active, mostly in the ide."""
+def log_frame(n: int = 300, *, seed: int = 0) -> Any:
+    """A frame of sums with right and wrong answers; users act on answers they like when they are active, mostly in the ide."""
     draw = np.random.default_rng(seed)
     activity = draw.normal(0, 1, 12)
     rows: list[dict[str, Any]] = []
@@ -58,8 +58,8 @@ def log_frame(n: int = 300, *, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def unlabelled(n: int = 300, *, seed: int = 0) -> pd.DataFrame:
-    """The log as users leave it: without verdicts and truth."""
+def unlabelled(n: int = 300, *, seed: int = 0) -> Any:
+    """The frame as users leave it: without verdicts and truth."""
     return log_frame(n, seed=seed).drop(columns=["label", "true_probability"])
 
 

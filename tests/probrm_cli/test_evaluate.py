@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_coverage_where_the_file_has_true_probabilities(tmp_path: Path) -> None:
     import pandas as pd
     from scipy.special import expit
 
-    scored = pd.read_parquet(tmp_path / "s.parquet")
+    scored: Any = pd.read_parquet(tmp_path / "s.parquet")
     inside = scored["true_probability"].between(expit(scored["reward_low"]), expit(scored["reward_high"]))
     assert found["metrics"]["coverage"]["value"] == pytest.approx(inside.mean(), abs=1e-6)
     support.log_frame(60).drop(columns="true_probability").to_parquet("plain.parquet")

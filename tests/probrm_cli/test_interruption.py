@@ -100,7 +100,7 @@ def test_in_a_destructor_where_python_drops_it(monkeypatch: pytest.MonkeyPatch) 
     def work(*_: object, **__: object) -> int:
         sinks = [Sink(), Sink()]
         sinks.clear()
-        for _ in range(100):
+        for _wait in range(100):
             time.sleep(0.1)
         return 0
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ COLUMNS = ["reward", "reward_sd", "reward_low", "reward_high", "probability"]
 def test_columns_of_the_contract_behind_the_files_own() -> None:
     done = call("score", support.run_path(), "--data", support.truth_path(), "--out", "s.parquet")
     assert (done.code, done.out) == (0, "200 of 200 rows scored: s.parquet\n")
-    scored, given = pd.read_parquet("s.parquet"), support.log_frame(200, seed=1)
+    scored: Any = pd.read_parquet("s.parquet")
+    given = support.log_frame(200, seed=1)
     assert list(scored.columns) == [*given.columns, *COLUMNS]
     pd.testing.assert_frame_equal(scored[list(given.columns)], given)
     assert (scored["reward_low"] < scored["reward"]).all()
@@ -30,7 +32,8 @@ def test_columns_of_the_contract_behind_the_files_own() -> None:
 
 def test_the_same_numbers_as_in_code() -> None:
     assert call("score", support.run_path(), "--data", support.truth_path(), "--out", "s.parquet", "--quiet").code == 0
-    row = pd.read_parquet("s.parquet").iloc[0]
+    scored: Any = pd.read_parquet("s.parquet")
+    row = scored.iloc[0]
     found = probrm.load(support.run_path()).reward(row["prompt"], row["response"])
     assert found.reward[0] == pytest.approx(row["reward"], abs=1e-3)
     assert found.probability[0] == pytest.approx(row["probability"], abs=1e-3)
@@ -47,7 +50,7 @@ def test_rows_without_usable_texts_stay_and_have_no_reward() -> None:
     found = json.loads(done.out)
     assert (found["out"], found["rows"], found["scored"]) == ("s.parquet", 40, 38)
     assert "2 of 40 rows have an empty or non-text prompt or response (the first is row 4)" in done.err
-    scored = pd.read_parquet("s.parquet")
+    scored: Any = pd.read_parquet("s.parquet")
     assert list(scored["id"]) == list(frame["id"])
     assert list(np.flatnonzero(scored["reward"].isna())) == [3, 39]
     assert scored[COLUMNS].isna().all(axis=1).sum() == 2
@@ -76,7 +79,7 @@ def test_scoring_again_replaces_the_columns() -> None:
     frame.to_parquet("t.parquet")
     done = call("score", support.run_path(), "--data", "t.parquet", "--out", "t.parquet", "--overwrite")
     assert "note: columns replaced by this run's: reward" in done.err
-    scored = pd.read_parquet("t.parquet")
+    scored: Any = pd.read_parquet("t.parquet")
     assert list(scored.columns).count("reward") == 1
     assert (scored["reward"] != 5.0).all()
 

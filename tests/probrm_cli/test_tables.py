@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +15,8 @@ from tests import support
 def test_a_long_variable_shows_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
     run = probrm.load(support.run_path())
     users = tuple(f"user {i}" for i in range(40))
-    run.model.shape = type(run.model.shape)(run.model.shape.embedding, (), run.model.shape.propensity_effects, users)
+    model: Any = run.model
+    model.shape = dataclasses.replace(model.shape, users=users)
     run.draws["user_activity"] = run.draws["base_rate"][:, None] + torch.arange(40.0)
     print_posterior(run)
     printed = capsys.readouterr().out

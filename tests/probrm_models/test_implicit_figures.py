@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 from io import BytesIO
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +13,6 @@ from matplotlib.figure import Figure
 
 import probrm
 from probrm.runs import Run
-from probrm_models.implicit_config import ImplicitShape
 from probrm_models.implicit_figures import figures
 from tests import support
 
@@ -30,7 +31,8 @@ def test_one_figure_for_each_thing_that_there_is(run: Run) -> None:
     assert made.keys() == {"propensity_effects", "user_activity", "base_rate"}
     run.history = {"records": [{"step": 25, "elbo": -0.7}, {"step": 50, "elbo": -0.6}], "stages": [0, 25]}
     run.draws["reward_effects"] = run.draws["propensity_effects"][:, :1]
-    run.model.shape = ImplicitShape(run.model.shape.embedding, ("x",), run.model.shape.propensity_effects, run.model.shape.users)
+    model: Any = run.model
+    model.shape = dataclasses.replace(model.shape, reward_effects=("x",))
     made = figures(run)
     assert made.keys() == {"training", "propensity_effects", "reward_effects", "user_activity", "base_rate"}
     for figure in made.values():
@@ -42,7 +44,7 @@ def test_effects_are_drawn_where_they_are_and_by_name(run: Run) -> None:
     found, table = axes(figures(run)["propensity_effects"]), run.summary()["propensity_effects"]
     assert [label.get_text() for label in found.get_yticklabels()] == ["surface[web]", "hour"]
     x, y = found.lines[0].get_data()
-    np.testing.assert_allclose(x, table.mean)
+    np.testing.assert_allclose(np.asarray(x), table.mean)
     assert list(np.asarray(y)) == [1, 0]  # the first on top
     segments = found.collections[0].get_segments()  # type: ignore[attr-defined]
     np.testing.assert_allclose([[s[0][0], s[1][0]] for s in segments], np.stack([table.low, table.high], 1))
@@ -58,7 +60,8 @@ def test_users_stand_in_the_order_of_their_activity(run: Run) -> None:
 
 def test_of_many_users_some_are_shown_the_ends_among_them(run: Run) -> None:
     users = tuple(f"u{i}" for i in range(200))
-    run.model.shape = ImplicitShape(run.model.shape.embedding, (), run.model.shape.propensity_effects, users)
+    model: Any = run.model
+    model.shape = dataclasses.replace(model.shape, users=users)
     run.draws["user_activity"] = run.draws["base_rate"][:, None] + torch.randperm(200)
     found = axes(figures(run)["user_activity"])
     means = np.asarray(found.lines[0].get_ydata())

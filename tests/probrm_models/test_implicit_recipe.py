@@ -42,7 +42,7 @@ def run() -> Run:
     return fit(propensity_features=["surface", "hour"], reward_features=["hour"])
 
 
-def score(run: Run, path: str, **options: Any) -> tuple[pd.DataFrame, list[str]]:
+def score(run: Run, path: str, **options: Any) -> tuple[Any, list[str]]:
     table, notes = RECIPE.score(run, path, LogSpec.from_dict(run.config["data"]), embeddings=support.store_path(), **options)
     return table.to_pandas(), notes
 
@@ -63,7 +63,8 @@ def test_the_same_seed_gives_the_same_bits(run: Run) -> None:
 
 def test_it_finds_what_the_log_was_made_of(run: Run) -> None:
     table = run.summary()
-    assert run.model.shape.propensity_effects == ("surface[web]", "hour")
+    model: Any = run.model
+    assert model.shape.propensity_effects == ("surface[web]", "hour")
     assert table["propensity_effects"].high[0] < 0
     assert table["propensity_effects"].low[1] < 0 < table["propensity_effects"].high[1]
     assert table["reward_weights"].low[0] > 0  # the column that tells right from wrong

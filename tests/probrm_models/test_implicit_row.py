@@ -47,7 +47,8 @@ def test_the_strata_of_a_row_without_an_action(run: Run) -> None:
     found = look(run, at)
     draws = {name: value.double().numpy() for name, value in run.draws.items()}
     hour = (frame["hour"] - frame["hour"].mean()) / frame["hour"].std(ddof=0)
-    user = run.model.shape.users.index(frame["user_id"][at])
+    model: Any = run.model
+    user = model.shape.users.index(frame["user_id"][at])
     parts = {
         "intercept": draws["propensity_intercept"],
         "surface[web]": draws["propensity_effects"][:, 0] * (frame["surface"][at] == "web"),

@@ -37,13 +37,13 @@ def rows(n: int = 40, weight: float = 1.0) -> Batch:
 def test_density_against_scipy(weight: float, total: int, double: None) -> None:
     batch = Batch(rows(weight=weight).to(dtype=torch.float64).columns, total)
     model = NaiveModel(SHAPE, PRIORS)
-    trace = poutine.trace(model).get_trace(batch)
+    trace: Any = poutine.trace(model).get_trace(batch)
     value = {name: trace.nodes[name]["value"].numpy() for name in ("base_rate", "reward_weights", "reward_effects")}
     reward = logit_of(value["base_rate"]) + batch["embedding"].numpy() @ value["reward_weights"] / 2  # √4
     reward = reward + batch["reward_covariates"].numpy() @ value["reward_effects"]
-    prior = stats.beta(2, 3).logpdf(value["base_rate"]) + stats.norm(0, 1.5).logpdf(value["reward_weights"]).sum()
-    prior += stats.norm(0, 0.7).logpdf(value["reward_effects"]).sum()
-    likelihood = stats.bernoulli(1 / (1 + np.exp(-reward))).logpmf(batch["action"].numpy())
+    prior = stats.beta.logpdf(value["base_rate"], 2, 3) + stats.norm.logpdf(value["reward_weights"], 0, 1.5).sum()
+    prior += stats.norm.logpdf(value["reward_effects"], 0, 0.7).sum()
+    likelihood = stats.bernoulli.logpmf(batch["action"].numpy(), 1 / (1 + np.exp(-reward)))
     assert float(trace.log_prob_sum()) == pytest.approx(prior + weight * total / 40 * likelihood.sum(), abs=1e-8)
     values = {name: torch.as_tensor(v) for name, v in value.items()}
     np.testing.assert_allclose(model.log_likelihood(values, batch).numpy(), likelihood, atol=1e-10)

@@ -41,7 +41,7 @@ def in_units(draws: Tensor, mean: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_a_module_reaches_the_posterior(regression: Make, simulated: Rows, closed_form: Callable[..., Any]) -> None:
-    """Within 0.3 sd and 15 %: a cold guide with noisy gradients, 1,000 draws (0 of 20 seeds fail)."""
+    """Within 0.3 sd and 15 %: a cold guide with noisy gradients, 1,000 draws (0 of 11 seeds fail)."""
     batch = simulated(200, 3)
     fitted = fit(regression(3), batch, guide=Own(), inference=SVI(learning_rate=0.05, eval_every=10), seed=1)
     shift, ratio = in_units(fitted.draws["weights"], *closed_form(batch)[:2])

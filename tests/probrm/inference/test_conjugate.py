@@ -62,7 +62,7 @@ def elbo(model: RewardModel, guide: Any, batch: Batch, count: int = 50) -> tuple
 def test_fit_ends_at_the_conjugate_posterior(
     name: str, case: str, regression: Make, simulated: Rows, closed_form: Callable[..., Any]
 ) -> None:
-    """Means within .05 sd, sd ratio in .95–1.05, ELBO the log evidence within .02 nats plus 5 standard errors (0 of 20 seeds fail)."""
+    """Means within .05 sd, sd ratio in .95–1.05, ELBO the log evidence within .02 nats plus 5 standard errors (0 of 11 seeds fail)."""
     n, size = CASES[case]
     batch, model = simulated(n, size), regression(size)
     mean, cov, evidence = closed_form(batch)
@@ -79,7 +79,7 @@ def test_training_finds_the_posterior_from_a_start_that_is_wrong(
 ) -> None:
     """Centred half a posterior sd off, 30 % too wide: what the Laplace start hides, the training alone must do.
 
-    ``auto-normal`` may not turn, so the start has the posterior's correlations. Failure rate: 0 of 20 seeds.
+    ``auto-normal`` may not turn, so the start has the posterior's correlations. Failure rate: 0 of 11 seeds.
     """
     batch, model = simulated(60, 3), regression(3)
     mean, cov, evidence = closed_form(batch)
@@ -180,7 +180,7 @@ class Hierarchy:
 @pytest.mark.parametrize("name", NORMALS)
 @pytest.mark.parametrize("n", [25, 150], ids=["weak", "informed"])
 def test_a_hierarchical_posterior_is_close_to_quadrature(name: str, n: int, regression: Make, simulated: Rows) -> None:
-    """15 weights and their scale. No guide of ours holds this posterior exactly: .2 sd and 20 % (0 of 10 seeds fail).
+    """15 weights and their scale. No guide of ours holds this posterior exactly: .2 sd and 20 % (0 of 11 seeds fail).
 
     With 25 rows the weights are nearly as wide as their prior and breathe with its scale; a map that is linear in all
     of them gets the scale three times too narrow.
@@ -197,7 +197,7 @@ def test_a_hierarchical_posterior_is_close_to_quadrature(name: str, n: int, regr
 
 
 def test_sparse_weights_are_recovered_better_by_the_horseshoe(regression: Make, simulated: Rows) -> None:
-    """4 weights of 40 are not zero, 120 rows: less error than with a normal prior of learned scale (20 of 20 seeds)."""
+    """4 weights of 40 are not zero, 120 rows: less error than with a normal prior of learned scale (11 of 11 seeds)."""
     from probrm.priors import Horseshoe
 
     truth = torch.zeros(40)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def test_progress_counts_rows(regression: Callable[..., RewardModel], simulated:
 
     class Counting:
         @contextmanager
-        def task(self, label: str, total: int):  # noqa: ANN202
+        def task(self, label: str, total: int) -> Iterator[Any]:
             seen.append(total)
             yield lambda n=1, **_: seen.append(n)
 

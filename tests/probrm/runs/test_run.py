@@ -81,7 +81,7 @@ def test_what_is_loaded_is_what_was_fitted(tmp_path: Path) -> None:
     fitted.save(tmp_path / "run")
     loaded = probrm.load(tmp_path / "run")
     assert fitted.path == loaded.path == tmp_path / "run"
-    assert list(sorted(fitted.draws)) == sorted(loaded.draws)
+    assert sorted(fitted.draws) == sorted(loaded.draws)
     for ours, theirs in (
         (fitted.draws, loaded.draws),
         (fitted.guide, loaded.guide),
