@@ -120,6 +120,15 @@ def fit_output() -> tuple[str, str]:
     return out, err
 
 
+@functools.cache
+def short_run_path() -> str:
+    """A run on the store's short vectors; needs ``--embeddings`` of ``store_path``. Do not write to it."""
+    path = Path(_ROOT.name) / "short"
+    done = call(*quick_fit(path, "--propensity-features", FEATURES))
+    assert done.code == 0, done.err
+    return str(path)
+
+
 @contextmanager
 def environment() -> Iterator[None]:
     """The tests' own cache, and no terminal settings of the machine's."""

@@ -16,7 +16,7 @@ from probrm.data import file_hash
 from probrm.errors import RunError
 from probrm.runs import MARKER, Run, choose_folder, find_recipe, finite, free_folder, load
 from probrm_cli.tables import print_posterior
-from probrm_cli.terminal import number, print_json, progress, tell
+from probrm_cli.terminal import interval, number, print_json, progress, tell
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ def _report(run: Run, quiet: bool) -> None:
         return
     print_posterior(run)
     found = run.metrics["diagnostics"]
+    if share := found.get("mean_preference"):
+        typer.echo(f"share of the log's answers that are preferred: {number(share['mean'])} {interval(share['low'], share['high'])}")
     if found["held_out_rows"]:
         ours, naive = found["held_out_log_likelihood"], found.get("naive_held_out_log_likelihood")
         beside = f"; the naive model: {number(naive, 4)}" if naive is not None else ""

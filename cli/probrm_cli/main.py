@@ -109,7 +109,8 @@ def _run() -> int:
     except SystemExit:  # typer and rich leave this way when the reader of our output (head, less) has gone
         return 0
     if code == INTERRUPTED:  # typer turns Ctrl-C into it
-        typer.echo("interrupted: nothing was saved; what was encoded is kept in the cache", err=True)
+        kept = "the checkpoint is kept: the same command goes on from it" if "--resume" in sys.argv else "nothing was saved"
+        typer.echo(f"interrupted: {kept}; what was encoded is kept in the cache", err=True)
     return code if isinstance(code, int) else 0
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
-from probrm.evaluation import Evaluation, Metric
-from probrm.posterior import Variable
-from probrm.runs import Run
 from probrm_cli.terminal import interval, number, print_table
+
+if TYPE_CHECKING:
+    from probrm.evaluation import Evaluation, Metric
+    from probrm.posterior import Variable
+    from probrm.runs import Run
 
 _LONG = 30
 """Entries of a variable above which a table shows its ends only; all of them are in --json."""
@@ -83,7 +86,7 @@ def _cell(metric: Metric | None) -> str:
 
 def print_row(found: Mapping[str, object]) -> None:
     """One row of a log, as ``Recipe.inspect`` gives it."""
-    for name in ("row", "prompt", "response", "action"):
+    for name in ("row", "prompt", "response", "action", "label"):
         typer.echo(f"{name}: {found[name]}")
     rewards: Mapping[str, float] = found["reward"]  # type: ignore[assignment]
     rows = [

@@ -2,7 +2,7 @@
 
 Generative process, for a row with features ``h`` of prompt and response, covariates ``z`` and user ``u``::
 
-    π ~ Beta                    base rate of the preference at average features        base_rate
+    π ~ Beta                    preference at the average embedding, reference levels  base_rate
     w ~ N(0, s²), β ~ N         reward weights (embedding) and effects (covariates)    reward_weights, reward_effects
     b, v ~ N                    propensity intercept and effects of the covariates     propensity_intercept, propensity_effects
     α_u ~ N(0, τ²)              activity of each user                                  user_activity
@@ -58,7 +58,10 @@ class ImplicitModel(RewardModel):
         self.config = config or ImplicitConfig()
         self.form: Form = self.config.form
         self.reward_trunk = build_trunk(self.config.reward_head, shape.embedding)
-        self.propensity_trunk = build_trunk(self.config.propensity_head, shape.embedding) if self.config.share_embedding else None
+        inputs = shape.embedding if self.config.share_embedding else 0
+        if self.config.propensity_head.name == "mlp":  # a trunk over the covariates too, beside their linear effects
+            inputs += len(shape.propensity_effects)
+        self.propensity_trunk = build_trunk(self.config.propensity_head, inputs) if inputs else None
 
     # ---- the conditionals of the globals
 
@@ -111,7 +114,7 @@ class ImplicitModel(RewardModel):
         if "propensity_effects" in values:
             logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
         if self.propensity_trunk is not None:
-            logit = logit + values["propensity_weights"] @ self.propensity_trunk(batch["embedding"]).T
+            logit = logit + values["propensity_weights"] @ self.propensity_trunk(self._propensity_inputs(batch)).T
         if "user_activity" in values:
             activity = values["user_activity"]
             strangers = int(batch["user"].max()) + 1 - activity.shape[-1]
@@ -119,6 +122,12 @@ class ImplicitModel(RewardModel):
                 activity = torch.cat([activity, self.new_user_activity(values, strangers)], -1)
             logit = logit + activity.index_select(-1, batch["user"])
         return logit.expand(*logit.shape[:-1], len(batch))
+
+    def _propensity_inputs(self, batch: Batch) -> Float[Tensor, "n i"]:
+        parts = [batch["embedding"]] if self.config.share_embedding else []
+        if self.config.propensity_head.name == "mlp":
+            parts.append(batch["propensity_covariates"])
+        return torch.cat(parts, -1)
 
     @torch.no_grad()
     def new_user_activity(self, values: Values, count: int) -> Float[Tensor, "*s count"]:
@@ -212,15 +221,14 @@ class ImplicitModel(RewardModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        return {
-            "reward_weights": ("reward_feature",),
-            "reward_weights_local": ("reward_feature",),
-            "propensity_weights": ("propensity_feature",),
-            "propensity_weights_local": ("propensity_feature",),
-            "reward_effects": ("reward_effect",),
-            "propensity_effects": ("propensity_effect",),
-            "user_activity": ("user",),
+        known = {
+            "reward_weights": "reward_feature",
+            "propensity_weights": "propensity_feature",
+            "reward_effects": "reward_effect",
+            "propensity_effects": "propensity_effect",
+            "user_activity": "user",
         }
+        return {f"{name}{suffix}": (dim,) for name, dim in known.items() for suffix in ("", "_local")}  # a Horseshoe's local scales too
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

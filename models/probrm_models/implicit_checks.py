@@ -10,15 +10,17 @@ import torch
 from pyro import poutine
 
 from probrm.actions import Click
-from probrm.data import Log
+from probrm.data import Batch, Log
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
+from probrm.inference.starts import TIE
+from probrm.posterior import LEVEL
 from probrm.priors import Prior
 from probrm_models.implicit_config import ImplicitConfig
 from probrm_models.implicit_inputs import ImplicitInputs
 
-_TIE = 1e-3
-"""Held-out nats a row within which two starts explain the log equally well."""
+_SEEN = 3
+"""Rows from which on a user's activity can be told from the answers that they happened to get."""
 _SAME = 0.9
 """Rank correlation of rewards above which two starts say the same."""
 
@@ -81,19 +83,22 @@ def identifiability(log: Log, inputs: ImplicitInputs, settings: ImplicitConfig, 
     exclusion = [name for name in inputs.propensity.names if name not in inputs.reward.names]
     labels = 0 if log.label is None else int(np.isfinite(log.label).sum())
     best = fitted.starts[0]
-    rivals = [s for s in fitted.starts[1:] if best.score - s.score < _TIE and s.agreement < _SAME]
+    rivals = [s for s in fitted.starts[1:] if best.score - s.score < TIE and s.agreement < _SAME]
+    users = 0 if log.user is None else int((np.unique(log.user, return_counts=True)[1] >= _SEEN).sum())
     notes = []
     if settings.share_embedding:
         notes.append(
             "the propensity head shares the embedding with the reward head: reward and propensity can then be swapped at the same likelihood; "
             "trust the result only with explicit labels or a base rate that is known (share_embedding = false is the default for this reason)"
         )
-    if not exclusion and not inputs.users and not labels:
+    blind = not exclusion and not users and not labels
+    if blind:
         notes.append(
-            "nothing tells preference from activity: no propensity covariates, no users, no labels; only the ranking of answers can be trusted. "
+            f"nothing tells preference from activity: no propensity covariates, no users with {_SEEN} rows or more, no labels: "
+            "what looks like preference may as well be activity. "
             "Name covariates that make users act without making answers better: --propensity-features, or --derive length,code_block"
         )
-    elif not labels:
+    elif not labels and not settings.share_embedding and not rivals:
         notes.append(
             "no explicit labels: the level of the rewards (the base rate) rests on its prior and on the model's form; the ranking does not"
         )
@@ -106,7 +111,21 @@ def identifiability(log: Log, inputs: ImplicitInputs, settings: ImplicitConfig, 
         "exclusion": exclusion,
         "shared_embedding": settings.share_embedding,
         "users": len(inputs.users),
+        "users_seen_often": users,
         "labels": labels,
         "starts": [{"score": s.score, "agreement": s.agreement, "potential": s.laplace.potential} for s in fitted.starts],
         "notes": notes,
     }
+
+
+@torch.no_grad()
+def mean_preference(fitted: Fitted, data: Batch) -> dict[str, float]:
+    """The share of answers that are preferred, ``E[γ]`` over the log's rows (10,000 of them at most), with its interval.
+
+    ``base_rate`` is another thing: γ at the average embedding and the covariates' reference levels. The logistic curve
+    pulls the mean of γ towards one half, the more so the more rewards vary.
+    """
+    rows = data.slice(0, min(len(data), 10_000))
+    share = fitted.model.reward(fitted.draws, rows).sigmoid().mean(-1).numpy()
+    low, high = np.quantile(share, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return {"mean": float(share.mean()), "low": float(low), "high": float(high)}

@@ -20,7 +20,7 @@ class ImplicitPriors:
     """The priors, by slot.
 
     Attributes:
-        base_rate: of the preference at average features, in (0, 1).
+        base_rate: γ at the average embedding and the covariates' reference levels, in (0, 1); not the mean of γ over the log.
         weights: last-layer weights over an embedding; their scale is the standard deviation of the logit.
         effects: log-odds per standard deviation of a number, or against the reference level of a category.
         intercept: of the propensity, a logit.
@@ -41,7 +41,7 @@ class ImplicitConfig:
     Attributes:
         priors: see ``ImplicitPriors``.
         reward_head: trunk under the reward's Bayesian last layer.
-        propensity_head: trunk of the propensity's, used only with ``share_embedding``.
+        propensity_head: ``mlp`` adds a network over the propensity's covariates (and the embedding, with ``share_embedding``).
         share_embedding: gives the propensity head the embedding too. The model is then not identified by the log alone.
         action: how preference and activity become an action.
         form: ``marginal`` sums the strata out in closed form, ``enumerated`` lets Pyro enumerate them: the same number.

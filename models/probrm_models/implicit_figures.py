@@ -73,6 +73,6 @@ def _density(run: Run) -> Figure:
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.add_subplot()
     axes.hist(run.draws["base_rate"].numpy(), bins=40, range=(0, 1), density=True, color=_BLUE)
-    axes.set_xlabel("base rate of the preference, at average features")
+    axes.set_xlabel("base_rate: preference at the average embedding and the reference levels")
     axes.set_yticks([])
     return figure

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,23 +17,25 @@ from probrm.config import FitConfig
 from probrm.data import Batch, Conversation, LogSpec, file_hash, read_log, split_rows
 from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError, DataError
-from probrm.evaluation import Evaluation, Predictions, Sample, evaluate
-from probrm.inference import Laplace, fit
+from probrm.inference import SVI, Laplace, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
+from probrm.inference.laplace import MAX_ROWS
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
 from probrm.runs.versions import versions
 from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability
+from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability, mean_preference
 from probrm_models.implicit_config import ImplicitConfig
-from probrm_models.implicit_figures import figures
 from probrm_models.implicit_inputs import ImplicitInputs
 from probrm_models.implicit_row import inspect_row
 from probrm_models.implicit_vectors import run_vectors, scored_batch, vectors_now, without_actions
 from probrm_models.naive import NaiveModel
+
+if TYPE_CHECKING:
+    from probrm.evaluation import Evaluation
 
 _NO_GUIDE = "inference {} has no guide to choose: guide {} is not used"
 
@@ -92,7 +94,9 @@ class ImplicitRecipe(Recipe):
             checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
             **common,
         )
-        naive = fit(NaiveModel(inputs.shape, settings), train, inference=Laplace(refit=config.inference.refit), starts=1, **common)
+        # Laplace of a log too large for a start to take whole would be slow; SVI mends what the start leaves out.
+        cheap = Laplace if len(log) <= MAX_ROWS else SVI
+        naive = fit(NaiveModel(inputs.shape, settings), train, inference=cheap(refit=config.inference.refit), starts=1, **common)
         verdict = identifiability(log, inputs, settings, fitted)
         unused = (
             []
@@ -113,6 +117,7 @@ class ImplicitRecipe(Recipe):
                 "naive_held_out_log_likelihood": naive.held_out,
                 "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
                 "steps": fitted.history.steps,
+                "mean_preference": mean_preference(fitted, data),
                 **fitted.statistics,
             },
             "identifiability": verdict,
@@ -167,16 +172,28 @@ class ImplicitRecipe(Recipe):
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """The reward model and the naive one against the file's ``label``."""
+        from probrm.evaluation import Predictions, Sample, evaluate  # scikit-learn: a second that no other command waits for
+
+        def predictions(rewards: Rewards) -> Predictions:
+            found = {name: getattr(rewards, name)[keep] for name in ("reward", "probability", "probability_low", "probability_high")}
+            low, high = found["probability_low"], found["probability_high"]
+            return Predictions.of(found["probability"], score=found["reward"], low=low, high=high)
+
         log = read_log(source, without_actions(spec, "label", "weight", "true_probability", "shown"), require=("label",), min_rows=1)
         assert log.label is not None
         keep = ~np.isnan(log.label)
         batch, notes = scored_batch(run, log, embeddings, progress)
+        if run.metrics["identifiability"]["labels"] and file_hash(source) == run.record["data"]["sha256"]:
+            notes = [
+                *notes,
+                "these labels took part in the fit of the reward model, not of the naive one: its advantage here is no evidence; give other rows",
+            ]
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         prompts = [c.prompt_text for c, k in zip(log.conversations, keep, strict=True) if k]
         truth = None if log.true_probability is None else log.true_probability[keep]
         sample = Sample.of(log.label[keep], groups=prompts, weight=log.weight[keep], true_probability=truth)
-        model = _predictions(rewards, keep)
-        beside = _predictions(predict_rewards(*run.baseline, batch, progress=progress), keep) if run.baseline else None
+        model = predictions(rewards)
+        beside = predictions(predict_rewards(*run.baseline, batch, progress=progress)) if run.baseline else None
         return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), notes
 
     def reward(self, run: Run, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Rewards:
@@ -215,6 +232,8 @@ class ImplicitRecipe(Recipe):
 
     def figures(self, run: Run) -> dict[str, Any]:
         """Figures of the posterior by file stem."""
+        from probrm_models.implicit_figures import figures  # matplotlib: half a second
+
         return figures(run)
 
 
@@ -223,9 +242,3 @@ def _absolute(source: object) -> str | None:
     if not isinstance(source, str):
         return None
     return os.path.abspath(source) if os.path.exists(source) else source
-
-
-def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:
-    return Predictions.of(
-        rewards.probability[keep], score=rewards.reward[keep], low=rewards.probability_low[keep], high=rewards.probability_high[keep]
-    )

@@ -70,7 +70,8 @@ class NaiveModel(RewardModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        return {"reward_weights": ("reward_feature",), "reward_weights_local": ("reward_feature",), "reward_effects": ("reward_effect",)}
+        known = {"reward_weights": "reward_feature", "reward_effects": "reward_effect"}
+        return {f"{name}{suffix}": (dim,) for name, dim in known.items() for suffix in ("", "_local")}
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

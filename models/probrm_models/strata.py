@@ -49,12 +49,21 @@ def log_prior_strata(reward: Float[Tensor, "*b"], propensity: Float[Tensor, "*b"
 
 
 def stratum_posterior(
-    reward: Float[Tensor, "*b"], propensity: Float[Tensor, "*b"], action: Float[Tensor, "*b"], click: Click, false_rate: Tensor | float
+    reward: Float[Tensor, "*b"],
+    propensity: Float[Tensor, "*b"],
+    action: Float[Tensor, "*b"],
+    click: Click,
+    false_rate: Tensor | float,
+    label: Float[Tensor, "*b"] | None = None,
 ) -> Float[Tensor, "*b 4"]:
-    """``p(r*, a | o)`` by Bayes' rule; for ε = δ = 0 the table above."""
+    """``p(r*, a | o, label)`` by Bayes' rule; for ε = δ = 0 and no label (None or NaN) the table above."""
     both = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=reward.dtype, device=reward.device)
     emission = click.given(both.log(), (1 - both).log(), false_rate).log_prob(action.unsqueeze(-1).expand(*reward.shape, 4))
-    return torch.softmax(log_prior_strata(reward, propensity) + emission, -1)
+    density = log_prior_strata(reward, propensity) + emission
+    if label is not None:
+        label = label.expand_as(reward)
+        density = density.masked_fill(torch.stack([label == 0, label == 1, label == 0, label == 1], -1), -torch.inf)
+    return torch.softmax(density, -1)
 
 
 class StratumGuide(nn.Module):

@@ -11,6 +11,14 @@ from torch import Tensor
 from torch.distributions import constraints
 
 
+def logaddexp(a: Float[Tensor, ...], b: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    """``log(eᵃ + eᵇ)`` where either may be −∞: torch's own has a second derivative of NaN there."""
+    a, b = torch.broadcast_tensors(a, b)
+    no_a, no_b = torch.isneginf(a), torch.isneginf(b)
+    both = torch.logaddexp(a.masked_fill(no_a, 0.0), b.masked_fill(no_b, 0.0))
+    return torch.where(no_a, b, torch.where(no_b, a, both))
+
+
 class LogBernoulli(TorchDistribution):
     """``P(1) = exp(log_p1)``, ``P(0) = exp(log_p0)``; either may be −∞.
 

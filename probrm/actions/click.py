@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from probrm.actions.bernoulli import LogBernoulli
+from probrm.actions.bernoulli import LogBernoulli, logaddexp
 from probrm.priors import Prior, as_prior
 
 
@@ -48,8 +48,8 @@ class Click:
         log_p0 = log_not_s
         if isinstance(false_rate, Tensor) or false_rate > 0:
             rate = torch.as_tensor(false_rate, dtype=log_s.dtype, device=log_s.device)
-            log_p1 = torch.logaddexp(log_p1, log_not_s + rate.log())
+            log_p1 = logaddexp(log_p1, log_not_s + rate.log())
             log_p0 = log_p0 + torch.log1p(-rate)
         if self.miss_rate > 0:
-            log_p0 = torch.logaddexp(log_p0, log_s + math.log(self.miss_rate))
+            log_p0 = logaddexp(log_p0, log_s + math.log(self.miss_rate))
         return LogBernoulli(log_p1, log_p0)

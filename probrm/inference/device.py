@@ -28,6 +28,20 @@ def resolve_device(device: str) -> str:
 
 
 @contextmanager
+def own_random_stream(seed: int, cuda: bool | None = None) -> Iterator[None]:
+    """Random numbers from ``seed`` while it is open; every generator is as it was afterwards.
+
+    Args:
+        seed: of the CPU's generator and, where CUDA is in use, of every GPU's.
+        cuda: whether it is; None looks.
+    """
+    used = torch.cuda.is_initialized() if cuda is None else cuda
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if used else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def isolated(seed: int, device: str = "cpu", threads: int = 1) -> Iterator[None]:
     """A fit's own random stream, default device, thread count and Pyro settings.
 
@@ -38,10 +52,8 @@ def isolated(seed: int, device: str = "cpu", threads: int = 1) -> Iterator[None]
     makes sums repeatable to the bit. Pyro's parameter store is kept out of it: parameters live in modules.
     """
     previous = torch.get_num_threads()
-    devices = list(range(torch.cuda.device_count()))
     place = nullcontext() if device == "cpu" else torch.device(device)
-    with place, torch.random.fork_rng(devices=devices), pyro.settings.context(module_local_params=True):
-        torch.manual_seed(seed)
+    with place, own_random_stream(seed, cuda=device != "cpu"), pyro.settings.context(module_local_params=True):
         torch.set_num_threads(threads)
         try:
             yield

@@ -17,7 +17,7 @@ from probrm.errors import ConfigError, TrainingError
 from probrm.guides import Breathing, GuideLike, Layout, WhitenedGuide, Whitening, adopt, build_guide, guide_draws
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import isolated, resolve_device
-from probrm.inference.laplace import newton_laplace
+from probrm.inference.laplace import MAX_ROWS, newton_laplace
 from probrm.inference.nuts import run_nuts
 from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
 from probrm.inference.starts import Start, find_starts, pretrain_trunks, scorer
@@ -103,7 +103,8 @@ def fit(
     clock = _Clock(seconds)
     with isolated(seed, device), _as_found(model):
         model.to(device)
-        data = data.rows(torch.randperm(len(data), device="cpu")).to(device=device)
+        data = data.to(device=device)
+        data = data.rows(torch.randperm(len(data), device="cpu").to(device))
         held_out = held_out.to(device=device) if held_out is not None else None
         trunk_history: History | None = None
         if not model.linear:
@@ -111,7 +112,8 @@ def fit(
             trunk_history = pretrain_trunks(model, data, held_out, cold, starts, checkpoint, progress)
             clock("trunks")
         layout = Layout.of(model, data)
-        found = find_starts(model, data, held_out, layout, 1 if trunk_history else starts, progress)
+        max_rows = len(data) + len(held_out or ()) if isinstance(settings, Laplace) else MAX_ROWS
+        found = find_starts(model, data, held_out, layout, 1 if trunk_history else starts, max_rows, progress)
         clock("starts")
         coordinates, scored, outcome = found[0].laplace.coordinates, None, None
         if held_out is not None:
@@ -123,7 +125,7 @@ def fit(
                 scored = last if last is not None else scored
             if settings.refit:
                 data = _join(data, held_out)
-                coordinates = newton_laplace(model, data, layout, at=coordinates.loc, progress=progress).coordinates
+                coordinates = newton_laplace(model, data, layout, at=coordinates.loc, max_rows=max_rows, progress=progress).coordinates
         if outcome is None or settings.refit:
             schedule = outcome.history if outcome else None
             again = _infer(model, guide, layout, coordinates, data, settings, schedule, checkpoint, progress)
@@ -137,7 +139,7 @@ def fit(
     if isinstance(outcome.guide, nn.Module):
         outcome.guide.cpu()
     if trunk_history:
-        outcome.history.records[:0] = trunk_history.records
+        outcome.history.follow(trunk_history)
     return Fitted(model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds)
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.batch import Batch
+from probrm.inference.device import own_random_stream
 from probrm.model import RewardModel
 
 _NUMBERS = 20_000_000
@@ -26,7 +27,9 @@ def pointwise_log_predictive(model: RewardModel, draws: Mapping[str, Tensor], ba
 
 
 def held_out_score(model: RewardModel, draws: Mapping[str, Tensor], batch: Batch, seed: int = 0) -> float:
-    """Mean log predictive density a row, in nats; the same random numbers at every call."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return float(pointwise_log_predictive(model, draws, batch).mean())
+    """Mean log predictive density a row (weighted, where rows have weights), in nats; the same random numbers at every call."""
+    with own_random_stream(seed):
+        density = pointwise_log_predictive(model, draws, batch)
+    if "weight" not in batch:
+        return float(density.mean())
+    return float((density * batch["weight"]).sum() / batch["weight"].sum())

@@ -24,6 +24,8 @@ from probrm.inference.scales import estimate_scales
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
+MAX_ROWS = 50_000
+"""Rows that stand for a larger log in a start, which SVI then corrects; a result of its own takes all rows."""
 _ROUGH, _EXACT = 1e-2, 1e-9
 """Nats that Newton's next step would still gain: between rounds, and at the end."""
 _SETTLED = 0.2
@@ -53,7 +55,7 @@ def newton_laplace(
     at: Float[Tensor, " D"] | None = None,
     spread: float = 0.0,
     generator: torch.Generator | None = None,
-    max_rows: int = 50_000,
+    max_rows: int = MAX_ROWS,
     max_rounds: int = 20,
     progress: Progress = silent,
 ) -> LaplaceStart:
@@ -99,7 +101,7 @@ def newton_laplace(
 
 
 def _newton(
-    potential: Potential, z: Tensor, hyper: Tensor, tolerance: float, max_steps: int = 50
+    potential: Potential, z: Tensor, hyper: Tensor, tolerance: float, max_steps: int = 200
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Levenberg-damped Newton over all coordinates but the scales; returns mode, value and curvature there."""
     value, gradient = potential.gradient(z)

@@ -18,8 +18,8 @@ from probrm.guides.sites import in_rows
 from probrm.model import RewardModel
 from probrm.priors import NormalStandIns
 
-_COLUMNS = 64
-"""Hessian columns at a time: 64 × rows × 8 bytes for each intermediate of the likelihood."""
+_NUMBERS = 3_000_000
+"""Hessian columns × rows at a time: 24 MB for each intermediate of the likelihood."""
 
 
 def in_double(model: RewardModel) -> RewardModel:
@@ -75,7 +75,8 @@ class Potential:
         gradient = torch.autograd.grad(self(z), z, create_graph=True)[0]
         users, size = self.layout.exchangeable, self.layout.size
         directions = torch.eye(size, dtype=z.dtype, device=z.device)[users:]
-        columns = [self._products(gradient, z, chunk) for chunk in directions.split(_COLUMNS)]
+        size_of_chunk = max(1, _NUMBERS // len(self.batch))
+        columns = [self._products(gradient, z, chunk) for chunk in directions.split(size_of_chunk)]
         dense = torch.cat(columns)  # (G, D)
         ones = torch.zeros(1, size, dtype=z.dtype, device=z.device)
         ones[:, :users] = 1

@@ -14,8 +14,9 @@ from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout, Whitening, build_guide, guide_draws
 from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.device import own_random_stream
 from probrm.inference.heldout import held_out_score
-from probrm.inference.laplace import LaplaceStart, newton_laplace
+from probrm.inference.laplace import MAX_ROWS, LaplaceStart, newton_laplace
 from probrm.inference.settings import SVI
 from probrm.inference.svi import History, run_svi
 from probrm.model import RewardModel
@@ -23,6 +24,8 @@ from probrm.progress import Progress, silent
 
 _SPREAD = 1.5
 """Of the random places that starts after the first begin at, in unconstrained units."""
+TIE = 1e-3
+"""Held-out nats a row within which two starts explain the log equally well."""
 _DRAWS = 100
 _COLD_SCALE = 0.1
 
@@ -43,9 +46,17 @@ class Start:
 
 
 def find_starts(
-    model: RewardModel, data: Batch, held_out: Batch | None, layout: Layout, count: int, progress: Progress = silent
+    model: RewardModel,
+    data: Batch,
+    held_out: Batch | None,
+    layout: Layout,
+    count: int,
+    max_rows: int = MAX_ROWS,
+    progress: Progress = silent,
 ) -> list[Start]:
     """Newton–Laplace from ``count`` places, best first.
+
+    Where held-out rows cannot tell starts apart, the higher posterior density does: it has seen the labels, where there are any.
 
     Raises:
         TrainingError: no start converged; the first start's reason.
@@ -57,7 +68,7 @@ def find_starts(
         # Later starts take the scales over from the first one, so that its mode costs them a single round.
         at = torch.where(hyper.to(found[0][0].coordinates.loc.device), found[0][0].coordinates.loc, 0.0) if found else None
         try:
-            laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, progress=progress)
+            laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, max_rows=max_rows, progress=progress)
         except TrainingError as error:
             failure = failure or error
             continue
@@ -69,7 +80,8 @@ def find_starts(
         found.append((laplace, score() if score else -laplace.potential / data.total, reward))
     if not found:
         raise failure or TrainingError("no start converged", fix="use more starts: --starts 8")
-    found.sort(key=lambda start: -start[1])
+    tied = max(score for _, score, _ in found) - TIE
+    found.sort(key=lambda start: (start[1] < tied, start[0].potential if start[1] >= tied else -start[1]))
     best = found[0][2]
     return [Start(laplace, score, _spearman(best, reward)) for laplace, score, reward in found]
 
@@ -123,9 +135,9 @@ def scorer(model: RewardModel, guide: object, data: Batch, held_out: Batch | Non
         return None
 
     def score() -> float:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return held_out_score(model, guide_draws(guide, data, _DRAWS), held_out)  # type: ignore[arg-type]
+        with own_random_stream(0):
+            draws = guide_draws(guide, data, _DRAWS)  # type: ignore[arg-type]
+        return held_out_score(model, draws, held_out, seed=1)
 
     return score
 

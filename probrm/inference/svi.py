@@ -16,6 +16,7 @@ from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
 from probrm.guides import WhitenedGuide
 from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.device import own_random_stream
 from probrm.inference.minibatches import Minibatches
 from probrm.inference.settings import SVI
 from probrm.model import RewardModel
@@ -56,6 +57,14 @@ class History:
         watched = self.trend if held_out is None else held_out
         self.best, self.waited = (watched, 0) if watched > self.best + _RISE else (self.best, self.waited + 1)
         self.records.append({"step": step, "elbo": elbo, "rate": rate} | ({} if held_out is None else {"held_out": held_out}))
+
+    def follow(self, earlier: History) -> None:
+        """Puts an earlier training's records in front; steps and stages count on from there."""
+        for record in self.records:
+            record["step"] += earlier.steps
+        self.records[:0] = earlier.records
+        self.stages = [*earlier.stages, *(stage + earlier.steps for stage in self.stages)]
+        self.steps += earlier.steps
 
     def due(self, patience: int, schedule: History | None) -> bool:
         """Whether the present stage is over: by patience, or as it was in an earlier training."""
@@ -98,7 +107,7 @@ def run_svi(
     optimiser = _optimiser(loss_fn, guide, settings)
     rates = [group["lr"] for group in optimiser.param_groups]
     batches = Minibatches(data, settings.batch_size, seed=torch.initial_seed())
-    with torch.random.fork_rng():
+    with own_random_stream(0):
         loss_fn(batches[0])  # checked once by Pyro and torch; then without their checks, a fifth of a step
     number = checkpoint.begin() if checkpoint else 0
     saved = checkpoint.load(number) if checkpoint else None

@@ -93,6 +93,16 @@ def as_scale(value: Any) -> Any:
 Scale = Annotated[Any, BeforeValidator(as_scale)]
 
 
+def check_centre(prior: Any) -> None:
+    """Weights whose scale is to be learned lie around zero: the scale's evidence is that of their squares.
+
+    Raises:
+        ValueError: ``loc`` is not 0 although the scale has a prior.
+    """
+    if prior.loc != 0 and not isinstance(prior.scale, int | float):
+        raise ValueError(f"loc = {prior.loc:g} with a prior on the scale; allowed: loc = 0, or a number for the scale")
+
+
 def sample_scale(scale: float | Prior, name: str) -> float | Tensor:
     """The scale's value: the number itself, or a draw from its prior at the site ``name_scale``, marked as in ``hyper``."""
     if isinstance(scale, int | float):

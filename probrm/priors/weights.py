@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from probrm.priors.base import SETTINGS, Positive, Scale, hyper, register_prior, sample_scale
+from probrm.priors.base import SETTINGS, Positive, Scale, check_centre, hyper, register_prior, sample_scale
 from probrm.priors.standin import sample_with_stand_in
 
 
@@ -25,6 +25,9 @@ class Normal:
 
     loc: float = Field(default=0.0, allow_inf_nan=False)
     scale: Scale = 1.0
+
+    def __post_init__(self) -> None:
+        check_centre(self)
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
@@ -41,6 +44,9 @@ class StudentT:
     loc: float = Field(default=0.0, allow_inf_nan=False)
     scale: Scale = 1.0
 
+    def __post_init__(self) -> None:
+        check_centre(self)
+
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
@@ -55,6 +61,9 @@ class Laplace:
 
     loc: float = Field(default=0.0, allow_inf_nan=False)
     scale: Scale = 1.0
+
+    def __post_init__(self) -> None:
+        check_centre(self)
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""

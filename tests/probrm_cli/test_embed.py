@@ -28,6 +28,7 @@ def test_vectors_once_then_fit_and_score_from_them() -> None:
 def test_a_store_lacks_texts() -> None:
     support.log_frame(20)[["prompt", "response"]].to_csv("few.csv", index=False)
     assert call("embed", "--data", "few.csv", "--out", "few.safetensors").out == "20 texts, 384 columns: few.safetensors\n"
+    assert stat.S_IMODE(Path("few.safetensors").stat().st_mode) == 0o644
     outcome = call("fit", "implicit", "--data", support.log_path(), "--embeddings", "few.safetensors", "--out", "r", *QUICK)
     refused(outcome, "few.safetensors", "holds no vector for", "probrm embed")
     assert not Path("r").exists()
@@ -40,12 +41,12 @@ def test_a_store_of_another_encoder() -> None:
 
 
 def test_a_run_on_vectors_from_elsewhere_needs_them_for_scoring() -> None:
-    assert call(*support.quick_fit(Path("r"))).code == 0
-    refused(call("score", "r", "--data", support.truth_path(), "--out", "s.csv"), "not those that the run was fitted on", "--embeddings")
-    done = call("score", "r", "--data", support.truth_path(), "--out", "s.csv", "--embeddings", support.store_path())
+    run = support.short_run_path()
+    refused(call("score", run, "--data", support.truth_path(), "--out", "s.csv"), "not those that the run was fitted on", "--embeddings")
+    done = call("score", run, "--data", support.truth_path(), "--out", "s.csv", "--embeddings", support.store_path())
     assert done.code == 0, done.err
-    assert call("posterior", "r", "--row", "r0").code == 0  # finds the store again
-    assert probrm.load("r").record["encoder"]["embeddings"] == support.store_path()
+    assert call("posterior", run, "--row", "r0").code == 0  # finds the store again
+    assert probrm.load(run).record["encoder"]["embeddings"] == support.store_path()
 
 
 def test_an_existing_store_is_kept_unless_it_may_be_replaced() -> None:
@@ -67,9 +68,3 @@ def test_an_existing_store_is_kept_unless_it_may_be_replaced() -> None:
 def test_wrong_flags(flags: list[str], named: list[str]) -> None:
     refused(call("embed", "--data", support.log_path(), "--out", "s.safetensors", *flags), *named)
     assert not Path("s.safetensors").exists()
-
-
-def test_others_may_read_the_store() -> None:
-    support.log_frame(20)[["prompt", "response"]].to_csv("few.csv", index=False)
-    assert call("embed", "--data", "few.csv", "--out", "few.safetensors", "-q").code == 0
-    assert stat.S_IMODE(Path("few.safetensors").stat().st_mode) == 0o644

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from tests import support
-from tests.support import call, refused
+from tests.support import Outcome, call, refused
 
 METRICS = ("auroc", "nll", "brier", "ece", "pair_accuracy")
 FAST = ("--bootstrap", "100")
+
+
+def evaluate(*args: str) -> Outcome:
+    """On short vectors from a store, so that no encoder is loaded."""
+    return call("evaluate", support.short_run_path(), "--embeddings", support.store_path(), *args)
 
 
 def test_json_of_the_contract() -> None:
@@ -40,27 +45,26 @@ def test_coverage_where_the_file_has_true_probabilities(tmp_path: Path) -> None:
     inside = scored["true_probability"].between(expit(scored["reward_low"]), expit(scored["reward_high"]))
     assert found["metrics"]["coverage"]["value"] == pytest.approx(inside.mean(), abs=1e-6)
     support.log_frame(60).drop(columns="true_probability").to_parquet("plain.parquet")
-    plain = call("evaluate", support.run_path(), "--data", "plain.parquet", "--json", *FAST)
+    plain = evaluate("--data", "plain.parquet", "--json", *FAST)
     assert "coverage" not in json.loads(plain.out)["metrics"]
 
 
 def test_a_person_gets_model_and_naive_side_by_side() -> None:
-    done = call("evaluate", support.run_path(), "--data", support.truth_path(), *FAST)
+    done = evaluate("--data", support.truth_path(), *FAST)
     assert done.code == 0
     for text in ("200 rows with a known truth; [central 90 % bootstrap intervals]", "reward model", "naive model", "AUROC ↑", "coverage"):
         assert text in done.out
 
 
 def test_the_bootstrap_is_seeded() -> None:
-    arguments = ["evaluate", support.run_path(), "--data", support.truth_path(), "--json", *FAST]
-    assert call(*arguments).out == call(*arguments).out
-    assert call(*arguments, "--seed", "1").out != call(*arguments).out
+    one, again, other = (evaluate("--data", support.truth_path(), "--json", *FAST, "--seed", seed).out for seed in "001")
+    assert one == again != other
 
 
 def test_labels_by_another_name_in_a_file_without_actions_and_covariates() -> None:
     """A reward needs texts; what the fit needed beside them may be missing."""
     support.log_frame(60)[["prompt", "response", "label"]].rename(columns={"label": "good"}).to_csv("labels.csv", index=False)
-    done = call("evaluate", support.run_path(), "--data", "labels.csv", "--columns", "label=good", "--json", *FAST)
+    done = evaluate("--data", "labels.csv", "--columns", "label=good", "--json", *FAST)
     assert done.code == 0, done.err
     assert json.loads(done.out)["rows"] == 60
     assert "--propensity-features" not in done.err
@@ -70,7 +74,7 @@ def test_rows_without_a_label_are_left_out() -> None:
     frame = support.log_frame(60)
     frame["label"] = [None if i % 3 else v for i, v in enumerate(frame["label"])]
     frame.to_parquet("some.parquet")
-    assert json.loads(call("evaluate", support.run_path(), "--data", "some.parquet", "--json", *FAST).out)["rows"] == 20
+    assert json.loads(evaluate("--data", "some.parquet", "--json", *FAST).out)["rows"] == 20
 
 
 def test_a_file_without_labels() -> None:
@@ -81,9 +85,9 @@ def test_a_file_without_labels() -> None:
 
 
 def test_no_intervals_and_less_than_none() -> None:
-    found = json.loads(call("evaluate", support.run_path(), "--data", support.truth_path(), "--json", "--bootstrap", "0").out)
+    found = json.loads(evaluate("--data", support.truth_path(), "--json", "--bootstrap", "0").out)
     assert found["metrics"]["auroc"]["low"] is None
-    refused(call("evaluate", support.run_path(), "--data", support.truth_path(), "--bootstrap", "-1"), "bootstrap", "-1")
+    refused(evaluate("--data", support.truth_path(), "--bootstrap", "-1"), "bootstrap", "-1")
 
 
 def test_no_run_there() -> None:

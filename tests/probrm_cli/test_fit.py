@@ -94,13 +94,16 @@ def test_renamed_columns(save: Save) -> None:
 )
 def test_a_prior(flags: list[str], toml: str) -> None:
     Path("c.toml").write_text(toml)
-    run = fitted(*flags, "--config", "c.toml")
+    run = fitted(*flags, "--config", "c.toml", "--propensity-features", support.FEATURES)
     assert run.config["model"]["priors"]["base_rate"] == {"dist": "Beta", "concentration1": 2.0, "concentration0": 8.0}
-    assert float(run.draws["base_rate"].mean()) < float(fitted("--overwrite").draws["base_rate"].mean())
+    other = probrm.load(support.short_run_path())
+    assert float(run.draws["base_rate"].mean()) < float(other.draws["base_rate"].mean())
 
 
 def test_a_horseshoe_on_the_weights() -> None:
-    run = fitted("--set", "model.priors.weights.dist=Horseshoe")
+    support.unlabelled(80).drop(columns="user_id").to_parquet("few.parquet")
+    assert call(*quick_fit(Path("swapped"), "--set", "model.priors.weights.dist=Horseshoe", data="few.parquet")).code == 0
+    run = probrm.load("swapped")
     assert run.config["model"]["priors"]["weights"] == {"dist": "Horseshoe", "scale": 0.1}  # loc went with the Normal
     assert {"reward_weights_global", "reward_weights_local"} <= run.draws.keys()
     assert "reward_weights_scale" not in run.draws

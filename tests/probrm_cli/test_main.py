@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from probrm import __version__
-from probrm_cli.main import USAGE, app
+from probrm_cli.main import USAGE, app, main
 from tests import support
 from tests.support import call, refused
 
@@ -47,12 +47,11 @@ def test_the_installed_script_fits_and_prints_one_object() -> None:
     assert all(line.startswith("note: ") for line in done.stderr.splitlines())
 
 
-def test_the_installed_script_refuses() -> None:
-    done = shell("fit", "implicit", "--data", "no.parquet")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr
-        == "error: no.parquet: there is no such file\n  fix: check the path; hub data sets are named owner/name or owner/name:split\n"
+def test_the_form_of_a_refusal() -> None:
+    done = call("fit", "implicit", "--data", "no.parquet")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: no.parquet: there is no such file\n  fix: check the path; hub data sets are named owner/name or owner/name:split\n"
     )
     assert list(Path().iterdir()) == []
 
@@ -68,11 +67,15 @@ def test_the_reader_of_our_output_may_leave() -> None:
 
 
 def test_a_terminal_without_our_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = shell(
-        "evaluate", support.run_path(), "--data", support.truth_path(), "--bootstrap", "9", env=os.environ | {"PYTHONIOENCODING": "ascii"}
-    )
-    assert done.returncode == 0, done.stderr
-    assert "AUROC ?" in done.stdout
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "argv", ["probrm", "evaluate", support.short_run_path(), "--data", support.truth_path()])
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--embeddings", support.store_path(), "--bootstrap", "9", "--quiet"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    printed = screen.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "AUROC ?" in printed
 
 
 @pytest.mark.parametrize("args", [["--foo"], ["fit", "foo"], ["foo"], ["fit", "implicit"], ["posterior"], ["score", "r", "--data", "x"]])

@@ -66,6 +66,6 @@ def test_a_bar_says_how_far_how_fast_and_how_well(monkeypatch: pytest.MonkeyPatc
         advance(25)
         advance(50, elbo=-0.123456)
     drawn = screen.getvalue()
-    for text in ("SVI", "100/100", "elbo -0.12346"):
+    for text in ("SVI", "100/100", "/s", "elbo -0.12346"):
         assert text in drawn
     assert capsys.readouterr().out == ""

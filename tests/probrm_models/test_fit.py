@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
 from probrm.guides import Layout, WhitenedGuide
-from probrm.inference import NUTS, SVI, Fitted, Laplace, fit, newton_laplace
+from probrm.inference import SVI, Fitted, Laplace, fit, newton_laplace
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig
 
@@ -47,12 +47,8 @@ def test_another_seed_gives_other_draws(data: Any) -> None:
     assert not same(*(fit(ImplicitModel(data.shape), data.batch, inference=Laplace(draws=20), starts=1, seed=seed) for seed in (5, 6)))
 
 
-@pytest.mark.parametrize("inference", ["laplace", "nuts"])
-def test_a_seed_repeats_other_inferences_too(data: Any, inference: str) -> None:
-    settings = Laplace(draws=20) if inference == "laplace" else NUTS(warmup=50, draws=10)
-    first, second = (
-        fit(ImplicitModel(data.shape), data.batch.subset(torch.arange(100)), inference=settings, starts=1, seed=5) for _ in range(2)
-    )
+def test_a_seed_repeats_laplace_too(data: Any) -> None:
+    first, second = (fit(ImplicitModel(data.shape), data.batch, inference=Laplace(draws=20), starts=2, seed=5) for _ in range(2))
     assert same(first, second)
 
 

@@ -16,6 +16,7 @@ from pyro import poutine
 
 from probrm.data.batch import Batch
 from probrm.guides import Layout
+from probrm.inference import fit
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
 
@@ -245,3 +246,20 @@ def test_simulated_rows_have_the_truth_beside_them(implicit_data: Callable[..., 
     assert torch.equal(data.batch["label"][:20], data.preference[:20])
     assert ((data.batch["action"] == 1) <= (data.preference == 1)).all()
     assert len(data.shape.users) == 7
+
+
+def test_an_mlp_head_of_the_propensity_sees_the_covariates(implicit_data: Any) -> None:
+    """An activity that depends on the product of two covariates: the linear head cannot see it, the network does."""
+    data = implicit_data(3000, 4, seed=5)
+    covariates = data.batch["propensity_covariates"]
+    product = torch.sign(covariates[:, 0] * covariates[:, 1])
+    generator = torch.Generator().manual_seed(5)
+    active = torch.bernoulli(torch.sigmoid(2.5 * product), generator=generator)
+    batch = Batch({**data.batch.columns, "action": data.preference * active}, len(data.batch))
+    train, held_out = batch.subset(torch.arange(2400)), batch.subset(torch.arange(2400, 3000))
+    config = ImplicitConfig(propensity_head={"name": "mlp", "hidden": (16, 8)})  # type: ignore[arg-type]
+    assert ImplicitModel(data.shape, config).propensity_trunk is not None
+    scores = [
+        fit(ImplicitModel(data.shape, c), train, held_out=held_out, starts=1, device="cpu").held_out for c in (ImplicitConfig(), config)
+    ]
+    assert scores[1] > scores[0] + 0.05

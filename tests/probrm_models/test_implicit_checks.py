@@ -13,7 +13,7 @@ from probrm.inference import Fitted, History, fit
 from probrm.inference.starts import Start
 from probrm.priors import Beta, HalfNormal, Horseshoe, LogNormal, Normal, StudentT
 from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability
+from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability, mean_preference
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit_inputs import ImplicitInputs
 from tests import support
@@ -126,3 +126,47 @@ def test_starts_that_disagree_at_the_same_likelihood(tmp_path: Path, gap: float,
     found = verdict(read(tmp_path), rival=(gap, agreement))
     assert any("1 of 2 starts explain the held-out actions as well" in note for note in found["notes"]) == told
     assert [set(start) for start in found["starts"]] == [{"score", "agreement", "potential"}] * 2
+
+
+def fit_of(log: Log, settings: ImplicitConfig | None = None) -> tuple[ImplicitInputs, Fitted]:
+    vectors = torch.randn(len(log), 4, generator=torch.Generator().manual_seed(0))
+    inputs = ImplicitInputs.fit(log, vectors)
+    return inputs, fit(ImplicitModel(inputs.shape, settings), inputs.batch(log, vectors), inference="laplace", starts=1)
+
+
+def test_users_who_act_once_each_tell_nothing(tmp_path: Path) -> None:
+    strangers = read(tmp_path, user_id=[f"u{i}" for i in range(300)])
+    found = identifiability(strangers, *_with(strangers))
+    assert found["users"] == 300
+    assert found["users_seen_often"] == 0
+    assert any("nothing tells preference from activity" in note for note in found["notes"])
+    regulars = read(tmp_path, user_id=[f"u{i % 30}" for i in range(300)])
+    found = identifiability(regulars, *_with(regulars))
+    assert found["users_seen_often"] == 30
+    assert not any("nothing tells" in note for note in found["notes"])
+
+
+def _with(log: Log) -> tuple[ImplicitInputs, ImplicitConfig, Fitted]:
+    inputs, fitted = fit_of(log)
+    return inputs, ImplicitConfig(), fitted
+
+
+def test_a_learned_false_rate_goes_with_labels(tmp_path: Path) -> None:
+    """The curvature of an action that contradicts its label is finite: the remedy that the message names works."""
+    actions = support.unlabelled()["action"].to_numpy()
+    log = read(tmp_path, label=[0.0 if i % 5 == 0 else (1.0 if i % 5 == 1 else None) for i in range(300)])
+    assert ((actions == 1) & (log.label == 0)).any()
+    _, fitted = fit_of(log, ImplicitConfig(action=Click(false_rate=Beta(1.0, 30.0))))
+    assert 0 < float(fitted.draws["false_rate"].mean()) < 0.5
+
+
+def test_the_mean_preference_is_that_of_the_draws(tmp_path: Path) -> None:
+    log = read(tmp_path)
+    vectors = torch.randn(len(log), 4, generator=torch.Generator().manual_seed(0))
+    inputs = ImplicitInputs.fit(log, vectors)
+    data = inputs.batch(log, vectors)
+    fitted = fit(ImplicitModel(inputs.shape), data, inference="laplace", starts=1)
+    found = mean_preference(fitted, data)
+    by_hand = [float(torch.sigmoid(fitted.model.reward({k: v[i] for k, v in fitted.draws.items()}, data)).mean()) for i in range(50)]
+    assert found["low"] < found["mean"] < found["high"]
+    assert abs(found["mean"] - sum(by_hand) / 50) < 0.2 * (found["high"] - found["low"])

@@ -140,3 +140,13 @@ def test_the_guide_issues_what_its_logits_say() -> None:
             assert (joint == 0).all()
         else:
             assert torch.allclose(joint, probability[:, i], atol=1e-6)
+
+
+def test_a_verdict_leaves_two_strata() -> None:
+    reward, propensity = torch.tensor([0.4, 0.4, 0.4]), torch.tensor([-0.2, -0.2, -0.2])
+    label, action = torch.tensor([1.0, 0.0, math.nan]), torch.zeros(3)
+    found = stratum_posterior(reward, propensity, action, Click(), 0.0, label)
+    mu = float(torch.sigmoid(propensity[0]))
+    assert torch.allclose(found[0], torch.tensor([0.0, 0.0, 1.0, 0.0]))  # liked, no action: passive
+    assert torch.allclose(found[1], torch.tensor([0.0, mu, 0.0, 1 - mu]))
+    assert torch.allclose(found[2], stratum_posterior(reward, propensity, action, Click(), 0.0)[2])

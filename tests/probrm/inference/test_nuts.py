@@ -71,6 +71,15 @@ def test_what_a_nuts_fit_gives(regression: Make, simulated: Callable[..., Batch]
     assert set(fitted.seconds) == {"starts", "inference"}
 
 
+def test_a_seed_repeats_the_chain(regression: Make, simulated: Callable[..., Batch]) -> None:
+    first, second, other = (
+        fit(regression(3), simulated(60, 3), inference=NUTS(warmup=50, draws=30), starts=1, seed=seed).draws["weights"]
+        for seed in (5, 5, 6)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
 def test_a_chain_that_stands_still_is_told(regression: Make, simulated: Callable[..., Batch]) -> None:
     """20 steps do not settle the step size: every trajectory is refused, and 30 equal draws would pass for certainty."""
     with pytest.raises(TrainingError, match="none of its 30 steps") as caught:

@@ -35,7 +35,8 @@ from probrm.priors.base import _REGISTRY, SETTINGS
 ALL = [
     Normal(0.5, 2.0),
     Normal(scale=HalfNormal(0.3)),
-    StudentT(3.0, 0.1, Gamma(2.0, 5.0)),
+    StudentT(3.0, 0.0, Gamma(2.0, 5.0)),
+    StudentT(3.0, 0.1, 2.0),
     Laplace(scale=HalfCauchy(0.2)),
     Horseshoe(0.05),
     Beta(1.0, 50.0),
@@ -121,6 +122,14 @@ def test_a_bad_parameter_is_refused(table: dict[str, Any]) -> None:
         as_prior(table)
 
 
+@pytest.mark.parametrize("name", ["Normal", "StudentT", "Laplace"])
+def test_a_scale_with_a_prior_goes_with_a_centre_of_zero(name: str) -> None:
+    """The scale's evidence is taken from second moments about zero."""
+    with pytest.raises(ValueError, match="loc = 0"):
+        as_prior({"dist": name, "loc": 0.1, "scale": {"dist": "HalfNormal"}})
+    assert as_prior({"dist": name, "loc": 0.1, "scale": 2.0}).loc == 0.1
+
+
 def test_a_class_in_place_of_a_prior_is_refused() -> None:
     with pytest.raises(ValueError, match="a prior is a table"):
         as_prior(Normal)
@@ -158,3 +167,10 @@ def test_a_registered_prior_of_the_users_own_round_trips(monkeypatch: pytest.Mon
     assert "Spike" in prior_names()
     assert prior_to_dict(Spike(0.3)) == {"dist": "Spike", "width": 0.3}
     assert as_prior({"dist": "Spike", "width": 0.3}) == Spike(0.3)
+
+
+@pytest.mark.parametrize("prior", [Normal, StudentT, Laplace])
+def test_a_centre_with_a_learned_scale_is_refused(prior: Any) -> None:
+    with pytest.raises(ValueError, match="allowed: loc = 0"):
+        prior(loc=1.0, scale=HalfNormal(1.0))
+    prior(loc=1.0, scale=0.5)
