@@ -35,7 +35,7 @@ from probrm_models.implicit_vectors import run_vectors, scored_batch, vectors_no
 from probrm_models.naive import NaiveModel
 
 if TYPE_CHECKING:
-    from probrm.evaluation import Evaluation
+    from probrm.evaluation import Evaluation, Predictions
 
 _NO_GUIDE = "inference {} has no guide to choose: guide {} is not used"
 
@@ -172,12 +172,7 @@ class ImplicitRecipe(Recipe):
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """The reward model and the naive one against the file's ``label``."""
-        from probrm.evaluation import Predictions, Sample, evaluate  # scikit-learn: a second that no other command waits for
-
-        def predictions(rewards: Rewards) -> Predictions:
-            found = {name: getattr(rewards, name)[keep] for name in ("reward", "probability", "probability_low", "probability_high")}
-            low, high = found["probability_low"], found["probability_high"]
-            return Predictions.of(found["probability"], score=found["reward"], low=low, high=high)
+        from probrm.evaluation import Sample, evaluate  # scikit-learn: a second that no other command waits for
 
         log = read_log(source, without_actions(spec, "label", "weight", "true_probability", "shown"), require=("label",), min_rows=1)
         assert log.label is not None
@@ -192,8 +187,8 @@ class ImplicitRecipe(Recipe):
         prompts = [c.prompt_text for c, k in zip(log.conversations, keep, strict=True) if k]
         truth = None if log.true_probability is None else log.true_probability[keep]
         sample = Sample.of(log.label[keep], groups=prompts, weight=log.weight[keep], true_probability=truth)
-        model = predictions(rewards)
-        beside = predictions(predict_rewards(*run.baseline, batch, progress=progress)) if run.baseline else None
+        model = _predictions(rewards, keep)
+        beside = _predictions(predict_rewards(*run.baseline, batch, progress=progress), keep) if run.baseline else None
         return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), notes
 
     def reward(self, run: Run, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Rewards:
@@ -242,3 +237,11 @@ def _absolute(source: object) -> str | None:
     if not isinstance(source, str):
         return None
     return os.path.abspath(source) if os.path.exists(source) else source
+
+
+def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:
+    from probrm.evaluation import Predictions
+
+    return Predictions.of(
+        rewards.probability[keep], score=rewards.reward[keep], low=rewards.probability_low[keep], high=rewards.probability_high[keep]
+    )
