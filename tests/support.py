@@ -27,7 +27,7 @@ _ROOT = tempfile.TemporaryDirectory(prefix="probrm-tests-")
 CACHE = Path(_ROOT.name) / "cache"
 """Of embeddings, shared by all tests that encode."""
 FEATURES = "surface,hour"
-QUICK = ("--inference", "laplace", "--starts", "1")
+QUICK = ("--inference", "laplace", "--starts", "1", "--set", "inference.refit=false")
 
 
 def log_frame(n: int = 300, *, seed: int = 0) -> Any:

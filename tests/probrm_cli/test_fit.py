@@ -214,7 +214,7 @@ def test_default_then_file_then_flags_then_set() -> None:
 
 def test_another_inference_drops_the_files_settings_of_its_own() -> None:
     Path("c.toml").write_text('[inference]\nname = "svi"\nmax_steps = 30\n')
-    assert fitted("--config", "c.toml").config["inference"] == {"name": "laplace", "draws": 1000, "refit": True}
+    assert fitted("--config", "c.toml").config["inference"] == {"name": "laplace", "draws": 1000, "refit": False}
 
 
 def test_a_recorded_config_is_a_config_file() -> None:
