@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
-from probrm.encoders.base import Encoder
+from probrm.encoders.base import Encoder, Preparable
 from probrm.encoders.cache import EmbeddingCache
 from probrm.encoders.config import EncoderConfig
 from probrm.encoders.embedding import embed
@@ -63,11 +63,13 @@ def encode_all(
     encoder = embeddings or load_encoder(config, device=device)
     if isinstance(encoder, str):
         encoder = read_store(encoder)
-    vectors = embed(encoder, conversations, cache=cache, progress=progress)
-    if expected_key is not None and encoder.key != expected_key:
+    if isinstance(encoder, Preparable):
+        encoder.prepare(list(dict.fromkeys(conversations)))
+    if expected_key is not None and encoder.key != expected_key:  # before the long part, not after it
         raise EncoderError(
             f"the vectors of {embeddings or 'encoder ' + repr(config.name)} are not those that the run was fitted on: the model's files or settings differ",
             fix="use the encoder files of the fit (--embeddings with the store of the fit), or fit again",
         )
+    vectors = embed(encoder, conversations, cache=cache, progress=progress)
     settled = getattr(encoder, "config", config)
     return Encoded(vectors, encoder.key, settled, [*getattr(encoder, "notes", []), *cache.notes])
