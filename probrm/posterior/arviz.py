@@ -29,7 +29,8 @@ def to_arviz(model: RewardModel, draws: Mapping[str, Tensor], attrs: Mapping[str
     known = model.dims()
     dims = {name: list(known[name]) for name, value in draws.items() if name in known and value.dim() > 1}
     used = {dim for names in dims.values() for dim in names}
-    coords = {name: labels for name, labels in model.coords().items() if name in used}
+    # HDF5 ends a text at its first NUL and refuses one with more behind it.
+    coords = {name: [label.replace("\0", "�") for label in labels] for name, labels in model.coords().items() if name in used}
     posterior = {name: value.numpy()[None] for name, value in draws.items()}
     return arviz.from_dict(posterior=posterior, dims=dims, coords=coords, attrs=dict(attrs or {}))
 

@@ -40,6 +40,16 @@ def test_a_site_that_the_draws_lack_leaves_no_coordinates(two_rates: Callable[..
     assert "user" not in to_arviz(two_rates(3), {"slopes": draws["slopes"]})["posterior"].coords
 
 
+def test_names_that_hdf5_cannot_hold(
+    two_rates: Callable[..., RewardModel], draws: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = two_rates(3)
+    monkeypatch.setattr(model, "coords", lambda: {"feature": ["a", "b"], "user": ["x\0y", "é 日本", ""]})
+    data = to_arviz(model, draws)
+    assert list(data["posterior"]["user"].values) == ["x�y", "é 日本", ""]
+    assert len(netcdf_bytes(data)) > 0
+
+
 def test_to_the_bit_through_a_file(two_rates: Callable[..., RewardModel], draws: dict[str, Tensor], tmp_path: Path) -> None:
     path = tmp_path / "posterior.nc"
     path.write_bytes(netcdf_bytes(to_arviz(two_rates(3), draws, {"seed": 7})))
