@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
+from probrm.linear import LinearForm
 
 Values = Mapping[str, Tensor]
 """The global latents by site name: as one draw (``shape``) or as many (``(s, *shape)``)."""
@@ -25,6 +26,8 @@ class RewardModel(nn.Module, ABC):
 
     kind: ClassVar[str]
     """The name on the command line and in a run (``implicit``)."""
+    may_be_missing: ClassVar[frozenset[str]] = frozenset({"label"})
+    """Columns of a batch in which NaN says that there is nothing."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> None:
@@ -71,6 +74,17 @@ class RewardModel(nn.Module, ABC):
         diagonal however many there are.
         """
         return None
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The rows' linear predictors, where the model has such and its author wrote them down; row-local latents summed out.
+
+        It is an accelerator only: without it the curvature comes from one backward pass a coefficient.
+        """
+        return None
+
+    def mirrors(self, values: Values, batch: Batch) -> list[dict[str, Tensor]]:
+        """Other values of the globals (one draw) that may explain the rows as well: where a search for modes looks, too."""
+        return []
 
     @contextmanager
     def marginalised(self) -> Iterator[None]:

@@ -2,15 +2,16 @@
 
 Generative process, for a row with features ``h`` of prompt and response, covariates ``z`` and user ``u``::
 
-    π ~ Beta                    preference at the average embedding, reference levels  base_rate
+    π ~ Beta                    share of the log's answers that are preferred          base_rate
     w ~ N(0, s²), β ~ N         reward weights (embedding) and effects (covariates)    reward_weights, reward_effects
     b, v ~ N                    propensity intercept and effects of the covariates     propensity_intercept, propensity_effects
     α_u ~ N(0, τ²)              activity of each user                                  user_activity
-    r* ~ Bernoulli(γ)           γ = σ(logit π + w·h + β·z_r)                           preference
+    r* ~ Bernoulli(γ)           γ = σ(c + w·h + β·z_r)                                 preference
     a  ~ Bernoulli(μ)           μ = σ(b + v·z_p + α_u)                                 activity
     o  ~ Bernoulli(r* a)        plus a false-action rate ε where there is one          action
 
-An explicit verdict, where a row has one, is ``r*`` itself. The four strata (r*, a) are summed out in closed form
+The intercept ``c`` of the reward follows from π: the mean of γ over reference rows of the log is π. An explicit verdict, where
+a row has one, is ``r*`` itself; a propensity known from an experiment, where a row has one, is μ itself. The four strata (r*, a) are summed out in closed form
 (``form="marginal"``), enumerated in parallel (``"enumerated"``), or left to an amortised guide (guide ``amortised``);
 the first two are the same number, the third is a lower bound.
 """
@@ -19,7 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import pyro
 import pyro.distributions as dist
@@ -31,11 +34,26 @@ from torch import Tensor, nn
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import build_trunk
+from probrm.heads import build_trunk, mean_rate_intercept
+from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
+from probrm.priors import Prior
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+from probrm_models.level import LevelCorrection
 from probrm_models.strata import StratumGuide, log_both, log_not_both
 
+
+def known_or(propensity: Float[Tensor, "*s n"], batch: Batch) -> Float[Tensor, "*s n"]:
+    """``logit μ`` with the propensities that an experiment has fixed in their places."""
+    if "known_propensity" not in batch:
+        return propensity
+    known = batch["known_propensity"]
+    fixed = torch.logit(known.nan_to_num(0.5).clamp(1e-6, 1 - 1e-6))  # a sure activity, too, keeps a finite logit
+    return torch.where(known.isnan(), propensity, fixed)
+
+
+ENOUGH = 50
+"""Known propensities from which on they fix the level of the others."""
 Form = Literal["marginal", "enumerated", "amortised"]
 
 
@@ -45,18 +63,33 @@ class ImplicitModel(RewardModel):
     Args:
         shape: how many inputs there are and what they are called.
         config: priors, heads and action.
+        reference: rows over which ``base_rate`` is the mean of γ; without them it is γ at the average embedding and the covariates'
+            reference levels.
+
+    ``level`` may be set before a fit: see ``LevelCorrection``.
 
     A batch has the columns ``embedding (n, d)``, ``reward_covariates (n, m)``, ``propensity_covariates (n, k)``,
-    ``user (n,)`` (an index into ``shape.users``), ``action (n,)`` 0/1, ``label (n,)`` 0/1/NaN and ``weight (n,)``.
+    ``user (n,)`` (an index into ``shape.users``), ``action (n,)`` 0/1, ``label (n,)`` 0/1/NaN, ``weight (n,)``, and perhaps
+    ``known_propensity (n,)`` in (0, 1], NaN where it is to be estimated.
     """
 
     kind = "implicit"
+    may_be_missing: ClassVar[frozenset[str]] = frozenset({"label", "known_propensity", "actions", "won"})
 
-    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None) -> None:
+    reference_embedding: Tensor
+    reference_covariates: Tensor
+
+    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape = shape if reference is None else replace(shape, reference=len(reference))
         self.config = config or ImplicitConfig()
         self.form: Form = self.config.form
+        self.level: LevelCorrection | None = None
+        covariates = torch.zeros(self.shape.reference, len(shape.reward_effects))
+        self.register_buffer("reference_embedding", torch.zeros(self.shape.reference, shape.embedding))
+        self.register_buffer("reference_covariates", covariates)
+        if reference is not None:
+            self.reference_embedding, self.reference_covariates = reference["embedding"], reference["reward_covariates"]
         self.reward_trunk = build_trunk(self.config.reward_head, shape.embedding)
         inputs = shape.embedding if self.config.share_embedding else 0
         if self.config.propensity_head.name == "mlp":  # a trunk over the covariates too, beside their linear effects
@@ -85,6 +118,8 @@ class ImplicitModel(RewardModel):
         """One draw of all global latents."""
         priors, shape = self.config.priors, self.shape
         values = {"base_rate": self.base_rate(), "reward_weights": self.reward_weights()}
+        if self.level is not None:
+            pyro.factor("level", -self.level(values["base_rate"]))
         if shape.reward_effects:
             values["reward_effects"] = priors.effects.sample("reward_effects", (len(shape.reward_effects),))
         values["propensity_intercept"] = self.propensity_intercept()
@@ -103,10 +138,18 @@ class ImplicitModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit γ``."""
-        logit = torch.logit(values["base_rate"]).unsqueeze(-1) + values["reward_weights"] @ self.reward_trunk(batch["embedding"]).T
+        logit = self.reward_intercept(values).unsqueeze(-1) + values["reward_weights"] @ self.reward_trunk(batch["embedding"]).T
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
+
+    def reward_intercept(self, values: Values) -> Float[Tensor, "*s"]:
+        """``c``: the mean of γ over the reference rows is the base rate."""
+        weights = values["reward_weights"]
+        slope = weights @ self.reward_trunk(self.reference_embedding.to(weights.dtype)).T
+        if "reward_effects" in values:
+            slope = slope + values["reward_effects"] @ self.reference_covariates.to(weights.dtype).T
+        return mean_rate_intercept(values["base_rate"], slope)
 
     def propensity(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit μ``; the effect of user ``i`` is entry ``i`` of ``user_activity``."""
@@ -121,7 +164,7 @@ class ImplicitModel(RewardModel):
             if strangers > 0:
                 activity = torch.cat([activity, self.new_user_activity(values, strangers)], -1)
             logit = logit + activity.index_select(-1, batch["user"])
-        return logit.expand(*logit.shape[:-1], len(batch))
+        return known_or(logit.expand(*logit.shape[:-1], len(batch)), batch)
 
     def _propensity_inputs(self, batch: Batch) -> Float[Tensor, "n i"]:
         parts = [batch["embedding"]] if self.config.share_embedding else []
@@ -175,12 +218,12 @@ class ImplicitModel(RewardModel):
     def forward(self, batch: Batch) -> None:
         """The generative process."""
         values = self.globals()
-        reward, propensity = self.reward(values, batch), self.propensity(values, batch)
         label = batch["label"]
         verdict = ~label.isnan()
         # Pyro enumerates under a scalar scale only: rows' weights need the marginal form (checked where a fit is set up).
         scale = batch["weight"] * batch.scale if self.form == "marginal" else batch.scale
         with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=scale):
+            reward, propensity = self.reward(values, batch), self.propensity(values, batch)
             if self.form == "marginal":
                 pyro.sample("label", self.preference_dist(reward).mask(verdict), obs=label.nan_to_num())
                 pyro.sample("action", self.marginal_action_dist(reward, propensity, label, values), obs=batch["action"])
@@ -197,6 +240,89 @@ class ImplicitModel(RewardModel):
         return self.marginal_action_dist(self.reward(values, batch), self.propensity(values, batch), nothing, values).log_prob(
             batch["action"]
         )
+
+    def log_odds_given_actions(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``logit P(r* = 1)`` given the row's action; explicit verdicts are not looked at."""
+        reward, propensity = self.reward(values, batch), self.propensity(values, batch)
+        action = batch["action"].expand_as(reward)
+        good, bad = (
+            self.marginal_action_dist(reward, propensity, torch.full_like(batch["action"], verdict), values).log_prob(action)
+            for verdict in (1.0, 0.0)
+        )
+        return reward + good - bad
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The predictors ``logit γ`` and ``logit μ``; none with trunks, with a learned false rate, or for a subclass' own process."""
+        if not self.linear or isinstance(self.config.action.false_rate, Prior) or type(self).forward is not ImplicitModel.forward:
+            return None
+        return LinearForm(
+            designs=[self._reward_design(batch), self._propensity_design(batch)],
+            coefficients=self._coefficients,
+            density=partial(self._row_density, batch),
+            user=batch["user"] if self.shape.users else None,
+            user_predictor=1,
+        )
+
+    def _reward_design(self, batch: Batch) -> Tensor:
+        parts = [torch.ones_like(batch["action"])[:, None], self.reward_trunk(batch["embedding"])]
+        return torch.cat([*parts, batch["reward_covariates"]] if self.shape.reward_effects else parts, 1)
+
+    def _propensity_design(self, batch: Batch) -> Tensor:
+        parts = [torch.ones_like(batch["action"])[:, None]]
+        if self.shape.propensity_effects:
+            parts.append(batch["propensity_covariates"])
+        if self.propensity_trunk is not None:
+            parts.append(self.propensity_trunk(self._propensity_inputs(batch)))
+        return torch.cat(parts, 1)
+
+    def _coefficients(self, values: Values) -> list[Tensor]:
+        of_reward = [self.reward_intercept(values)[None], values["reward_weights"]]
+        of_propensity = [values["propensity_intercept"][None]]
+        optional = [(of_reward, "reward_effects"), (of_propensity, "propensity_effects"), (of_propensity, "propensity_weights")]
+        for parts, name in optional:
+            if name in values:
+                parts.append(values[name])
+        return [torch.cat(of_reward), torch.cat(of_propensity)]
+
+    def _row_density(self, batch: Batch, predictors: Float[Tensor, "2 n"]) -> Float[Tensor, " n"]:
+        """Log density of action and verdict, as ``forward`` scores them."""
+        reward, propensity, label = predictors[0], known_or(predictors[1], batch), batch["label"]
+        density = self.marginal_action_dist(reward, propensity, label, {}).log_prob(batch["action"])
+        verdict = self.preference_dist(reward).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
+        return (density + verdict) * batch["weight"] * batch.scale
+
+    def mirrors(self, values: Values, batch: Batch) -> list[dict[str, Tensor]]:
+        """Reward and propensity with their parts exchanged, as far as the two heads see the same things.
+
+        Where they share the embedding, or a covariate, ``γμ`` is the same function with the two swapped.
+        """
+        shared = [name for name in self.shape.reward_effects if name in self.shape.propensity_effects]
+        both = self.propensity_trunk is not None and self.reward_trunk.out_dim == self.propensity_trunk.out_dim
+        if not both and not shared:
+            return []
+        swapped = dict(values)
+        if both:
+            for mine, other in (("reward_weights", "propensity_weights"), ("propensity_weights", "reward_weights")):
+                swapped |= {mine + name.removeprefix(other): value for name, value in values.items() if name.startswith(other)}
+        for name in shared:
+            i, j = self.shape.reward_effects.index(name), self.shape.propensity_effects.index(name)
+            for site, at, value in (
+                ("reward_effects", i, values["propensity_effects"][j]),
+                ("propensity_effects", j, values["reward_effects"][i]),
+            ):
+                swapped[site] = swapped[site].clone()
+                swapped[site][at] = value
+        with torch.no_grad():
+            rows = batch.to(dtype=values["base_rate"].dtype)
+            swapped["base_rate"] = self.propensity(values, rows).sigmoid().mean().clamp(1e-3, 1 - 1e-3)
+            swapped["propensity_intercept"] = self.reward_intercept(values).expand_as(values["propensity_intercept"]).clone()
+        return [swapped]
+
+    def level_is_open(self, data: Batch) -> bool:
+        """Whether a common factor may pass between γ and μ: not where an experiment has fixed propensities, in enough rows to tell."""
+        if "known_propensity" not in data:
+            return True
+        return int((~data["known_propensity"].isnan()).sum()) < min(ENOUGH, len(data))
 
     # ---- what the rooms above need to know
 

@@ -5,6 +5,7 @@ from probrm.guides.guide import Guide, WhitenedGuide, guide_draws
 from probrm.guides.layout import Layout, Site
 from probrm.guides.own import adopt
 from probrm.guides.registry import GUIDES, GuideConfig, GuideLike, build_family, build_guide, guide_config
+from probrm.guides.ridge import Ridge
 from probrm.guides.whitening import Whitening
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "GuideConfig",
     "GuideLike",
     "Layout",
+    "Ridge",
     "Site",
     "WhitenedGuide",
     "Whitening",

@@ -15,6 +15,7 @@ from probrm.guides.breathing import Breathing
 from probrm.guides.families import DiagonalNormal, FullRankNormal, LowRankNormal, Point
 from probrm.guides.guide import WhitenedGuide
 from probrm.guides.layout import Layout
+from probrm.guides.ridge import Ridge
 from probrm.guides.whitening import Whitening
 from probrm.model import RewardModel
 
@@ -82,7 +83,9 @@ def guide_config(guide: str | GuideConfig) -> GuideConfig:
     return GUIDES[guide]()
 
 
-def build_guide(guide: GuideLike, model: RewardModel, layout: Layout, coordinates: Whitening | Breathing) -> nn.Module | Callable[..., Any]:
+def build_guide(
+    guide: GuideLike, model: RewardModel, layout: Layout, coordinates: Whitening | Breathing | Ridge
+) -> nn.Module | Callable[..., Any]:
     """The guide over ``model``'s latents, started at ``coordinates``.
 
     Raises:

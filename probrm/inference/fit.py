@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
-from probrm.guides import Breathing, GuideLike, Layout, WhitenedGuide, Whitening, adopt, build_guide, guide_draws
+from probrm.guides import Breathing, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide, guide_draws
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import isolated, resolve_device
 from probrm.inference.laplace import MAX_ROWS, newton_laplace
@@ -24,6 +24,9 @@ from probrm.inference.starts import Start, find_starts, pretrain_trunks, scorer
 from probrm.inference.svi import History, run_svi
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
+
+Coordinates = Whitening | Breathing | Ridge
+Refine = Callable[[RewardModel, Batch, Layout, Tensor], Coordinates]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def fit(
     guide: GuideLike = "auto-normal",
     inference: str | InferenceConfig = "svi",
     starts: int = 3,
+    at: Tensor | None = None,
+    refine: Refine | None = None,
     seed: int = 0,
     device: str = "auto",
     checkpoint: Checkpoint | None = None,
@@ -84,6 +89,9 @@ def fit(
         guide: a name, a configuration, or a callable/module with the model's signature.
         inference: ``svi``, ``laplace``, ``nuts`` or a configuration.
         starts: how many places the search for the mode begins at; the first is the origin.
+        at: the one place to begin at instead, unconstrained latents ``(D,)``: a mode that was chosen before.
+        refine: from a place near a mode to coordinates around the mode, on the rows that are about to be fitted, in place of
+            ``newton_laplace``; it may set what the model needs to know of them.
         seed: of all random numbers; two runs with one seed on one CPU agree to the bit.
         device: ``auto``, ``cpu`` or ``cuda``.
         checkpoint: where training states are kept and taken up again.
@@ -94,11 +102,10 @@ def fit(
         TrainingError: a loss that is not finite, or no start that converged.
     """
     settings, device = inference_config(inference), resolve_device(device)
-    if starts < 1:
-        raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
+    check_starts(starts)
     for rows in (data, held_out):
         if rows is not None:
-            _check_finite(rows)
+            _check_finite(rows, model.may_be_missing)
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
     with isolated(seed, device), _as_found(model):
@@ -113,9 +120,13 @@ def fit(
             clock("trunks")
         layout = Layout.of(model, data)
         max_rows = len(data) + len(held_out or ()) if isinstance(settings, Laplace) else MAX_ROWS
-        found = find_starts(model, data, held_out, layout, 1 if trunk_history else starts, max_rows, progress)
+        found = find_starts(model, data, held_out, layout, 1 if trunk_history or at is not None else starts, max_rows, progress, at)
         clock("starts")
         coordinates, scored, outcome = found[0].laplace.coordinates, None, None
+        centre = coordinates.loc
+        if refine is not None and (isinstance(settings, SVI) or held_out is None or not settings.refit):
+            coordinates = refine(model, data, layout, centre)
+            clock("profile")
         if held_out is not None:
             scored = found[0].score
             if isinstance(settings, SVI):
@@ -125,7 +136,10 @@ def fit(
                 scored = last if last is not None else scored
             if settings.refit:
                 data = _join(data, held_out)
-                coordinates = newton_laplace(model, data, layout, at=coordinates.loc, max_rows=max_rows, progress=progress).coordinates
+                if refine is not None:
+                    coordinates = refine(model, data, layout, centre)
+                else:
+                    coordinates = newton_laplace(model, data, layout, at=centre, max_rows=max_rows, progress=progress).coordinates
         if outcome is None or settings.refit:
             schedule = outcome.history if outcome else None
             again = _infer(model, guide, layout, coordinates, data, settings, schedule, checkpoint, progress)
@@ -143,11 +157,21 @@ def fit(
     return Fitted(model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds)
 
 
+def check_starts(starts: int) -> None:
+    """One place to start from at least.
+
+    Raises:
+        ConfigError: none.
+    """
+    if starts < 1:
+        raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
+
+
 def _infer(
     model: RewardModel,
     guide: GuideLike,
     layout: Layout,
-    coordinates: Whitening | Breathing,
+    coordinates: Coordinates,
     data: Batch,
     settings: InferenceConfig,
     schedule: History | None,
@@ -167,7 +191,7 @@ def _variational(
     model: RewardModel,
     guide: GuideLike,
     layout: Layout,
-    coordinates: Whitening | Breathing,
+    coordinates: Coordinates,
     data: Batch,
     settings: SVI,
     *,
@@ -186,9 +210,9 @@ def _variational(
     return _Outcome(built, guide_draws(built, data, settings.draws), history), score() if score else None
 
 
-def _check_finite(rows: Batch) -> None:
+def _check_finite(rows: Batch, may_be_missing: Collection[str]) -> None:
     for name, column in rows.columns.items():
-        if name == "label" or not column.is_floating_point():  # a label that is NaN is one that is missing
+        if name in may_be_missing or not column.is_floating_point():
             continue
         bad = (~torch.isfinite(column.reshape(len(rows), -1)).all(-1)).nonzero()
         if len(bad):

@@ -8,6 +8,8 @@ at its mode it is more sharply curved than wide, and scales estimated from that 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +30,8 @@ MAX_ROWS = 50_000
 """Rows that stand for a larger log in a start, which SVI then corrects; a result of its own takes all rows."""
 _ROUGH, _EXACT = 1e-2, 1e-9
 """Nats that Newton's next step would still gain: between rounds, and at the end."""
+_BURST, _BURSTS, _WALKED = 8, 8, 5_000
+"""Of a rough walk: Newton's steps between two looks, how many looks, and rows."""
 _SETTLED = 0.2
 """Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
@@ -57,6 +61,7 @@ def newton_laplace(
     generator: torch.Generator | None = None,
     max_rows: int = MAX_ROWS,
     max_rounds: int = 20,
+    exact: float = _EXACT,
     progress: Progress = silent,
 ) -> LaplaceStart:
     """Finds a mode of the weights and the Laplace approximation around it.
@@ -70,6 +75,7 @@ def newton_laplace(
         generator: draws that place.
         max_rows: a larger batch is represented by its first ``max_rows`` rows (the caller has shuffled them).
         max_rounds: of the EM algorithm over the priors' scales.
+        exact: nats that Newton's next step would still gain at the end.
         progress: shows the rounds.
 
     Raises:
@@ -83,7 +89,7 @@ def newton_laplace(
     if spread:
         noise = torch.randn(layout.size, dtype=torch.float64, generator=generator, device="cpu").to(z.device)
         z = torch.where(hyper, z, z + spread * noise)
-    z, value, curvature = _newton(potential, z, hyper, _ROUGH if bool(hyper.any()) else _EXACT)
+    z, value, curvature = _newton(potential, z, hyper, _ROUGH if bool(hyper.any()) else exact)
     if not bool(hyper.any()):
         return LaplaceStart(_whitening(z, hyper, curvature), float(value), 0)
     rounds = 0
@@ -92,12 +98,38 @@ def newton_laplace(
             scales = estimate_scales(potential, z, _whitening(z, hyper, curvature).variance(), hyper)
             z = z.masked_scatter(hyper, z[hyper] + scales.step)
             settled = rounds == max_rounds or bool((scales.step / scales.width).square().mean().sqrt() < _SETTLED)
-            z, value, curvature = _newton(potential, z, hyper, _EXACT if settled else _ROUGH)
+            z, value, curvature = _newton(potential, z, hyper, exact if settled else _ROUGH)
             advance(1, potential=float(value))
             if settled:
                 break
     whitening = _whitening(z, hyper, curvature, scales.width)
     return LaplaceStart(Breathing(whitening, hyper.nonzero()[:, 0], scales.exponents), float(value), rounds)
+
+
+def walk(
+    model: RewardModel, batch: Batch, layout: Layout, at: Float[Tensor, " D"], *, arrived: Callable[[Tensor], bool]
+) -> Float[Tensor, " D"]:
+    """A rough way downhill with the scales held: Newton's steps in bursts, until ``arrived`` says that the rest is known.
+
+    Args:
+        model: linear heads.
+        batch: the rows; the first few thousand stand for them.
+        layout: of the model's global latents.
+        at: the place to start from, unconstrained.
+        arrived: is asked after each burst.
+
+    Raises:
+        TrainingError: the log density is not finite at the start.
+    """
+    batch = Batch(batch.slice(0, _WALKED).columns, batch.total).to(dtype=torch.float64)
+    potential, hyper = Potential(in_double(model), layout, batch, normal=True), layout.hyper().to(at.device)
+    z, before = at.to(torch.float64), math.inf
+    for _ in range(_BURSTS):
+        z, value, _ = _newton(potential, z, hyper, _ROUGH, max_steps=_BURST)
+        if arrived(z) or before - float(value) < _ROUGH:
+            break
+        before = float(value)
+    return z
 
 
 def _newton(

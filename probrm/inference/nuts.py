@@ -15,7 +15,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
-from probrm.guides import Breathing, Layout, Whitening
+from probrm.guides import Breathing, Layout, Ridge, Whitening
 from probrm.inference.potential import Potential, in_double
 from probrm.inference.settings import NUTS
 from probrm.model import RewardModel
@@ -23,7 +23,13 @@ from probrm.progress import Progress, silent
 
 
 def run_nuts(
-    model: RewardModel, batch: Batch, layout: Layout, coordinates: Whitening | Breathing, settings: NUTS, *, progress: Progress = silent
+    model: RewardModel,
+    batch: Batch,
+    layout: Layout,
+    coordinates: Whitening | Breathing | Ridge,
+    settings: NUTS,
+    *,
+    progress: Progress = silent,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Draws of every global site, ``(draws, *shape)`` in float32, and the sampler's statistics.
 

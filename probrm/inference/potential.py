@@ -14,7 +14,8 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.guides.layout import Layout
-from probrm.guides.sites import in_rows
+from probrm.guides.sites import trace_globals
+from probrm.linear import LinearForm
 from probrm.model import RewardModel
 from probrm.priors import NormalStandIns
 
@@ -55,8 +56,9 @@ class Potential:
         values = self.layout.constrain(z)
         stand_ins = NormalStandIns() if self.normal else nullcontext()
         with self.model.marginalised(), pyro.validation_enabled(False), stand_ins:
-            trace = poutine.trace(poutine.condition(self.model, data=values)).get_trace(batch)
-        density = trace.log_prob_sum(lambda name, site: rows or not in_rows(site))
+            conditioned = poutine.condition(self.model, data=values)
+            trace = poutine.trace(conditioned).get_trace(batch) if rows else trace_globals(conditioned, batch)
+            density = trace.log_prob_sum()
         return density + torch.stack(list(self.layout.log_jacobians(z).values())).sum()
 
     def gradient(self, z: Float[Tensor, " D"]) -> tuple[Tensor, Float[Tensor, " D"]]:
@@ -71,11 +73,46 @@ class Potential:
         One Hessian-vector product a dense coordinate, and a single one for the whole exchangeable block: its Hessian
         is diagonal, so the product with a vector of ones reads it off.
         """
+        form = self.model.linear_form(self.batch)
+        return self._arrow(z, rows=True) if form is None else self._linear(z, form)
+
+    def _linear(self, z: Tensor, form: LinearForm) -> tuple[Tensor, Tensor, Tensor]:
+        """The same from the rows' linear predictors; ``J`` is the derivative of their coefficients in ``z``.
+
+        ``∂²U = Jᵀ (Xᵀ W X) J + Σ g ∂²θ + ∂²(prior)``: only the last two need backward passes, and those see no rows.
+        """
+        users = self.layout.exchangeable
+        block, rest = z.detach()[:users], z.detach()[users:].requires_grad_()
+        values = self.layout.constrain(torch.cat([block, rest]))
+        coefficients = form.coefficients(values)
+        theta = torch.cat(coefficients)
+        with torch.no_grad():
+            predictors = form.predictors(values, self._effects(values))
+        gradient, diagonal, coupling, dense = form.curvature(predictors, users)
+        jacobian = self._jacobian(theta, rest)
+        slope = torch.autograd.grad(theta @ gradient, rest, create_graph=True)[0]
+        prior = self._arrow(z, rows=False)
+        dense_z = jacobian.T @ dense @ jacobian + prior[2]
+        if slope.requires_grad:  # coefficients that are not the latents themselves
+            dense_z = dense_z + self._jacobian(slope, rest)
+        return diagonal + prior[0], coupling @ jacobian + prior[1], (dense_z + dense_z.T) / 2
+
+    def _effects(self, values: dict[str, Tensor]) -> Tensor | None:
+        return values[self.layout.sites[0].name] if self.layout.exchangeable else None
+
+    @staticmethod
+    def _jacobian(outputs: Tensor, inputs: Tensor) -> Tensor:
+        rows = torch.eye(len(outputs), dtype=outputs.dtype, device=outputs.device)
+        found = torch.autograd.grad(outputs, inputs, rows, is_grads_batched=True, retain_graph=True, allow_unused=True)[0]
+        return torch.zeros(len(outputs), len(inputs), dtype=outputs.dtype, device=outputs.device) if found is None else found.detach()
+
+    def _arrow(self, z: Tensor, rows: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """By one backward pass a coordinate, of the whole density or (``rows`` off) of the prior alone."""
         z = z.detach().requires_grad_()
-        gradient = torch.autograd.grad(self(z), z, create_graph=True)[0]
+        gradient = torch.autograd.grad(self(z) if rows else self.prior(z), z, create_graph=True)[0]
         users, size = self.layout.exchangeable, self.layout.size
         directions = torch.eye(size, dtype=z.dtype, device=z.device)[users:]
-        size_of_chunk = max(1, _NUMBERS // len(self.batch))
+        size_of_chunk = max(1, _NUMBERS // (len(self.batch) if rows else size))
         columns = [self._products(gradient, z, chunk) for chunk in directions.split(size_of_chunk)]
         dense = torch.cat(columns)  # (G, D)
         ones = torch.zeros(1, size, dtype=z.dtype, device=z.device)

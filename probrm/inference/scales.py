@@ -87,7 +87,12 @@ def follow(potential: Potential, z: Float[Tensor, " D"], variance: Float[Tensor,
     gradient = torch.autograd.grad(potential.prior(z), z, create_graph=True)[0]
     # Priors are independent given their scales: the product with ones on the weights is the diagonal of their curvature.
     precision = torch.autograd.grad(gradient, z, (~hyper).to(z.dtype), create_graph=True)[0]
-    slope = _jacobian(precision, z)[:, hyper]
+    # Columns of the derivative: one more backward pass through one (its transpose) a scale, not a pass a weight.
+    probe = torch.zeros_like(precision, requires_grad=True)
+    transposed = torch.autograd.grad(precision, z, probe, create_graph=True, allow_unused=True)[0]
+    if transposed is None or not transposed.requires_grad:  # a prior whose curvature is the same everywhere
+        return torch.zeros(len(z), int(hyper.sum()), dtype=z.dtype, device=z.device)
+    slope = _jacobian(transposed[hyper], probe).T
     return (-0.5 * variance[:, None] * slope).masked_fill(hyper[:, None], 0.0).clamp(0.0, 1.0)
 
 

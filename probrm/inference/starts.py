@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import own_random_stream
 from probrm.inference.heldout import held_out_score
 from probrm.inference.laplace import MAX_ROWS, LaplaceStart, newton_laplace
+from probrm.inference.ranks import spearman
 from probrm.inference.settings import SVI
 from probrm.inference.svi import History, run_svi
 from probrm.model import RewardModel
@@ -53,8 +53,9 @@ def find_starts(
     count: int,
     max_rows: int = MAX_ROWS,
     progress: Progress = silent,
+    first: Tensor | None = None,
 ) -> list[Start]:
-    """Newton–Laplace from ``count`` places, best first.
+    """Newton–Laplace from ``count`` places, best first; the first place is ``first``, or the origin.
 
     Where held-out rows cannot tell starts apart, the higher posterior density does: it has seen the labels, where there are any.
 
@@ -66,7 +67,7 @@ def find_starts(
     hyper = layout.hyper()
     for i in range(count):
         # Later starts take the scales over from the first one, so that its mode costs them a single round.
-        at = torch.where(hyper.to(found[0][0].coordinates.loc.device), found[0][0].coordinates.loc, 0.0) if found else None
+        at = torch.where(hyper.to(found[0][0].coordinates.loc.device), found[0][0].coordinates.loc, 0.0) if found else first
         try:
             laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, max_rows=max_rows, progress=progress)
         except TrainingError as error:
@@ -83,13 +84,7 @@ def find_starts(
     tied = max(score for _, score, _ in found) - TIE
     found.sort(key=lambda start: (start[1] < tied, start[0].potential if start[1] >= tied else -start[1]))
     best = found[0][2]
-    return [Start(laplace, score, _spearman(best, reward)) for laplace, score, reward in found]
-
-
-def _spearman(a: Tensor, b: Tensor) -> float:
-    ranks = torch.stack([a.argsort().argsort(), b.argsort().argsort()]).double()
-    value = float(torch.corrcoef(ranks)[0, 1])
-    return 0.0 if math.isnan(value) else value
+    return [Start(laplace, score, spearman(best, reward)) for laplace, score, reward in found]
 
 
 def pretrain_trunks(

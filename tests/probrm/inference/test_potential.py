@@ -1,21 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from torch import Tensor
 from torch.autograd.functional import hessian
 from torch.distributions import biject_to, constraints
 
 from probrm.data.batch import Batch
 from probrm.guides import Layout
+from probrm.guides.sites import global_latents, trace_globals
 from probrm.inference import Potential
 from probrm.inference.potential import in_double
-from probrm.model import RewardModel
+from probrm.linear import LinearForm
+from probrm.model import RewardModel, Values
 
 Make = Callable[..., RewardModel]
 
@@ -102,3 +106,105 @@ def test_validation_is_as_before(regression: Make, simulated: Callable[..., Batc
 def test_a_model_without_parameters_needs_no_copy(regression: Make) -> None:
     model = regression(2)
     assert in_double(model) is model
+
+
+class Formed(RewardModel):
+    """``TwoRates`` with a linear form; ``bend`` puts a wrong density into it."""
+
+    kind = "formed"
+
+    def __init__(self, inner: RewardModel, bend: float = 0.0) -> None:
+        super().__init__()
+        self.inner, self.bend, self.asked = inner, bend, 0
+
+    def forward(self, batch: Batch) -> None:
+        self.inner(batch)
+
+    def linear_form(self, batch: Batch) -> LinearForm:
+        self.asked += 1
+        ones = torch.ones(len(batch), 1, dtype=batch["x"].dtype)
+
+        def coefficients(values: Values) -> list[Tensor]:
+            return [torch.cat([torch.logit(values["rate"])[None], values["slopes"]])]
+
+        def density(eta: Tensor) -> Tensor:
+            return batch.scale * (dist.Bernoulli(logits=eta[0]).log_prob(batch["y"]) + self.bend * eta[0].square())
+
+        return LinearForm([torch.cat([ones, batch["x"]], 1)], coefficients, density, batch["user"], 0)
+
+    @property
+    def exchangeable(self) -> str | None:
+        return self.inner.exchangeable
+
+    def reward(self, values: Values, batch: Batch) -> Tensor:
+        return self.inner.reward(values, batch)
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Tensor:
+        return self.inner.log_likelihood(values, batch)
+
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        return self.inner.dims()
+
+    def coords(self) -> dict[str, list[str]]:
+        return self.inner.coords()
+
+    def spec(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Formed:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("part", [slice(0, 40), slice(3, 20)], ids=["all rows", "a minibatch"])
+def test_curvature_from_a_linear_form_is_that_from_backward_passes(part: slice, two_rates: Make, rates_batch: Batch) -> None:
+    """A rate and its logit, a scale, a block of users, one of them without a row."""
+    model = Formed(two_rates(6))
+    layout = Layout.of(model, rates_batch)
+    potential = Potential(model, layout, rates_batch.slice(part.start, part.stop).to(dtype=torch.float64))
+    for _ in range(3):
+        z = torch.randn(layout.size).double()
+        for found, expected in zip(potential.curvature(z), potential._arrow(z, rows=True), strict=True):
+            assert torch.allclose(found, expected, atol=1e-8)
+    assert model.asked == 3
+
+
+def test_a_wrong_density_in_the_form_is_noticed(two_rates: Make, rates_batch: Batch) -> None:
+    """Control: the curvature comes from the form, not from the model."""
+    model = Formed(two_rates(6), bend=1e-4)
+    layout = Layout.of(model, rates_batch)
+    potential = Potential(model, layout, rates_batch.to(dtype=torch.float64))
+    z = torch.randn(layout.size).double()
+    for found, expected in zip(potential.curvature(z), potential._arrow(z, rows=True), strict=True):
+        assert not torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["rows observed", "rows with latents"])
+def test_the_globals_of_a_trace_without_its_rows(local: bool, two_rates: Make, rates_batch: Batch) -> None:
+    """The same sites in the same order, the same values, the same densities, and nothing of the rows."""
+    model = two_rates(5, local=local)
+    with torch.random.fork_rng():
+        whole: Any = poutine.trace(model).get_trace(rates_batch)
+    short = trace_globals(model, rates_batch)
+    whole.compute_log_prob()
+    short.compute_log_prob()
+    expected = global_latents(whole)
+    assert list(global_latents(short)) == list(expected)
+    assert set(short.nodes) <= set(expected)
+    for name, site in expected.items():
+        assert torch.equal(short.nodes[name]["value"], site["value"])
+        assert torch.equal(short.nodes[name]["log_prob_sum"], site["log_prob_sum"])
+
+
+def test_a_model_that_stops_before_its_rows_is_left_as_it_was(two_rates: Make, rates_batch: Batch) -> None:
+    """The way out of the model is no error to those outside, and a real error still is one."""
+    model = two_rates(5)
+    trace_globals(model, rates_batch)
+    whole: Any = poutine.trace(model).get_trace(rates_batch)
+    assert {"rate", "slopes", "effects", "y"} <= set(whole.nodes)
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        trace_globals(broken)

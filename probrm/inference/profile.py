@@ -1,0 +1,210 @@
+"""The evidence as a function of one latent, and where the others' modes go as it moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from probrm.data.batch import Batch
+from probrm.errors import TrainingError
+from probrm.guides import Layout, Site
+from probrm.guides.ridge import Ridge, Spline
+from probrm.guides.sites import trace_globals
+from probrm.inference.laplace import MAX_ROWS, newton_laplace
+from probrm.linear import LinearForm
+from probrm.model import RewardModel, Values
+from probrm.progress import Progress, silent
+
+_EXACT = 1e-4
+"""Nats within which a mode on the way is found."""
+
+
+class Given(RewardModel):
+    """A model with some of its global latents held fixed.
+
+    Args:
+        model: the model.
+        values: by site name.
+    """
+
+    kind = "given"
+
+    def __init__(self, model: RewardModel, values: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.model, self.values = model, dict(values)
+
+    def forward(self, batch: Batch) -> None:
+        """The process, those sites observed."""
+        poutine.condition(self.model, data=self.values)(batch)
+
+    def reward(self, values: Values, batch: Batch) -> Tensor:
+        """Of one draw."""
+        return self.model.reward({**self.values, **values}, batch)
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Tensor:
+        """Of one draw."""
+        return self.model.log_likelihood({**self.values, **values}, batch)
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The model's own."""
+        form = self.model.linear_form(batch)
+        return form and replace(form, coefficients=lambda values: form.coefficients({**self.values, **values}))
+
+    @property
+    def linear(self) -> bool:
+        """The model's own."""
+        return self.model.linear
+
+    @property
+    def exchangeable(self) -> str | None:
+        """The model's own."""
+        return self.model.exchangeable
+
+    @contextmanager
+    def marginalised(self) -> Iterator[None]:
+        """The model's own."""
+        with self.model.marginalised():
+            yield
+
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The model's own."""
+        return self.model.dims()
+
+    def coords(self) -> dict[str, list[str]]:
+        """The model's own."""
+        return self.model.coords()
+
+    def spec(self) -> dict[str, Any]:
+        """It is never saved."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Given:
+        """It is never saved."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The evidence along one scalar latent.
+
+    Attributes:
+        index: of the latent in the flat vector.
+        knots: its unconstrained values, ascending, ``(k,)``.
+        evidence: ``log p(data | latent)`` by Laplace's approximation over the others, the latent's own prior left out, ``(k,)``.
+        path: modes of all latents there, ``(k, D)``.
+    """
+
+    index: int
+    knots: Float[Tensor, " k"]
+    evidence: Float[Tensor, " k"]
+    path: Float[Tensor, "k D"]
+
+
+def ridge(
+    model: RewardModel, batch: Batch, layout: Layout, site: str, along: Profile, mean: float, sd: float, *, max_rows: int = MAX_ROWS
+) -> Ridge:
+    """Coordinates that follow the path: the latent normal with this mean and deviation, the others as they are given its mean.
+
+    Args:
+        model: linear heads.
+        batch: the rows.
+        layout: of the model's global latents.
+        site: the latent that was profiled.
+        along: its profile.
+        mean: of the latent, unconstrained.
+        sd: its deviation.
+        max_rows: as in ``newton_laplace``.
+    """
+    place = next(s for s in layout.sites if s.name == site)
+    rest = torch.arange(layout.size, device=along.path.device) != along.index
+    path = along.path[:, rest]
+    given = Given(model, {site: place.transform(along.knots.new_tensor(mean))})
+    at = Spline(along.knots, path).to(path.device)(along.knots.new_tensor(mean))
+    base = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows).coordinates
+    return Ridge(base, along.index, mean, sd, along.knots, path)
+
+
+def profile(
+    model: RewardModel,
+    batch: Batch,
+    layout: Layout,
+    site: str,
+    at: Float[Tensor, " D"],
+    *,
+    low: float,
+    high: float,
+    flat: tuple[float, float] | None = None,
+    step: float = 0.5,
+    drop: float = 12.0,
+    max_rows: int = MAX_ROWS,
+    progress: Progress = silent,
+) -> Profile:
+    """Newton–Laplace at a few values of a scalar latent: from a mode outwards, until the evidence has fallen or an end is reached.
+
+    Args:
+        model: linear heads.
+        batch: the rows.
+        layout: of the model's global latents.
+        site: the latent.
+        at: a mode, unconstrained.
+        low: smallest unconstrained value of the latent to be looked at.
+        high: largest.
+        flat: a range within which the evidence counts for nothing, so that a fall of it within the range ends nothing.
+        step: between the first values; it grows by half from one to the next.
+        drop: nats below the evidence at ``at`` (outside ``flat``: below that at its end) at which the walk ends.
+        max_rows: as in ``newton_laplace``.
+        progress: shows the values.
+
+    Raises:
+        TrainingError: no mode was found beside the first.
+    """
+    place = next(s for s in layout.sites if s.name == site)
+    index, centre = place.flat.start, float(at[place.flat.start])
+    rest = torch.arange(layout.size, device=at.device) != index
+    edges = flat or (centre, centre)
+    found: dict[float, tuple[float, Tensor]] = {}
+    with progress.task("Profile", 16) as advance:
+        for sign, end, edge in ((1, high, max(centre, edges[1])), (-1, low, min(centre, edges[0]))):
+            here, value, width, reference = at[rest], centre, step, -math.inf
+            while True:
+                if value not in found:
+                    advance(1)
+                    try:
+                        found[value] = _node(model, batch, layout, site, place, here, rest, value, max_rows)
+                    except TrainingError:
+                        break
+                evidence, here = found[value]
+                beyond = (value - edge) * sign > 0
+                reference = reference if beyond else max(reference, evidence) if flat is None else evidence
+                if (beyond and evidence < reference - drop) or (end - value) * sign <= 0:
+                    break
+                value = sign * min(sign * (value + sign * width), sign * end)
+                width *= 1.5
+    if len(found) < 2:
+        raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
+    knots = sorted(found)
+    path = at.repeat(len(knots), 1)
+    path[:, index] = at.new_tensor(knots)
+    path[:, rest] = torch.stack([found[value][1] for value in knots])
+    return Profile(index, path[:, index].clone(), at.new_tensor([found[value][0] for value in knots]), path)
+
+
+def _node(
+    model: RewardModel, batch: Batch, layout: Layout, site: str, place: Site, at: Tensor, rest: Tensor, value: float, max_rows: int
+) -> tuple[float, Tensor]:
+    """Evidence, and the mode of the other latents."""
+    fixed = place.transform(at.new_tensor(value))
+    given = Given(model, {site: fixed})
+    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows, exact=_EXACT)
+    node = trace_globals(given, batch.slice(0, 1)).nodes[site]
+    mode = laplace.coordinates.loc
+    return -laplace.potential - float(node["fn"].log_prob(fixed)) + float(laplace.coordinates.log_det(mode)), mode
