@@ -12,8 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data import Batch, FeatureMap, Log
+from probrm.data.actions import ActionSpec
 from probrm.errors import DataError
 from probrm_models.implicit_config import ImplicitShape
+from probrm_models.several_inputs import action_columns, comparison_columns, fit_actions
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ImplicitInputs:
         reward: map of the reward head's covariates.
         propensity: map of the propensity head's.
         users: ids in the order of the model's user effects; empty without a user effect.
+        actions: the kinds of actions of a row; empty for the single yes/no action.
     """
 
     centre: Float[Tensor, " d"]
@@ -33,10 +36,11 @@ class ImplicitInputs:
     reward: FeatureMap
     propensity: FeatureMap
     users: tuple[str, ...]
+    actions: tuple[ActionSpec, ...] = ()
 
     @classmethod
     def fit(cls, log: Log, vectors: Float[Tensor, "n d"]) -> ImplicitInputs:
-        """Means, deviations, levels and users of a log. None of them looks at actions or labels."""
+        """Means, deviations, levels and users of a log. None of them looks at actions or labels, but for the units of durations."""
         spread = vectors.std(0, correction=0)
         users = () if log.user is None else tuple(sorted(set(log.user)))
         return cls(
@@ -45,12 +49,14 @@ class ImplicitInputs:
             FeatureMap.fit(log.reward),
             FeatureMap.fit(log.propensity),
             users,
+            fit_actions(log),
         )
 
     @property
     def shape(self) -> ImplicitShape:
         """The model's shape."""
-        return ImplicitShape(len(self.centre), tuple(self.reward.names), tuple(self.propensity.names), self.users)
+        names = tuple(self.reward.names), tuple(self.propensity.names)
+        return ImplicitShape(len(self.centre), *names, self.users, actions=self.actions)
 
     def batch(self, log: Log, vectors: Float[Tensor, "n d"], *, covariates: bool = True) -> Batch:
         """The batch of all rows of a log.
@@ -58,7 +64,8 @@ class ImplicitInputs:
         Args:
             log: users that were not in the fitted log get indices behind the known ones, one a user.
             vectors: its embeddings.
-            covariates: False leaves the propensity's inputs out, for scoring: a reward does not depend on them.
+            covariates: False leaves the propensity's inputs, several actions and comparisons out, for scoring: a reward does not depend
+                on them.
 
         Raises:
             DataError: vectors of another length than the fit's.
@@ -74,12 +81,15 @@ class ImplicitInputs:
             "embedding": self.scaled(vectors),
             "reward_covariates": torch.from_numpy(self.reward.transform(log.reward)),
             "weight": torch.from_numpy(log.weight),
-            "action": torch.from_numpy(log.action if log.action is not None else np.zeros(n, np.float32)),
             "label": torch.from_numpy(log.label if log.label is not None else nothing),
+            "action": torch.from_numpy(log.action if log.action is not None else np.zeros(n, np.float32)),
         }
         if covariates:
             columns["propensity_covariates"] = torch.from_numpy(self.propensity.transform(log.propensity))
             columns["user"] = self._user_index(log)
+            columns |= action_columns(log, self.actions) | comparison_columns(log, columns["embedding"], columns["reward_covariates"])
+            if log.propensity_known is not None:
+                columns["known_propensity"] = torch.from_numpy(log.propensity_known)
         return Batch(columns, n)
 
     def scaled(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -107,7 +117,8 @@ class ImplicitInputs:
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON."""
-        return {"reward": self.reward.to_dict(), "propensity": self.propensity.to_dict(), "users": list(self.users)}
+        heads = {"reward": self.reward.to_dict(), "propensity": self.propensity.to_dict()}
+        return heads | {"users": list(self.users), "actions": [action.to_dict() for action in self.actions]}
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ImplicitInputs:
@@ -119,4 +130,5 @@ class ImplicitInputs:
             FeatureMap.from_dict(spec["reward"]),
             FeatureMap.from_dict(spec["propensity"]),
             tuple(users),
+            tuple(ActionSpec.from_dict(action) for action in spec.get("actions", ())),
         )

@@ -23,6 +23,9 @@ NATIVE = {
     "weight": ("weights",),
     "id": ("row_id", "uuid"),
     "true_probability": (),
+    "propensity": ("known_propensity", "p_shown", "inclusion_probability"),
+    "pair": ("pair_id", "comparison", "comparison_id"),
+    "chosen": ("picked", "selected", "won", "winner"),
 }
 """The names that a log's columns have natively, with what else they are often called (only used in hints)."""
 

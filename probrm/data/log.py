@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from probrm.data.actions import ActionSpec, parse_actions, read_actions
 from probrm.data.columns import Part, assign, missing
 from probrm.data.conversation import Conversation
 from probrm.data.covariates import check_for_fit, read_covariates
 from probrm.data.derived import derive
 from probrm.data.presets import PRESETS
 from probrm.data.roles import Roles
+from probrm.data.shown_pairs import read_shown
 from probrm.data.spec import LogSpec
 from probrm.data.tables import read_table
 from probrm.data.texts import keep_usable, read_conversations
@@ -23,7 +25,8 @@ from probrm.errors import DataError
 
 __all__ = ["Log", "LogSpec", "read_log"]
 
-_TEXTS, _IDS = ("prompt", "messages", "response"), ("user_id", "session_id", "id")
+_TRUTH = ("action", "label", "true_probability", "chosen")  # the last one only where there are pairs
+_TEXTS, _IDS = ("prompt", "messages", "response"), ("user_id", "session_id", "id", "pair")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Log:
     Attributes:
         source: what was read.
         conversations: n prompts with their responses.
-        action: float32 (n,), 0 or 1; None where the file has none and none is required.
+        action: float32 (n,), 0 or 1; None where the file has none and none is required, and where there are ``actions``.
         user: object (n,) of str; None without a user column, or with a single user in a log to be fitted.
         label: float32 (n,), an explicit verdict 1 or 0, NaN where there is none; None without such a column.
         weight: float32 (n,), positive and finite, ones by default.
@@ -44,6 +47,11 @@ class Log:
         reward: raw covariates of the reward head beside the embedding, n rows.
         notes: what a user should know about the reading, one sentence each.
         table: the file as read, all rows.
+        actions: float32 (n,) by column, where several actions are named; see ``read_actions``.
+        action_specs: what they are, in the order named.
+        propensity_known: float32 (n,) in (0, 1], of the action, from an experiment; NaN where it is to be estimated.
+        rival: int64 (n,), position of the answer that was shown beside a row's, −1 where there was none; None without pairs.
+        won: float32 (n,), 1 or 0 in the first row of each pair with a choice: whether it was chosen; NaN elsewhere.
     """
 
     source: str
@@ -59,6 +67,11 @@ class Log:
     reward: pd.DataFrame
     notes: list[str]
     table: pa.Table
+    actions: dict[str, np.ndarray] | None = None
+    action_specs: tuple[ActionSpec, ...] = ()
+    propensity_known: np.ndarray | None = None
+    rival: np.ndarray | None = None
+    won: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.conversations)
@@ -88,7 +101,11 @@ def read_log(
     table = read_table(source, texts=texts, ids=ids)
     notes: list[str] = []
     parts = assign(table, spec.columns, preset.read(table, source) if preset else {}, source)
-    _require(parts, require, table, source)
+    several = parse_actions(spec.actions)
+    fitting = "action" in require
+    if several:  # they take the place of the native one, whether or not the file has it
+        parts.pop("action", None)
+    _require(parts, [native for native in require if not (several and native == "action")], table, source)
 
     rows = _shown(parts, table.num_rows, source, notes) if drop_unshown else np.arange(table.num_rows, dtype=np.int64)
     prompt = parts.get("prompt") or parts["messages"]
@@ -99,9 +116,17 @@ def read_log(
             f"{source}: {len(rows)} usable rows; at least {max(min_rows, 1)} are needed" + "".join(f" ({note})" for note in notes),
             fix="give more rows; from fewer nothing can be told apart",
         )
-    roles = Roles(source, parts, rows, fitting="action" in require, required=frozenset(require), notes=notes)
+    roles = Roles(source, parts, rows, fitting=fitting, required=frozenset(require), notes=notes)
     action, label = roles.action(), roles.label()
-    truth = {parts[name].name: name.replace("_", " ") for name in ("action", "label", "true_probability") if name in parts}
+    actions, specs = read_actions(table, several, rows, source) if several else (None, ())
+    shown = read_shown(roles, [c.prompt_text for c in conversations]) if fitting else None
+    known = roles.propensity()
+    if known is not None and len(several) > 1:
+        raise DataError(
+            f"{source}, column {parts['propensity'].name!r}: a known propensity is that of one action, and --actions names {len(several)}",
+            fix="name one action, or leave the propensity out: --columns propensity=",
+        )
+    truth = {parts[name].name: name.replace("_", " ") for name in _TRUTH[: None if shown else -1] if name in parts}
     propensity = read_covariates(table, spec.propensity_features, rows, source, flag="--propensity-features", truth=truth, notes=notes)
     propensity = pd.concat([propensity, derive(conversations, spec.derived)], axis=1)
     reward = read_covariates(table, spec.reward_features, rows, source, flag="--reward-features", truth=truth, notes=notes)
@@ -123,6 +148,11 @@ def read_log(
         reward=reward,
         notes=notes,
         table=table,
+        actions=actions,
+        action_specs=specs,
+        propensity_known=known,
+        rival=None if shown is None else shown.rival,
+        won=None if shown is None else shown.won,
     )
 
 
@@ -155,7 +185,8 @@ def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, fra
             "only what the propensity sees and the reward does not see does"
         )
     unused = {"session_id", "timestamp"}
-    used = {part.name for native, part in parts.items() if native not in unused} | {*spec.propensity_features, *spec.reward_features}
+    used = {part.name for native, part in parts.items() if native not in unused}
+    used |= {*spec.propensity_features, *spec.reward_features, *(action.column for action in parse_actions(spec.actions))}
     ignored = [name for name in table.column_names if name not in used]
     if ignored:
         notes.append(f"ignored columns: {', '.join(ignored)}; name them with --propensity-features or --reward-features to use them")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from probrm.data.columns import Part
-from probrm.data.values import Cells, binary, names, numbers
+from probrm.data.values import Cells, binary, names, numbers, scores
 from probrm.errors import DataError
 
 
@@ -73,6 +73,22 @@ class Roles:
             "true_probability", lambda cells: numbers(cells, allowed="numbers from 0 to 1", ok=lambda p: (p >= 0) & (p <= 1), fix=fix)
         )
         return None if found is None else found.astype(np.float32)
+
+    def propensity(self) -> np.ndarray | None:
+        """float32 (n,) in (0, 1], known from an experiment; NaN where it is to be estimated. When scoring, it does not matter."""
+        fix = "leave the cell empty where it is not known, or leave the column out: --columns propensity="
+        if not self.fitting:
+            return None
+        found = self.read("propensity", lambda cells: self._probability(cells, fix))
+        return None if found is None or np.isnan(found).all() else found.astype(np.float32)
+
+    @staticmethod
+    def _probability(cells: Cells, fix: str) -> np.ndarray:
+        values = scores(cells, fix=fix)
+        bad = ~(np.isnan(values) | ((values > 0) & (values <= 1)))
+        if bad.any():
+            raise cells.error(int(bad.argmax()), "a probability in (0, 1], or missing", fix)
+        return values
 
     def user(self) -> np.ndarray | None:
         """Object (n,) of str. Who is unknown is somebody else in every such row."""

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from probrm.data.actions import parse_actions
 from probrm.data.columns import NATIVE
 from probrm.data.derived import DERIVED
 from probrm.data.naming import check_known
 from probrm.data.presets import PRESETS
 from probrm.errors import ConfigError
+
+_LISTS = ("propensity_features", "reward_features", "derive", "actions")
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,12 @@ class LogSpec:
         propensity_features: the file's columns that the propensity head sees.
         reward_features: the file's columns that the reward head sees beside the embedding.
         derive: covariates made from the texts, see ``probrm.data.derived``; the propensity head sees them.
+        actions: several actions a row instead of the native ``action``: ``[-]COLUMN[:binary|ordinal|log-normal]`` each, a minus
+            where it speaks against the answer.
 
     Raises:
-        ConfigError: a native name, preset or derived covariate does not exist; a covariate is named twice.
+        ConfigError: a native name, preset, derived covariate or kind of action does not exist; a covariate is named twice; an
+            action is a covariate, a label or another native column too.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -34,10 +40,11 @@ class LogSpec:
     propensity_features: tuple[str, ...] = ()
     reward_features: tuple[str, ...] = ()
     derive: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(self.columns))
-        for name in ("propensity_features", "reward_features", "derive"):
+        for name in _LISTS:
             given = tuple(getattr(self, name))
             object.__setattr__(self, name, tuple(dict.fromkeys(given)))
         for native in self.columns:
@@ -46,6 +53,8 @@ class LogSpec:
             check_known("preset", self.preset, PRESETS, f"--preset {next(iter(PRESETS))}")
         for name in self.derive:
             check_known("derive", name, DERIVED, f"--derive {','.join(DERIVED)}")
+        for action in parse_actions(self.actions):
+            _check_part(action.column, self)
         clash = [name for name in self.derive if name in self.propensity_features]
         if clash:
             raise ConfigError(
@@ -73,5 +82,14 @@ class LogSpec:
         valid = [f.name for f in fields(cls)]
         for key in data:
             check_known("data settings", key, valid, ", ".join(valid))
-        tuples = {key: tuple(data[key]) for key in ("propensity_features", "reward_features", "derive") if key in data}
+        tuples = {key: tuple(data[key]) for key in _LISTS if key in data}
         return cls(**{**data, **tuples})
+
+
+def _check_part(column: str, spec: LogSpec) -> None:
+    """What is to be explained cannot explain it."""
+    parts = {name: f"the column for {native!r}" for native, name in spec.columns.items() if native != "action"}
+    parts |= dict.fromkeys(spec.propensity_features, "one of the propensity features")
+    parts |= dict.fromkeys(spec.reward_features, "one of the reward features")
+    if column in parts:
+        raise ConfigError(f"actions: {column!r} is also {parts[column]}", fix="drop one of the two")
