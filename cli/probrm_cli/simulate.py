@@ -1,0 +1,65 @@
+"""``probrm simulate implicit``: a log with a known truth, from answers that somebody has rated."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from probrm_cli.flags import Columns, Json, Quiet, parse_columns
+
+simulate_app = typer.Typer(help="Data with a known truth.", no_args_is_help=True)
+
+
+@simulate_app.callback()
+def _group() -> None:
+    pass
+
+
+@simulate_app.command()
+def implicit(
+    data: Annotated[str, typer.Option("--data", metavar="RATED", help="Answers with a rating each, or pairs (prompt, chosen, rejected).")],
+    out: Annotated[str, typer.Option("--out", metavar="LOG", help="Parquet, CSV or JSON lines.")],
+    mechanism: Annotated[
+        str, typer.Option("--mechanism", help="What drives the propensity: label, independent, against, user, constant.")
+    ] = "label",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
+    rate: Annotated[float, typer.Option("--rate", help="Mean of the propensity.")] = 0.2,
+    alpha: Annotated[
+        float, typer.Option("--alpha", help="Of label and against: 1 is no dependence on the rating, 0.1 a strong one.")
+    ] = 0.5,
+    users: Annotated[int | None, typer.Option("--users", help="How many there are (default: a twentieth of the rows).")] = None,
+    exposures: Annotated[int, typer.Option("--exposures", help="How often each answer is shown.")] = 1,
+    anchors: Annotated[int, typer.Option("--anchors", help="How many rows carry the truth as an explicit label.")] = 0,
+    rating: Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Default: rating, else label.")] = None,
+    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings above it are good (default: the median).")] = None,
+    columns: Columns = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """A log of actions on rated answers, with the true preference and propensity of each row beside it."""
+    from probrm.data.naming import check_known
+    from probrm.simulation import (
+        MECHANISMS,
+        RatedSpec,
+        SimulationSettings,
+        check_simulation_target,
+        read_rated,
+        simulate_log,
+        write_simulation,
+    )
+    from probrm_cli.terminal import print_json, tell
+
+    check_known("--mechanism", mechanism, MECHANISMS, "--mechanism label")
+    check_simulation_target(out, overwrite=overwrite)
+    rated = read_rated(data, RatedSpec(parse_columns(columns), rating, threshold))
+    settings = SimulationSettings(mechanism, seed, rate, alpha, users, exposures, anchors)
+    simulated = simulate_log(rated, settings)
+    files = write_simulation(simulated, out)
+    tell(simulated.notes, quiet)
+    record = simulated.record
+    if as_json:
+        print_json({"out": out, "files": files, **record, "notes": simulated.notes})
+    elif not quiet:
+        typer.echo(f"{record['rows']} rows, {record['good']} good, {record['actions']} with an action, {anchors} with a label: {out}")
