@@ -58,6 +58,14 @@ def listing(name: str, setting: str, help: str) -> Flag:
     return Flag(name, setting, help, "A,B", parse=parse_list)
 
 
+LOG = (
+    *reading("realhumaneval", "prompt=question,action=copied"),
+    listing("propensity-features", "data.propensity_features", "Columns that make users act, without making answers better."),
+    listing("reward-features", "data.reward_features", "Columns that the reward sees beside the text."),
+    listing("derive", "data.derive", "Propensity covariates from the text: length,code_block,list,question."),
+)
+"""How a log of actions is read, for every model of one."""
+
 _PAIRS = reading("trl, ultrafeedback-binarized, ultrafeedback, helpsteer, safe-rlhf", "prompt=question,chosen=better")
 _TIES = (
     Flag("ties", "data.ties", "Pairs without a winner: left out, or modelled (Davidson 1970).", "drop|davidson"),
@@ -68,11 +76,19 @@ MODELS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "implicit": (
         "Reward model from logged actions: what users liked, told apart from who acts at all.",
         (
-            *reading("realhumaneval", "prompt=question,action=copied"),
-            listing("propensity-features", "data.propensity_features", "Columns that make users act, without making answers better."),
-            listing("reward-features", "data.reward_features", "Columns that the reward sees beside the text."),
-            listing("derive", "data.derive", "Propensity covariates from the text: length,code_block,list,question."),
+            *LOG,
+            listing(
+                "actions", "data.actions", "Several actions, - against the answer: copied,-regenerated,rating:ordinal,dwell:log-normal."
+            ),
             Flag("action", "action.name", "How preference and activity become an action: click."),
+            Flag(
+                "assume",
+                "model.assume",
+                "What is known beside the log: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
+                "TEXT",
+                list[str],
+                parse=list,
+            ),
         ),
     ),
     "vrm": (
@@ -88,6 +104,15 @@ MODELS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         ),
     ),
     "bradley-terry": ("Bradley–Terry reward model from pairs: one reward an answer, with a Bayesian last layer.", (*_PAIRS, *_TIES)),
+    "naive": ("Baseline on logged actions: the action taken for the label; Bayesian.", LOG),
+    "ips": ("Baseline on logged actions: inverse propensity scoring.", LOG),
+    "doubly-robust": ("Baseline on logged actions: clipped inverse propensities and an imputation model.", LOG),
+    "upu": ("Baseline on logged actions: unbiased learning from positive and unlabelled rows.", LOG),
+    "nnpu": ("Baseline on logged actions: the same with a non-negative risk.", LOG),
+    "sar-em": ("Baseline on logged actions: EM over preference; covariates and users tell the propensity.", LOG),
+    "recrec": ("Baseline on logged actions: EM over preference and activity on shared features.", LOG),
+    "rel-mf": ("Baseline on logged actions: Rel-MF's clipped inverse propensities.", LOG),
+    "unbiased-bpr": ("Baseline on logged actions: unbiased pairwise ranking.", LOG),
 }
 """Line of help and flags of the models that have flags of their own."""
 

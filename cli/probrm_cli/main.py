@@ -13,11 +13,13 @@ from typing import Any
 import typer
 
 from probrm.errors import ProbrmError
+from probrm_cli.compare import compare
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
 from probrm_cli.fit import fit_app
 from probrm_cli.posterior import posterior
 from probrm_cli.score import score
+from probrm_cli.simulate import simulate_app
 
 INTERRUPTED = 130
 USAGE: type[Exception] = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
@@ -32,9 +34,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(fit_app, name="fit")
+app.add_typer(simulate_app, name="simulate")
 app.command()(evaluate)
 app.command()(posterior)
 app.command()(score)
+app.command()(compare)
 app.command()(embed)
 
 

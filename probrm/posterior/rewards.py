@@ -55,7 +55,8 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
             rows = batch.slice(start, min(start + size, len(batch)))
             reward = model.reward(draws, rows)
             low, high = torch.quantile(reward, torch.tensor([tail, 1 - tail]), dim=0)
-            parts.append(torch.stack([reward.mean(0), reward.std(0), low, high, reward.sigmoid().mean(0), low.sigmoid(), high.sigmoid()]))
+            sd = reward.std(0, correction=min(1, count - 1))  # a point estimate is one draw, and has no spread
+            parts.append(torch.stack([reward.mean(0), sd, low, high, reward.sigmoid().mean(0), low.sigmoid(), high.sigmoid()]))
             advance(len(rows))
     table = torch.cat(parts, 1).numpy() if parts else np.zeros((7, 0), np.float32)
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})

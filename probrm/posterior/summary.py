@@ -44,5 +44,7 @@ def summarise(model: RewardModel, draws: Mapping[str, Tensor]) -> dict[str, Vari
     for name, value in sorted(draws.items()):
         x = value.double().numpy()
         low, high = np.quantile(x, [tail, 1 - tail], axis=0)
-        table[name] = Variable(x.mean(0), x.std(0, ddof=1), low, high, {dim: coords[dim] for dim in dims.get(name, ()) if x.ndim > 1})
+        table[name] = Variable(
+            x.mean(0), x.std(0, ddof=min(1, len(x) - 1)), low, high, {dim: coords[dim] for dim in dims.get(name, ()) if x.ndim > 1}
+        )
     return table

@@ -67,3 +67,11 @@ def test_progress_counts_rows(regression: Callable[..., RewardModel], simulated:
 
     predict_rewards(regression(3), draws, simulated(50, 3), progress=Counting())
     assert seen[0] == sum(seen[1:]) == 50
+
+
+def test_one_draw_has_no_spread(regression: Callable[..., RewardModel], simulated: Callable[..., Batch]) -> None:
+    """A point estimate: a deviation of 0, and an interval of no width."""
+    found = predict_rewards(regression(3), {"weights": torch.tensor([[1.0, -2.0, 0.5]])}, simulated(20, 3))
+    np.testing.assert_array_equal(found.reward_sd, 0)
+    np.testing.assert_array_equal(found.reward_low, found.reward_high)
+    assert np.isfinite(found.reward).all()

@@ -1,0 +1,160 @@
+"""What ``probrm compare`` does once its flags are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from probrm.config import build_config
+from probrm.errors import ConfigError, ProbrmError, RunError
+from probrm.runs import MARKER, Run, find_recipe, load, recipe_names
+from probrm_cli.compare_tables import held_out_dict, print_comparison, print_held_out, to_dict
+from probrm_cli.flags import overridden
+from probrm_cli.terminal import print_json, progress, tell
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is asked for; the attributes are the command's flags.
+
+    ``reading`` is the ``[data]`` table that the flags make for models to be fitted; ``columns`` and ``preset`` as given also
+    change how runs read ``data``.
+    """
+
+    models: Sequence[str]
+    data: str | None
+    log: str | None
+    reading: Mapping[str, Any]
+    columns: str | None
+    preset: str | None
+    encoder: str | None
+    embeddings: str | None
+    sets: Sequence[str]
+    out: str | None
+    overwrite: bool
+    bootstrap: int
+    seed: int
+    quiet: bool
+    as_json: bool
+
+
+def run_comparison(asked: Comparison) -> None:
+    """Loads and fits, checks that the models can be compared, compares, prints.
+
+    Raises:
+        ConfigError: fewer than two models, an unknown one, one named twice, or no ``--log`` for one that is to be fitted.
+        RunError: models of logs beside models of pairs; a run that cannot be read; held-out rows that are not the same.
+        ProbrmError: from a fit, with the model's name before it.
+    """
+    to_fit = _names(asked)
+    bars = progress(asked.quiet or asked.as_json)
+    runs = {name: load(name) for name in asked.models if name not in to_fit}
+    _check_kinds({name: run.kind for name, run in runs.items()} | {name: name for name in to_fit})
+    configs = {name: _config(name, asked) for name in to_fit}  # all of them before the first fit
+    for name in to_fit:
+        try:
+            runs[name] = find_recipe(name).fit(str(asked.log), configs[name], embeddings=asked.embeddings, progress=bars)
+        except ProbrmError as error:
+            error.what = f"{name}: {error.what}"
+            raise
+        tell([f"{name}: {note}" for note in runs[name].metrics.get("identifiability", {}).get("notes", [])], asked.quiet)
+    if asked.out:
+        for name in to_fit:
+            runs[name].save(Path(asked.out) / name, overwrite=asked.overwrite)
+    runs = {name: runs[name] for name in asked.models}
+    if asked.data is None:
+        _by_actions(runs, asked)
+        return
+    from probrm_models.compared import compare_runs
+
+    specs = {
+        name: find_recipe(run.kind).read_spec(overridden(run.config["data"], asked.columns, asked.preset)) for name, run in runs.items()
+    }
+    found, notes = compare_runs(
+        runs, asked.data, specs, embeddings=asked.embeddings, bootstrap=asked.bootstrap, seed=asked.seed, progress=bars
+    )
+    tell(notes, asked.quiet)
+    if asked.as_json:
+        print_json(to_dict(found, notes))
+    else:
+        print_comparison(found, unit=find_recipe(next(iter(runs.values())).kind).unit)
+
+
+def _names(asked: Comparison) -> list[str]:
+    """The models that are to be fitted; everything that can be refused before work begins is."""
+    given = list(asked.models)
+    if len(given) < 2:
+        raise ConfigError(
+            f"probrm compare: found {len(given)} model; allowed: two or more", fix="probrm compare RUN naive --log LOG --data FILE"
+        )
+    again = next((name for name in given if given.count(name) > 1), None)
+    if again is not None:
+        raise ConfigError(f"{again}: named twice; allowed: each model once", fix="leave one of the two out")
+    to_fit = []
+    for name in given:
+        if (Path(name) / MARKER).exists():
+            continue
+        if name not in recipe_names():
+            found = "a folder that holds no run" if Path(name).exists() else "no folder and no model"
+            raise ConfigError(
+                f"{name}: {found} of that name; models: {', '.join(recipe_names())}", fix="name a run's folder, or one of these models"
+            )
+        to_fit.append(name)
+    if to_fit and asked.log is None:
+        raise ConfigError(f"{to_fit[0]}: a model that is to be fitted, and there is nothing to fit it to", fix="give the log: --log LOG")
+    for flag, value in (("--log", asked.log), ("--out", asked.out)):
+        if value is not None and not to_fit:
+            raise ConfigError(
+                f"{flag} {value}: every model is a run already, so nothing is fitted", fix=f"leave {flag} out, or name a model"
+            )
+    for name in to_fit:
+        path = Path(asked.out) / name if asked.out else None
+        if path and path.exists() and not (asked.overwrite and (path / MARKER).exists()):
+            raise RunError(f"--out {asked.out}: {path} is there already", fix="name another folder, or replace runs with --overwrite")
+    return to_fit
+
+
+def _check_kinds(kinds: Mapping[str, str]) -> None:
+    from probrm_models.compared import kind_of_data
+
+    found = {name: kind_of_data(kind) for name, kind in kinds.items()}
+    (first, of), *others = found.items()
+    for name, other in others:
+        if other != of:
+            said = {"log": "a log of actions", "pairs": "pairs"}
+            raise RunError(f"{first} is a model of {said[of]} and {name} one of {said[other]}", fix="compare models of one kind of data")
+
+
+def _config(name: str, asked: Comparison) -> Any:
+    flags: dict[str, Any] = {"data": dict(asked.reading), "seed": asked.seed}
+    if asked.encoder is not None:
+        flags["encoder"] = {"name": asked.encoder}
+    try:
+        return build_config(find_recipe(name), flags=flags, sets=asked.sets)
+    except ProbrmError as error:
+        error.what = f"{name}: {error.what}"
+        raise
+
+
+def _by_actions(runs: Mapping[str, Run], asked: Comparison) -> None:
+    """Without truth: the likelihood of held-out actions, where it is that of the same rows."""
+    (first, base), *others = runs.items()
+
+    def held(run: Run) -> tuple[Any, ...]:
+        return run.record["data"]["sha256"], sorted(run.split), run.config["seed"]
+
+    for name, run in runs.items():
+        if run.metrics["diagnostics"].get("held_out_log_likelihood") is None or not run.split:
+            raise RunError(f"{name}: the run has no held-out rows to compare by", fix="give rows with a known truth: --data FILE")
+    for name, run in others:
+        if held(run) != held(base) or base.record["data"]["sha256"] is None:
+            raise RunError(
+                f"{first} and {name}: fitted to other data, or with other held-out rows or seeds: their held-out likelihoods say nothing of each other",
+                fix="give rows with a known truth: --data FILE",
+            )
+    if asked.as_json:
+        print_json(held_out_dict(runs))
+    else:
+        print_held_out(runs, unit=find_recipe(base.kind).unit)
