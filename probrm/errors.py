@@ -6,6 +6,9 @@ Nothing here imports anything, so every room may raise them. The command line pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class ProbrmError(Exception):
     """Base of all errors that are told to the user rather than traced.
@@ -43,9 +46,19 @@ class RunError(ProbrmError):
 
 
 class NotIdentifiedError(ProbrmError):
-    """The data cannot tell this model from another one that says something else."""
+    """The data cannot tell this model from another one that says something else.
+
+    Args:
+        what: as in ``ProbrmError``.
+        fix: what would settle it.
+        modes: the fitted runs, none of which could be named.
+    """
 
     exit_code = 3
+
+    def __init__(self, what: str, *, fix: str, modes: Sequence[Any] = ()) -> None:
+        super().__init__(what, fix=fix)
+        self.modes = list(modes)
 
 
 class TrainingError(ProbrmError):

@@ -10,8 +10,8 @@ import typer
 
 from probrm.config import FitConfig, build_config
 from probrm.data import file_hash
-from probrm.errors import RunError
-from probrm.runs import MARKER, Run, choose_folder, find_recipe, finite, free_folder, load
+from probrm.errors import NotIdentifiedError, RunError
+from probrm.runs import MARKER, Run, choose_folder, find_recipe, finite, free_folder, load, save_modes
 from probrm_cli.fit_flags import Request
 from probrm_cli.tables import print_posterior
 from probrm_cli.terminal import print_json, progress, tell
@@ -27,7 +27,11 @@ def fit_model(request: Request) -> None:
         bars = progress(request.quiet or request.as_json)
         states = Path(os.path.abspath(path))
         states = states.with_name(f".{states.name}.checkpoint") if request.resume else None
-        run = recipe.fit(request.data, config, embeddings=request.embeddings, checkpoint=states, progress=bars)
+        try:
+            run = recipe.fit(request.data, config, embeddings=request.embeddings, checkpoint=states, progress=bars)
+        except NotIdentifiedError as error:
+            _keep_modes(error, path, request)
+            raise
         if not request.overwrite and (path / MARKER).exists():  # another fit took the name meanwhile: both are kept
             path = free_folder(path)
         run.save(path, overwrite=request.overwrite)
@@ -42,6 +46,21 @@ def fit_model(request: Request) -> None:
         for line in recipe.headline(run):
             typer.echo(line)
     typer.echo(f"run: {run.path}")
+
+
+def _keep_modes(error: NotIdentifiedError, path: Path, request: Request) -> None:
+    """Saves what could not be told apart; the error says where."""
+    if not error.modes:
+        return
+    if not request.overwrite and path.exists() and any(path.iterdir()):
+        path = free_folder(path)
+    save_modes(error.modes, path, overwrite=request.overwrite)
+    where = [str(run.path) for run in error.modes]
+    error.what += f"\n  saved: {', '.join(where)}"
+    first = error.modes[0]
+    tell(first.record["notes"], request.quiet)
+    if request.as_json:
+        print_json({"run": None, "modes": where, **first.metrics, "notes": first.record["notes"], "seconds": first.record["seconds"]})
 
 
 def _finished(request: Request, config: FitConfig) -> Run | None:

@@ -1,8 +1,6 @@
-"""What the implicit model asks of a log, and what it can say about its own identification."""
+"""What the implicit model asks of a log and of its settings."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,17 +9,10 @@ from probrm.actions import Click
 from probrm.data import Batch, Log
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
-from probrm.inference.starts import TIE
 from probrm.posterior import LEVEL
 from probrm.priors import Prior
 from probrm_models.implicit_config import ImplicitConfig
-from probrm_models.implicit_inputs import ImplicitInputs
 from probrm_models.prior_checks import check_scales, check_support
-
-_SEEN = 3
-"""Rows from which on a user's activity can be told from the answers that they happened to get."""
-_SAME = 0.9
-"""Rank correlation of rewards above which two starts say the same."""
 
 
 def check_priors(config: ImplicitConfig) -> None:
@@ -66,44 +57,21 @@ def check_weights(log: Log) -> None:
         )
 
 
-def identifiability(log: Log, inputs: ImplicitInputs, settings: ImplicitConfig, fitted: Fitted) -> dict[str, Any]:
-    """What there was to tell preference from activity by, and whether the starts agreed."""
-    exclusion = [name for name in inputs.propensity.names if name not in inputs.reward.names]
-    labels = 0 if log.label is None else int(np.isfinite(log.label).sum())
-    best = fitted.starts[0]
-    rivals = [s for s in fitted.starts[1:] if best.score - s.score < TIE and s.agreement < _SAME]
-    users = 0 if log.user is None else int((np.unique(log.user, return_counts=True)[1] >= _SEEN).sum())
-    notes = []
-    if settings.share_embedding:
-        notes.append(
-            "the propensity head shares the embedding with the reward head: reward and propensity can then be swapped at the same likelihood; "
-            "trust the result only with explicit labels or a base rate that is known (share_embedding = false is the default for this reason)"
+def check_form(log: Log, settings: ImplicitConfig, guide: str) -> None:
+    """Strata that are not summed out allow neither weights nor several actions.
+
+    Raises:
+        ConfigError: the log has one of them.
+    """
+    if settings.form == "marginal" and guide != "amortised":
+        return
+    check_weights(log)
+    if log.action_specs or log.won is not None:
+        what = "guide 'amortised'" if guide == "amortised" else f"model.form {settings.form!r}"
+        raise ConfigError(
+            f"{what}: it works on the four strata of a single action; several actions and comparisons have their preference summed out",
+            fix="use --guide auto-normal and --set model.form=marginal",
         )
-    blind = not exclusion and not users and not labels
-    if blind:
-        notes.append(
-            f"nothing tells preference from activity: no propensity covariates, no users with {_SEEN} rows or more, no labels: "
-            "what looks like preference may as well be activity. "
-            "Name covariates that make users act without making answers better: --propensity-features, or --derive length,code_block"
-        )
-    elif not labels and not settings.share_embedding and not rivals:
-        notes.append(
-            "no explicit labels: the level of the rewards (the base rate) rests on its prior and on the model's form; the ranking does not"
-        )
-    if rivals:
-        notes.append(
-            f"{len(rivals)} of {len(fitted.starts)} starts explain the held-out actions as well and rank answers otherwise "
-            f"(rank correlation {rivals[0].agreement:.2f}): the log does not identify the rewards"
-        )
-    return {
-        "exclusion": exclusion,
-        "shared_embedding": settings.share_embedding,
-        "users": len(inputs.users),
-        "users_seen_often": users,
-        "labels": labels,
-        "starts": [{"score": s.score, "agreement": s.agreement, "potential": s.laplace.potential} for s in fitted.starts],
-        "notes": notes,
-    }
 
 
 @torch.no_grad()

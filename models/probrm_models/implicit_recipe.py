@@ -16,7 +16,7 @@ from probrm.data import Batch, Conversation, LogSpec, file_hash, read_log, split
 from probrm.data.presets import PRESETS
 from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError
-from probrm.inference import SVI, Laplace, fit
+from probrm.inference import SVI, Fitted, Laplace, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
 from probrm.inference.laplace import MAX_ROWS
@@ -24,15 +24,21 @@ from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability, mean_preference
+from probrm_models.assumptions import Assumptions
+from probrm_models.implicit_checks import check_contradictions, check_form, check_priors, mean_preference
 from probrm_models.implicit_config import ImplicitConfig
+from probrm_models.implicit_facts import row_facts
+from probrm_models.implicit_fit import fit_implicit
 from probrm_models.implicit_inputs import ImplicitInputs
 from probrm_models.implicit_row import inspect_row
 from probrm_models.implicit_vectors import scored_batch, without_actions
 from probrm_models.naive import NaiveModel
+from probrm_models.not_identified import not_identified
 from probrm_models.record import fit_record, fitted_source, guide_note, position
 from probrm_models.scored import with_scores
+from probrm_models.several import SeveralActionsModel, implicit_from_spec
+from probrm_models.several_inputs import check_several
+from probrm_models.several_row import inspect_several
 from probrm_models.vectors import run_vectors, vectors_now
 
 if TYPE_CHECKING:
@@ -67,6 +73,7 @@ class ImplicitRecipe(Recipe):
         """``[model]`` in full."""
         config = ImplicitConfig.from_dict(settings)
         check_priors(config)
+        Assumptions.parse(config.assume)
         return config.to_dict()
 
     def fit(
@@ -82,8 +89,8 @@ class ImplicitRecipe(Recipe):
         settings = ImplicitConfig.from_dict(config.model)
         log = read_log(source, config.data)
         check_contradictions(log, settings.action)
-        if settings.form != "marginal" or config.guide.name == "amortised":
-            check_weights(log)
+        check_several(log, settings.action)
+        check_form(log, settings, config.guide.name)
         device = resolve_device(config.device)  # before the long part, not after it
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, progress=progress)
         vectors = encoded.vectors
@@ -96,21 +103,25 @@ class ImplicitRecipe(Recipe):
             parts = split_rows(prompts, users, fraction=config.held_out, seed=config.seed)
         train = data.subset(torch.from_numpy(parts.train)) if parts else data
         held_out = data.subset(torch.from_numpy(parts.held_out)) if parts else None
-        common = {"held_out": held_out, "seed": config.seed, "device": device, "progress": progress}
+        common = {"seed": config.seed, "device": device, "progress": progress}
         digest = file_hash(source)
-        fitted = fit(
-            ImplicitModel(inputs.shape, settings),
-            train,
+        found = fit_implicit(
+            data,
+            inputs.shape,
+            settings,
+            held_out=parts.held_out if parts else None,
             guide=config.guide,
             inference=config.inference,
             starts=config.starts,
+            facts=row_facts(log),
             checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
             **common,
         )
         # Laplace of a log too large for a start to take whole would be slow; SVI mends what the start leaves out.
         cheap = Laplace if len(log) <= MAX_ROWS else SVI
-        naive = fit(NaiveModel(inputs.shape, settings), train, inference=cheap(refit=config.inference.refit), starts=1, **common)
-        verdict = identifiability(log, inputs, settings, fitted)
+        refit = cheap(refit=config.inference.refit)
+        naive = fit(NaiveModel(inputs.shape, settings), train, held_out=held_out, inference=refit, starts=1, **common)
+        verdict = found.identifiability
         record = fit_record(
             source=source,
             digest=digest,
@@ -119,10 +130,11 @@ class ImplicitRecipe(Recipe):
             notes=log.notes + encoded.notes + guide_note(config) + verdict["notes"],
             encoded=encoded,
             embeddings=embeddings,
-            seconds=fitted.seconds,
+            seconds=found.fitted.seconds,
         )
-        metrics = {
-            "diagnostics": {
+
+        def run(fitted: Fitted) -> Run:
+            diagnostics = {
                 "held_out_log_likelihood": fitted.held_out,
                 "held_out_rows": len(parts.held_out) if parts else 0,
                 "naive_held_out_log_likelihood": naive.held_out,
@@ -130,27 +142,29 @@ class ImplicitRecipe(Recipe):
                 "steps": fitted.history.steps,
                 "mean_preference": mean_preference(fitted, data),
                 **fitted.statistics,
-            },
-            "identifiability": verdict,
-        }
-        return Run(
-            kind=self.kind,
-            config=config.to_dict(),
-            model=fitted.model,
-            inputs=inputs,
-            draws=fitted.draws,
-            baseline=(naive.model, naive.draws),
-            record=record,
-            metrics=metrics,
-            history={"records": fitted.history.records, "stages": fitted.history.stages},
-            split=[str(i) for i in log.row_id[parts.held_out]] if parts else [],
-            guide=dict(fitted.guide.state_dict()) if isinstance(fitted.guide, torch.nn.Module) else {},
-        )
+            }
+            return Run(
+                kind=self.kind,
+                config=config.to_dict(),
+                model=fitted.model,
+                inputs=inputs,
+                draws=fitted.draws,
+                baseline=(naive.model, naive.draws),
+                record=record,
+                metrics={"diagnostics": diagnostics, "identifiability": verdict},
+                history={"records": fitted.history.records, "stages": fitted.history.stages},
+                split=[str(i) for i in log.row_id[parts.held_out]] if parts else [],
+                guide=dict(fitted.guide.state_dict()) if isinstance(fitted.guide, torch.nn.Module) else {},
+            )
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[ImplicitModel, ImplicitInputs, NaiveModel | None]:
+        if verdict["verdict"] == "not identified" and not verdict["named"]:
+            raise not_identified(verdict, [run(fitted) for fitted in (found.fitted, *found.rivals)])
+        return run(found.fitted)
+
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, Any, Any]:
         """Model, inputs and baseline of a saved run."""
         baseline = NaiveModel.from_spec(spec["baseline"]) if spec["baseline"] else None
-        return ImplicitModel.from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
+        return implicit_from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
 
     def score(
         self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
@@ -224,7 +238,8 @@ class ImplicitRecipe(Recipe):
 
     def headline(self, run: Run) -> list[str]:
         """How much of the log is preferred, and how well its held-out actions are foretold."""
-        found, lines = run.metrics["diagnostics"], []
+        found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []
+        lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")
         if share := found.get("mean_preference"):
             lines.append(f"share of the log's answers that are preferred: {share['mean']:.3f} [{share['low']:.3f}, {share['high']:.3f}]")
         if found["held_out_rows"]:
@@ -241,7 +256,12 @@ class ImplicitRecipe(Recipe):
         store = run.record["encoder"]["embeddings"]
         vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors
         whole = run.inputs.batch(log, vectors.expand(len(log), -1))
-        return inspect_row(run, log, at, whole.subset(torch.tensor([at])))
+        one = whole.subset(torch.tensor([at]))
+        if not isinstance(run.model, SeveralActionsModel):
+            return inspect_row(run, log, at, one)
+        conversation = log.conversations[at]
+        told = {"row": row, "prompt": conversation.prompt_text, "response": conversation.response}
+        return told | inspect_several(run.model, run.draws, one)
 
     def figures(self, run: Run) -> dict[str, Any]:
         """Figures of the posterior by file stem."""

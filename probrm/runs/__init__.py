@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from probrm.runs.folder import MARKER, choose_folder, free_folder, replace_file, write_folder
     from probrm.runs.plain import finite
     from probrm.runs.recipe import Recipe, find_recipe, recipe_names
-    from probrm.runs.run import Run, load
+    from probrm.runs.run import Run, load, save_modes
 
 __all__ = [
     "MARKER",
@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "recipe_names",
     "replace_file",
+    "save_modes",
     "write_folder",
 ]
 
@@ -31,5 +32,5 @@ __getattr__ = lazy(
     folder="MARKER choose_folder free_folder replace_file write_folder",
     plain="finite",
     recipe="Recipe find_recipe recipe_names",
-    run="Run load",
+    run="Run load save_modes",
 )

@@ -61,12 +61,17 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
         raise RunError(f"--out {path}: it is a file", fix="name a folder that does not exist yet")
     if not path.is_dir() or not any(path.iterdir()):
         return
-    if not (path / MARKER).is_file():
+    if not (path / MARKER).is_file() and not modes_in(path):
         raise RunError(
             f"--out {path}: the folder holds something that is no run of probrm", fix="name a new folder; this one is never overwritten"
         )
     if not overwrite:
         raise RunError(f"--out {path}: the folder already holds a run", fix="name another folder, or replace the run with --overwrite")
+
+
+def modes_in(path: Path) -> list[Path]:
+    """The runs in a folder that holds several modes of one fit, none of which could be named."""
+    return sorted(child for child in path.glob("mode-*") if (child / MARKER).is_file())
 
 
 def write_folder(path: Path, write: Callable[[Path], None]) -> None:

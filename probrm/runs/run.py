@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from probrm.data.conversation import Conversation
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
 from probrm.posterior import Rewards, Variable, netcdf_bytes, read_draws, summarise, to_arviz
-from probrm.runs.folder import MARKER, check_folder, write_folder
+from probrm.runs.folder import MARKER, check_folder, modes_in, write_folder
 from probrm.runs.plain import finite
 from probrm.runs.recipe import find_recipe
 
@@ -125,6 +125,25 @@ class Run:
         (folder / MARKER).write_bytes(_json(main | {"sha256": hashlib.sha256(_json(main)).hexdigest()}))
 
 
+def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False) -> None:
+    """Writes runs none of which could be named as ``path/mode-1``, ``path/mode-2``, …, all or nothing.
+
+    Raises:
+        RunError: as ``Run.save``.
+    """
+    folder = Path(path)
+    check_folder(folder, overwrite=overwrite)
+
+    def write(target: Path) -> None:
+        for i, run in enumerate(runs, 1):
+            (target / f"mode-{i}").mkdir()
+            run._write(target / f"mode-{i}")
+
+    write_folder(folder, write)
+    for i, run in enumerate(runs, 1):
+        run.path = folder / f"mode-{i}"
+
+
 def load(path: str | Path) -> Run:
     """Opens a saved run, ready to score: no retraining, no pickle.
 
@@ -133,6 +152,11 @@ def load(path: str | Path) -> Run:
     """
     folder = Path(path)
     if not os.path.isfile(folder / MARKER):
+        if modes := modes_in(folder):
+            raise RunError(
+                f"{folder}: it holds {len(modes)} modes of a fit that its log does not tell apart",
+                fix=f"name the one you believe: {' or '.join(str(mode) for mode in modes)}",
+            )
         found = f"it holds no {MARKER}" if os.path.exists(folder) else "there is no such folder"
         raise RunError(f"{folder}: not a run of probrm: {found}", fix="name the folder that probrm fit printed")
     try:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 import probrm
 from tests import support
@@ -31,7 +33,7 @@ def test_json_is_one_object_on_standard_output_and_notes_go_to_standard_error() 
     assert found["identifiability"]["exclusion"] == ["surface[web]", "hour"]
     assert found["diagnostics"]["held_out_rows"] > 0
     assert err.splitlines() == [f"note: {note}" for note in found["notes"]]
-    assert found["notes"]
+    assert found["identifiability"]["verdict"] == "identified"
 
 
 def test_a_person_gets_a_table_and_the_folder() -> None:
@@ -245,10 +247,29 @@ def test_no_held_out_rows() -> None:
     assert call(*quick_fit(Path("r"), "--set", "held_out=0", "--overwrite")).out.endswith("run: r\n")
 
 
-def test_an_embedding_shared_by_both_heads_is_warned_of() -> None:
-    done = call(*quick_fit(Path("r"), "--set", "model.share_embedding=true"))
-    assert done.code == 0
-    assert "note: the propensity head shares the embedding" in done.err
+def test_modes_that_the_log_does_not_tell_apart_are_both_saved_and_neither_is_named() -> None:
+    """The embedding in both heads, and no covariates or users: reward and propensity can be swapped."""
+    swap = ("--set", "model.share_embedding=true", "--columns", "user_id=")
+    done = call(*quick_fit(Path("r"), *swap))
+    assert done.code == 3
+    assert "run: " not in done.out
+    for told in ("the log does not identify the rewards: 2 reward models", "saved: r/mode-1, r/mode-2", "--assume base-rate"):
+        assert told in done.err
+    assert probrm.load("r/mode-2").metrics["identifiability"]["verdict"] == "not identified"
+    for mode in ("mode-1", "mode-2"):
+        store = ("--embeddings", support.store_path())
+        assert call("score", f"r/{mode}", "--data", support.log_path(), "--out", f"{mode}.parquet", *store).code == 0
+    first, second = (pd.read_parquet(f"{mode}.parquet")["reward"].to_numpy() for mode in ("mode-1", "mode-2"))
+    assert spearmanr(first, second)[0] < 0.9  # pyright: ignore[reportOperatorIssue]
+    refused = call("score", "r", "--data", support.log_path(), "--out", "s.parquet")
+    assert refused.code == 2
+    assert "name the one you believe: r/mode-1 or r/mode-2" in refused.err
+    again = call(*quick_fit(Path("r"), *swap))
+    assert (again.code, "already holds a run" in again.err) == (2, True)
+    again = call(*quick_fit(Path("r"), *swap, "--overwrite", "--json"))
+    found = json.loads(again.out)
+    assert (again.code, found["run"], found["modes"]) == (3, None, ["r/mode-1", "r/mode-2"])
+    assert [mode["tied"] for mode in found["identifiability"]["modes"]] == [True, True]
 
 
 # ---- wrong names list the valid ones

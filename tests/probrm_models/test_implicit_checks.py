@@ -9,11 +9,10 @@ import torch
 from probrm.actions import Click
 from probrm.data import Log, LogSpec, read_log
 from probrm.errors import ConfigError, DataError
-from probrm.inference import Fitted, History, fit
-from probrm.inference.starts import Start
+from probrm.inference import Fitted, fit
 from probrm.priors import Beta, HalfNormal, Horseshoe, LogNormal, Normal, StudentT
 from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_checks import check_contradictions, check_priors, check_weights, identifiability, mean_preference
+from probrm_models.implicit_checks import check_contradictions, check_form, check_priors, check_weights, mean_preference
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit_inputs import ImplicitInputs
 from tests import support
@@ -79,76 +78,21 @@ def test_a_false_action_rate_beyond_one() -> None:
         check_priors(ImplicitConfig(action=Click(false_rate=HalfNormal())))
 
 
-# ---- identifiability
-
-
-def verdict(log: Log, settings: ImplicitConfig | None = None, *, rival: tuple[float, float] | None = None) -> dict[str, Any]:
-    settings = settings or ImplicitConfig()
-    vectors = torch.randn(len(log), 2, generator=torch.Generator().manual_seed(0))
-    inputs = ImplicitInputs.fit(log, vectors)
-    fitted = fit(ImplicitModel(inputs.shape, settings), inputs.batch(log, vectors), inference="laplace", starts=1)
-    starts = [*fitted.starts]
-    if rival:
-        starts.append(Start(starts[0].laplace, starts[0].score - rival[0], rival[1]))
-    return identifiability(log, inputs, settings, Fitted(fitted.model, None, fitted.draws, History(), starts, None))
-
-
-def test_nothing_to_tell_preference_from_activity_by(tmp_path: Path) -> None:
-    found = verdict(read(tmp_path, user_id=None))
-    assert (found["exclusion"], found["users"], found["labels"], found["shared_embedding"]) == ([], 0, 0, False)
-    assert len(found["notes"]) == 1
-    assert found["notes"][0].startswith("nothing tells preference from activity")
-
-
-def test_covariates_of_the_propensity_alone(tmp_path: Path) -> None:
-    spec = LogSpec(propensity_features=("surface", "hour"), reward_features=("hour",))
-    found = verdict(read(tmp_path, spec, user_id=None))
-    assert found["exclusion"] == ["surface[web]"]  # what both heads see tells nothing apart
-    assert found["notes"] == [
-        "no explicit labels: the level of the rewards (the base rate) rests on its prior and on the model's form; the ranking does not"
-    ]
-
-
-def test_users_and_labels(tmp_path: Path) -> None:
-    found = verdict(read(tmp_path, label=[1.0 if action else None for action in support.unlabelled()["action"]]))
-    assert found["users"] == 12
-    assert found["labels"] == int(support.unlabelled()["action"].sum())
-    assert found["notes"] == []
-
-
-def test_a_shared_embedding_is_warned_of(tmp_path: Path) -> None:
-    notes = verdict(read(tmp_path), ImplicitConfig(share_embedding=True))["notes"]
-    assert "share_embedding" in notes[0]
-
-
-@pytest.mark.parametrize(("gap", "agreement", "told"), [(0.0005, 0.3, True), (0.0005, 0.95, False), (0.01, 0.3, False)])
-def test_starts_that_disagree_at_the_same_likelihood(tmp_path: Path, gap: float, agreement: float, told: bool) -> None:
-    found = verdict(read(tmp_path), rival=(gap, agreement))
-    assert any("1 of 2 starts explain the held-out actions as well" in note for note in found["notes"]) == told
-    assert [set(start) for start in found["starts"]] == [{"score", "agreement", "potential"}] * 2
+def test_strata_that_are_not_summed_out_allow_one_action_only(tmp_path: Path) -> None:
+    """Neither weights nor several actions."""
+    several = read(tmp_path, LogSpec(actions=("action", "hour:log-normal")), hour=[1.0] * 150 + [2.0] * 150)
+    check_form(several, ImplicitConfig(), "auto-normal")
+    with pytest.raises(ConfigError, match="guide 'amortised': it works on the four strata"):
+        check_form(several, ImplicitConfig(), "amortised")
+    with pytest.raises(ConfigError, match=r"model\.form 'enumerated'"):
+        check_form(several, ImplicitConfig(form="enumerated"), "auto-normal")
+    check_form(read(tmp_path), ImplicitConfig(form="enumerated"), "amortised")
 
 
 def fit_of(log: Log, settings: ImplicitConfig | None = None) -> tuple[ImplicitInputs, Fitted]:
     vectors = torch.randn(len(log), 4, generator=torch.Generator().manual_seed(0))
     inputs = ImplicitInputs.fit(log, vectors)
     return inputs, fit(ImplicitModel(inputs.shape, settings), inputs.batch(log, vectors), inference="laplace", starts=1)
-
-
-def test_users_who_act_once_each_tell_nothing(tmp_path: Path) -> None:
-    strangers = read(tmp_path, user_id=[f"u{i}" for i in range(300)])
-    found = identifiability(strangers, *_with(strangers))
-    assert found["users"] == 300
-    assert found["users_seen_often"] == 0
-    assert any("nothing tells preference from activity" in note for note in found["notes"])
-    regulars = read(tmp_path, user_id=[f"u{i % 30}" for i in range(300)])
-    found = identifiability(regulars, *_with(regulars))
-    assert found["users_seen_often"] == 30
-    assert not any("nothing tells" in note for note in found["notes"])
-
-
-def _with(log: Log) -> tuple[ImplicitInputs, ImplicitConfig, Fitted]:
-    inputs, fitted = fit_of(log)
-    return inputs, ImplicitConfig(), fitted
 
 
 def test_a_learned_false_rate_goes_with_labels(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from probrm.data import Conversation, LogSpec
 from probrm.errors import ConfigError, DataError
 from probrm.posterior import predict_rewards
 from probrm.runs import Run, find_recipe
+from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_recipe import ImplicitRecipe
 from tests import support
 
@@ -101,7 +102,8 @@ def test_scores_are_summaries_of_the_draws(run: Run) -> None:
         )
     )
     draws = {name: value.double() for name, value in run.draws.items()}
-    reward = torch.logit(draws["base_rate"])[:, None] + draws["reward_weights"] @ vectors.double().T / 6**0.5
+    intercept = cast(ImplicitModel, run.model).reward_intercept(draws)  # its own test is that of mean_rate_intercept
+    reward = intercept[:, None] + draws["reward_weights"] @ vectors.double().T / 6**0.5
     reward = (reward + draws["reward_effects"] @ torch.tensor(hour.to_numpy()[None])).numpy()
     np.testing.assert_allclose(frame["reward"], reward.mean(0), atol=1e-4)
     np.testing.assert_allclose(frame["reward_sd"], reward.std(0, ddof=1), atol=1e-4)
@@ -171,6 +173,7 @@ def test_restore_gives_a_model_that_scores_alike(run: Run) -> None:
     spec = json.loads(json.dumps({"model": run.model.spec(), "inputs": run.inputs.to_dict(), "baseline": run.baseline[0].spec()}))  # type: ignore[index]
     model, inputs, baseline = RECIPE.restore(spec, run.inputs.tensors())
     assert baseline
+    model.load_state_dict(run.model.state_dict())
     from probrm.data import Batch
 
     batch = Batch({"embedding": torch.randn(5, 6), "reward_covariates": torch.randn(5, 1)}, 5)

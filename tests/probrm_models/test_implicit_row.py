@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 from probrm.config import build_config
 from probrm.data import LogSpec, read_log
 from probrm.runs import Run
+from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_recipe import ImplicitRecipe
 from probrm_models.implicit_row import inspect_row
 from tests import support
@@ -65,7 +66,8 @@ def test_the_strata_of_a_row_without_an_action(run: Run) -> None:
 
     log = read_log(support.log_path(), LogSpec.from_dict(run.config["data"]))
     vector = run.inputs.scaled(read_store(support.store_path()).encode([log.conversations[at]]))[0].double().numpy()
-    reward = np.log(draws["base_rate"] / (1 - draws["base_rate"])) + draws["reward_weights"] @ vector / 6**0.5
+    intercept = cast(ImplicitModel, run.model).reward_intercept({name: torch.from_numpy(value) for name, value in draws.items()}).numpy()
+    reward = intercept + draws["reward_weights"] @ vector / 6**0.5
     gamma = 1 / (1 + np.exp(-reward))
     assert found["reward"]["reward"] == pytest.approx(reward.mean(), abs=1e-4)
     no = 1 - gamma * mu
