@@ -32,6 +32,7 @@ from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.inference.device import own_random_stream
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit_level import LevelFinder
 
 ROWS, DIM, USERS, VERDICTS = 150, 2, 10, 50
 SHAPE = ImplicitShape(DIM, (), ("a", "b"), tuple(f"u{i}" for i in range(USERS)))
@@ -139,7 +140,9 @@ DISTORTIONS: dict[str, Distortion] = {"as it is": widened, "halved": partial(wid
 def simulation(inference: str, seed: int) -> dict[str, dict[str, int]]:
     """Ranks of one world's truth in its posterior, and in the biased ones, by quantity."""
     world = draw_world(seed)
-    fitted = fit(world.model(), world.log, inference=INFERENCES[inference], starts=1, seed=seed, device="cpu")
+    # Coordinates along the base rate, as every fit of a log has them; its evidence stays as it is: the truth is drawn from the model.
+    finder = LevelFinder(flatten=False)
+    fitted = fit(world.model(), world.log, inference=INFERENCES[inference], starts=1, refine=finder, seed=seed, device="cpu")
     model = world.model()
     truth, thin = quantities(model, world.truth, world), THIN.get(inference, 1)
     found: dict[str, dict[str, int]] = {}

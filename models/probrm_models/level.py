@@ -106,7 +106,7 @@ class Level:
         grid = torch.linspace(low, high, _GRID, dtype=torch.float64)
         rate = torch.sigmoid(grid)
         density = prior.log_prob(rate) + (rate * (1 - rate)).log()
-        of_actions, of_everything = (Spline(p.knots.cpu(), p.evidence.cpu())(grid) for p in (actions, everything))
+        of_actions, of_everything = (p.curve(grid) for p in (actions, everything))
         return cls(grid, density, of_actions, of_everything, range_)
 
     def taken_out(self) -> Float[Tensor, " g"]:
