@@ -59,4 +59,6 @@ def posterior(
         print_json({"variables": variables, **fitted.metrics})
         return
     print_posterior(fitted, var)
+    for line in recipe.headline(fitted):
+        typer.echo(line)
     tell(fitted.metrics.get("identifiability", {}).get("notes", []), quiet)

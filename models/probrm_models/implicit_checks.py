@@ -78,8 +78,7 @@ def check_form(log: Log, settings: ImplicitConfig, guide: str) -> None:
 def mean_preference(fitted: Fitted, data: Batch) -> dict[str, float]:
     """The share of answers that are preferred, ``E[γ]`` over the log's rows (10,000 of them at most), with its interval.
 
-    ``base_rate`` is another thing: γ at the average embedding and the covariates' reference levels. The logistic curve
-    pulls the mean of γ towards one half, the more so the more rewards vary.
+    ``base_rate`` is the same over a few hundred reference rows.
     """
     rows = data.slice(0, min(len(data), 10_000))
     share = fitted.model.reward(fitted.draws, rows).sigmoid().mean(-1).numpy()

@@ -9,7 +9,7 @@ from probrm.errors import NotIdentifiedError
 from probrm.runs.run import Run
 
 _FIX = (
-    "give explicit labels on some rows drawn at random (10 choose right in 97 of 100 logs, 50 practically always), say what you know "
+    "give explicit labels on some rows drawn at random (10 choose right in nine of ten logs, 50 practically always), say what you know "
     "(--assume base-rate=0.4±0.1, --assume 'code_block raises propensity'), or give the propensity covariates that the reward does not see "
     "(--propensity-features) and keep the embedding from it (model.share_embedding = false)"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -163,8 +163,10 @@ def _ordered(modes: list[Mode], scale: float) -> list[Mode]:
     front, result = modes[0], []
     for mode in modes:
         agreement = spearman(front.rewards, mode.rewards)
-        if mode is not front and any(spearman(mode.rewards, other.rewards) > SAME for other in result):
-            continue  # two rough walks that ended in one place after all
+        same = [i for i, other in enumerate(result) if spearman(mode.rewards, other.rewards) > SAME]
+        if same:  # two rough walks that ended in one place after all
+            result[same[0]] = replace(result[same[0]], hits=result[same[0]].hits + mode.hits)
+            continue
         gap = front.likelihood - mode.likelihood
         behind, error = scale * float(gap.sum()), scale * math.sqrt(len(gap)) * float(gap.std())
         result.append(Mode(mode.laplace, mode.likelihood, mode.rewards, mode.hits, agreement, behind, error))

@@ -24,6 +24,10 @@ from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.progress import Progress, silent
 
+_SWING = 2.0
+"""Nats by which a curve between two knots may leave the line between them, where that is flat."""
+_ROUNDS = 6
+"""Of the EM algorithm over the scales at a knot, from where its neighbour left them; far out it would go on to no end."""
 _NEAR = 0.2
 """Distance from the end within which a knot is put there."""
 _EXACT = 1e-4
@@ -114,13 +118,17 @@ class Profile:
     def curve(self, at: Float[Tensor, " g"]) -> Float[Tensor, " g"]:
         """The evidence between the knots, and beyond them: on the CPU.
 
-        Monotone from knot to knot (Fritsch & Carlson 1980): where the scales of the priors settle otherwise at one knot than at the next,
-        a smooth curve would swing far beyond both. Outwards it goes on as at the end, but never up.
+        A cubic spline; where the scales of the priors settle otherwise at one knot than at the next it would swing far beyond both, and
+        local cubics (Akima 1970, modified) take its place. Outwards it goes on as at the end, but never up.
         """
-        from scipy.interpolate import PchipInterpolator  # a quarter of a second, for those who profile
+        from scipy.interpolate import Akima1DInterpolator, CubicSpline  # a quarter of a second, for those who profile
 
         knots, evidence = self.knots.double().cpu().numpy(), self.evidence.double().cpu().numpy()
-        curve = PchipInterpolator(knots, evidence)
+        curve: Any = CubicSpline(knots, evidence, bc_type="natural")
+        between = np.linspace(knots[:-1], knots[1:], 9).ravel()
+        rise = np.abs(np.tile(np.diff(evidence), 9))
+        if (np.abs(curve(between) - np.interp(between, knots, evidence)) > np.maximum(_SWING, rise / 2)).any():
+            curve = Akima1DInterpolator(knots, evidence, method="makima")
         low, high = np.maximum(curve(knots[0], 1), 0.0), np.minimum(curve(knots[-1], 1), 0.0)
         x = at.double().cpu().numpy()
         inside = curve(np.clip(x, knots[0], knots[-1]))
@@ -224,7 +232,7 @@ def _node(
     """Evidence, and the mode of the other latents."""
     fixed = place.transform(at.new_tensor(value))
     given = Given(model, {site: fixed})
-    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows, exact=_EXACT)
+    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows, max_rounds=_ROUNDS, exact=_EXACT)
     node = trace_globals(given, batch.slice(0, 1)).nodes[site]
     mode = laplace.coordinates.loc
     return -laplace.potential - float(node["fn"].log_prob(fixed)) + float(laplace.coordinates.log_det(mode)), mode

@@ -96,9 +96,12 @@ def test_beyond_the_range_the_evidence_keeps_its_slope() -> None:
     found = level(TILTED)
     low, high = RANGE.logits
     left, step = found.actions - found.taken_out(), float(found.grid[1] - found.grid[0])
+    known = (found.grid > KNOTS[0]) & (found.grid < KNOTS[-1])
     for outside in (found.grid < low - step, found.grid > high + step):
-        kept = left[outside].diff() / step
+        kept = left[outside & known].diff() / step
         torch.testing.assert_close(kept, torch.full_like(kept, 3.0))
+    rising = left[found.grid > KNOTS[-1]].diff()
+    torch.testing.assert_close(rising, torch.zeros_like(rising))  # nobody has looked there: it is not trusted to go on rising
 
 
 def test_what_is_taken_out_is_continuous_and_never_adds() -> None:
@@ -110,14 +113,14 @@ def test_what_is_taken_out_is_continuous_and_never_adds() -> None:
 
 def test_labels_count_within_the_range() -> None:
     """A narrow normal evidence of the labels beside a uniform prior: the posterior is theirs, the link's slope moves nothing."""
-    centre, sd = -0.4, 0.08
+    centre, sd = -0.22, 0.2  # within the range, and no narrower than knots are set for
     labels = -0.5 * ((KNOTS - centre) / sd).square()
     found = level(TILTED, labels, prior=UNIFORM)
     mean, deviation = found.moments()
-    assert mean == pytest.approx(centre, abs=0.01)
-    assert deviation == pytest.approx(sd, rel=0.02)
+    assert mean == pytest.approx(centre, abs=0.02)
+    assert deviation == pytest.approx(sd, rel=0.05)
     believed, _ = level(TILTED, labels, None, UNIFORM).moments()
-    assert believed == pytest.approx(centre + 3.0 * sd**2, abs=0.01), "the link's slope moves a normal by slope × variance"
+    assert believed == pytest.approx(centre + 3.0 * sd**2, abs=0.02), "the link's slope moves a normal by slope × variance"
 
 
 def test_marginal_and_moments_of_the_prior_alone() -> None:
