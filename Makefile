@@ -52,8 +52,10 @@ test-long: $(READY)
 	$(BIN)/python -m pytest -m long
 
 bench: $(READY)
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/implicit_sbc.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 	@echo "== benchmarks/pairs"; $(BIN)/python -m benchmarks.pairs --out runs/benchmark-pairs
+	@echo "== benchmarks/implicit"; $(BIN)/python -m benchmarks.implicit --out runs/benchmark-implicit
+	@echo "== benchmarks/implicit_sbc.py"; $(BIN)/python -m benchmarks.implicit_sbc --out runs/implicit-sbc
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -15,7 +15,7 @@ from probrm.guides import Breathing, Layout, Ridge, Whitening
 from probrm.inference.device import own_random_stream
 from probrm.inference.fit import Coordinates
 from probrm.inference.laplace import MAX_ROWS, newton_laplace
-from probrm.inference.profile import profile, ridge
+from probrm.inference.profile import profile, profile_again, ridge
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 from probrm_models.implicit import ImplicitModel
@@ -66,7 +66,7 @@ class LevelFinder:
         actions = everything
         if labelled:
             unlabelled = Batch({**data.columns, "label": torch.full_like(data["label"], torch.nan)}, data.total)
-            actions = walk(unlabelled)
+            actions = profile_again(model, unlabelled, layout, "base_rate", everything, max_rows=self.max_rows, progress=self.progress)
         self.level = Level.of(prior_of(model), actions, everything, flat)
         coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments(), max_rows=self.max_rows)
         model.level = self.level.correction()

@@ -12,7 +12,7 @@ It reads "no action" as "not preferred", so it learns who acts and where along w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pyro
 import torch
@@ -25,6 +25,7 @@ from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk
 from probrm.model import RewardModel, Values
+from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
 
 
@@ -37,6 +38,8 @@ class NaiveModel(RewardModel):
     """
 
     kind = "naive"
+    may_be_missing: ClassVar[frozenset[str]] = ImplicitModel.may_be_missing
+    """It is fitted to the implicit model's batch, of which it reads less."""
 
     def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None) -> None:
         super().__init__()

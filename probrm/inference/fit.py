@@ -90,8 +90,8 @@ def fit(
         inference: ``svi``, ``laplace``, ``nuts`` or a configuration.
         starts: how many places the search for the mode begins at; the first is the origin.
         at: the one place to begin at instead, unconstrained latents ``(D,)``: a mode that was chosen before.
-        refine: from a place near a mode to coordinates around the mode, on the rows that are about to be fitted, in place of
-            ``newton_laplace``; it may set what the model needs to know of them.
+        refine: from a place near a mode to coordinates around the mode, for the last fit, in place of ``newton_laplace``; it may set what
+            the model needs to know of the rows. What the held-out rows decide before that is decided without it.
         seed: of all random numbers; two runs with one seed on one CPU agree to the bit.
         device: ``auto``, ``cpu`` or ``cuda``.
         checkpoint: where training states are kept and taken up again.
@@ -124,7 +124,7 @@ def fit(
         clock("starts")
         coordinates, scored, outcome = found[0].laplace.coordinates, None, None
         centre = coordinates.loc
-        if refine is not None and (isinstance(settings, SVI) or held_out is None or not settings.refit):
+        if refine is not None and (held_out is None or not settings.refit):
             coordinates = refine(model, data, layout, centre)
             clock("profile")
         if held_out is not None:

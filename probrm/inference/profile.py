@@ -219,6 +219,33 @@ def profile(
                 width *= 1.5
     if len(found) < 2:
         raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
+    return _profile(found, at, index, rest)
+
+
+def profile_again(
+    model: RewardModel, batch: Batch, layout: Layout, site: str, like: Profile, *, max_rows: int = MAX_ROWS, progress: Progress = silent
+) -> Profile:
+    """The profile of other rows at the knots of one that is known, from its modes; knots where none is found are left out.
+
+    Raises:
+        TrainingError: fewer than two are left.
+    """
+    place = next(s for s in layout.sites if s.name == site)
+    rest = torch.arange(layout.size, device=like.path.device) != like.index
+    found: dict[float, tuple[float, Tensor]] = {}
+    with progress.task("Profile", len(like.knots)) as advance:
+        for value, at in zip(like.knots.tolist(), like.path, strict=True):
+            advance(1)
+            try:
+                found[value] = _node(model, batch, layout, site, place, at[rest], rest, value, max_rows)
+            except TrainingError:
+                continue
+    if len(found) < 2:
+        raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
+    return _profile(found, like.path[0], like.index, rest)
+
+
+def _profile(found: Mapping[float, tuple[float, Tensor]], at: Tensor, index: int, rest: Tensor) -> Profile:
     knots = sorted(found)
     path = at.repeat(len(knots), 1)
     path[:, index] = at.new_tensor(knots)
