@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from probrm.config import build_config
+from probrm.data.naming import did_you_mean
 from probrm.errors import ConfigError, ProbrmError, RunError
 from probrm.runs import MARKER, Run, find_recipe, load, recipe_names
 from probrm_cli.compare_tables import held_out_dict, print_comparison, print_held_out, to_dict
@@ -99,7 +100,8 @@ def _names(asked: Comparison) -> list[str]:
         if name not in recipe_names():
             found = "a folder that holds no run" if Path(name).exists() else "no folder and no model"
             raise ConfigError(
-                f"{name}: {found} of that name; models: {', '.join(recipe_names())}", fix="name a run's folder, or one of these models"
+                f"{name}: {found} of that name; models: {', '.join(recipe_names())}",
+                fix=did_you_mean(name, recipe_names()) or "name a run's folder, or one of these models",
             )
         to_fit.append(name)
     if to_fit and asked.log is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -59,14 +59,17 @@ class Assumptions:
         """From what was typed.
 
         Raises:
-            ConfigError: a text of another form, a rate that no Beta distribution has, or two base rates.
+            ConfigError: a text of another form, a rate that no Beta distribution has, two base rates, or a direction and its opposite.
         """
         rate: Beta | None = None
-        effects = []
+        effects: list[Effect] = []
         for text in texts:
             if found := _EFFECT.fullmatch(text.strip()):
                 name, direction, head = found.groups()
-                effects.append(Effect(name, 1 if direction == "raises" else -1, head))  # type: ignore[arg-type]
+                effect = Effect(name, 1 if direction == "raises" else -1, head)  # type: ignore[arg-type]
+                if replace(effect, sign=-effect.sign) in effects:
+                    raise ConfigError(f"--assume {text}: the opposite is assumed too", fix="give one of the two")
+                effects.append(effect)
             elif found := _RATE.fullmatch(text.strip()):
                 if rate is not None:
                     raise ConfigError(f"--assume {text}: a second base rate", fix="give one")

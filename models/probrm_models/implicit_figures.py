@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -23,19 +25,20 @@ def figures(run: Run) -> dict[str, Figure]:
         ("reward_effects", "Effects on the reward (log-odds)"),
     ):
         if name in table:
-            made[name] = _forest(table[name], next(iter(table[name].coords.values())), title)
+            made[name] = _forest(table[name], title)
     if "user_activity" in table:
         made["user_activity"] = _users(table["user_activity"])
     made["base_rate"] = _density(run)
     return made
 
 
-def _forest(variable: Variable, names: list[str], title: str) -> Figure:
+def _forest(variable: Variable, title: str) -> Figure:
+    names = [": ".join(labels) for labels in product(*variable.coords.values())]  # of several actions: copied: hour
     figure = Figure(figsize=(7, 1.2 + 0.35 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     y = np.arange(len(names))[::-1]
-    axes.hlines(y, variable.low, variable.high, color=_BLUE, lw=2)
-    axes.plot(variable.mean, y, "o", color=_BLUE)
+    axes.hlines(y, variable.low.ravel(), variable.high.ravel(), color=_BLUE, lw=2)
+    axes.plot(variable.mean.ravel(), y, "o", color=_BLUE)
     axes.axvline(0, color=_GREY, lw=1)
     axes.set_yticks(y, names)
     axes.set_title(f"{title}\nposterior mean and central 90 % interval", fontsize=10)
@@ -73,6 +76,6 @@ def _density(run: Run) -> Figure:
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.add_subplot()
     axes.hist(run.draws["base_rate"].numpy(), bins=40, range=(0, 1), density=True, color=_BLUE)
-    axes.set_xlabel("base_rate: preference at the average embedding and the reference levels")
+    axes.set_xlabel("base_rate: share of the log's answers that are preferred")
     axes.set_yticks([])
     return figure

@@ -239,12 +239,14 @@ class ImplicitRecipe(Recipe):
     def headline(self, run: Run) -> list[str]:
         """How much of the log is preferred, and how well its held-out actions are foretold."""
         found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []
-        lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")
+        if "verdict" in verdict:  # a baseline on the same logs has none
+            lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")
         if share := found.get("mean_preference"):
             lines.append(f"share of the log's answers that are preferred: {share['mean']:.3f} [{share['low']:.3f}, {share['high']:.3f}]")
         if found["held_out_rows"]:
             naive = found.get("naive_held_out_log_likelihood")
-            beside = f"; the naive model: {naive:.4f}" if naive is not None else ""
+            several = run.inputs.actions  # of which the naive model sees one
+            beside = f"; the naive model: {naive:.4f}" if naive is not None and not several else ""
             ours = found["held_out_log_likelihood"]
             lines.append(f"log-likelihood of {found['held_out_rows']} held-out actions, nats a row: {ours:.4f}{beside}")
         return lines

@@ -94,9 +94,19 @@ def judge(e: Evidence) -> dict[str, Any]:
     # One user alone differs from nobody.
     found["varied"] = bool(exclusion) or often > 1 or len(shape.actions) > 1
     found["verdict"], found["reasons"] = _verdict(found, e)
-    found["named"] = e.choice.named if e.choice is not None else not (e.settings.share_embedding and not found["labels"])
+    blind = e.choice is None and e.settings.share_embedding and not found["labels"]
+    found["named"] = not (blind or open_to_swap(found, e) or (e.choice is not None and not e.choice.named))
     found["notes"] = _notes(found, e)
     return found
+
+
+def open_to_swap(found: Mapping[str, Any], e: Evidence) -> bool:
+    """Whether the heads could be exchanged and nothing in or beside the log speaks against it, however many modes were found.
+
+    In a small log with many features the two mirror images may melt into one mode half way between them.
+    """
+    told = found["varied"] or found["labels"] or found["known_propensities"] or "won" in e.data
+    return bool(e.settings.share_embedding and not told and not e.assumptions.effects and e.assumptions.base_rate is None)
 
 
 def _modes(choice: Choice | None) -> list[dict[str, Any]]:
@@ -145,6 +155,11 @@ def _verdict(found: Mapping[str, Any], e: Evidence) -> tuple[str, list[str]]:
             return VERDICTS[3], reasons
     if e.choice is None and e.settings.share_embedding and not found["labels"]:
         reasons.append("trained trunks that both see the embedding may have been swapped; their modes are not compared")
+        return VERDICTS[3], reasons
+    if open_to_swap(found, e):
+        reasons.append(
+            "nothing but the features that both heads see tells reward from propensity: the one mode that was found may be either, or a mixture of both"
+        )
         return VERDICTS[3], reasons
     disagreement = found["label_disagreement"]
     if disagreement and disagreement["contradicted"]:

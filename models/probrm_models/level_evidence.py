@@ -17,6 +17,8 @@ SATURATED = 1.5
 """Largest over smallest base rate that the log allows, below which saturation counts as fixing it."""
 INFORMED = 0.75
 """Contraction of the base rate's variance from which on labels count as fixing it; 1 − (½)²: half the deviation."""
+SURE = 0.1
+"""Standard deviation of the base rate up to which saturation counts: in a small log the rows that come near 1 are uncertain themselves."""
 NARROW = 0.15
 """Standard deviation of a prior of the base rate that counts as knowing it; that of Beta(2, 2) is .22."""
 
@@ -53,11 +55,9 @@ def level_evidence(level: Level, draws: Mapping[str, Tensor], model: ImplicitMod
         reason = (
             "the base rate is fixed by several actions" if several else "the base rate is fixed by propensities known from an experiment"
         )
-    elif allowed.ratio <= SATURATED:
+    elif allowed.ratio <= SATURATED and after[1] <= SURE:
         governed = "saturation"
-        reason = (
-            f"the base rate is fixed by rows where preference and propensity come near 1: between {allowed.low:.2f} and {allowed.high:.2f}"
-        )
+        reason = f"rows where preference and propensity come near 1 fix the base rate: {after[0]:.2f} ± {after[1]:.2f}"
     elif labelled and by_labels >= INFORMED:
         governed, reason = "labels", f"the base rate is fixed by explicit labels: {after[0]:.2f} ± {after[1]:.2f}"
     elif prior_sd <= NARROW:

@@ -48,7 +48,10 @@ def read_shown(roles: Roles, prompts: list[str]) -> Shown | None:
     pair = names(Cells.of(roles.source, part.name, part.values, everywhere), fix=fix)
     for name, count in pd.Series(pair, dtype=object).value_counts().items():
         if count != 2:
-            raise DataError(f"{roles.source}, column {part.name!r}: {name!r} is in {count} rows; allowed: two rows a pair", fix=fix)
+            rows = [int(i) + 1 for i in np.flatnonzero(pair == name)[:5]]
+            where = f"{roles.source}, row{'s' * (count > 1)} {', '.join(map(str, rows))}{', …' * (count > len(rows))}"
+            found = f"{name!r} is in {count} row{'s' * (count > 1)}"
+            raise DataError(f"{where}, column {part.name!r}: {found}; allowed: two rows a pair", fix=fix)
     pair = pair[roles.rows]
     alone = pd.isna(pair)
     cells = Cells.of(roles.source, column, roles.parts["chosen"].values, roles.rows)

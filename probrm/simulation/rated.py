@@ -154,7 +154,7 @@ def _row_id(parts: Mapping[str, Part], rows: np.ndarray, source: str) -> np.ndar
 
 def _no_rating(table: pa.Table, source: str) -> DataError:
     numeric = [field.name for field in table.schema if is_number(field.type)]
-    close = did_you_mean("rating", numeric)
+    close = did_you_mean("rating", [name for name in numeric if name != "action"])  # near enough in letters, and never meant
     fix = f"name the column that holds them: --rating {numeric[0]}" if numeric else "give a file with a numeric column of ratings"
     return DataError(
         f"{source}: there is no column 'rating' or 'label', and no pairs (chosen, rejected); numeric columns: "

@@ -99,7 +99,7 @@ def test_without_truth_the_held_out_actions_are_compared() -> None:
 def test_what_is_refused_before_anything_is_fitted() -> None:
     log = ("--log", support.log_path())
     refused(compare("ips", *log), "found 1 model", "two or more")
-    refused(compare("ips", "ipz", *log), "ipz", "no folder and no model", "sar-em")
+    refused(compare("ips", "ipz", *log), "ipz", "no folder and no model", "sar-em", "did you mean 'ips'?")
     refused(compare("ips", "ips", *log), "named twice")
     refused(compare("ips", "upu"), "ips", "--log LOG")
     Path("empty").mkdir()

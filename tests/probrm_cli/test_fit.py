@@ -102,6 +102,7 @@ def test_a_prior(flags: list[str], toml: str) -> None:
     assert float(run.draws["base_rate"].mean()) < float(other.draws["base_rate"].mean())
 
 
+@pytest.mark.long
 def test_a_horseshoe_on_the_weights() -> None:
     support.unlabelled(80).drop(columns="user_id").to_parquet("few.parquet")
     assert call(*quick_fit(Path("swapped"), "--set", "model.priors.weights.dist=Horseshoe", data="few.parquet")).code == 0

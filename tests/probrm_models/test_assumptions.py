@@ -63,6 +63,7 @@ def test_several_at_once() -> None:
     assert found.base_rate == rate_of("base-rate=0.5±0.1")
     assert [e.covariate for e in found.effects] == ["length", "code_block"]
     assert Assumptions.parse([]) == Assumptions()
+    assert len(Assumptions.parse(["x raises reward", "x lowers propensity", "y lowers reward"]).effects) == 3
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,10 @@ def test_several_at_once() -> None:
         (["raises propensity"], "found neither"),
         ([""], "found neither"),
         (["base-rate=0.4±0.1", "base rate=0.5±0.1"], r"--assume base rate=0\.5±0\.1: a second base rate\n.*give one"),
+        (
+            ["x raises reward", "y lowers reward", "x lowers reward"],
+            "--assume x lowers reward: the opposite is assumed too\n.*give one of the two",
+        ),
         (["base-rate=4±0.1"], r"no rate in \(0, 1\) has this mean and deviation; allowed: a mean between 0 and 1"),
         (["base-rate=-0.4±0.1"], r"no rate in \(0, 1\)"),
         (["base-rate=0.4±-0.1"], r"no rate in \(0, 1\)"),

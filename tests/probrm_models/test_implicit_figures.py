@@ -50,6 +50,21 @@ def test_effects_are_drawn_where_they_are_and_by_name(run: Run) -> None:
     np.testing.assert_allclose([[s[0][0], s[1][0]] for s in segments], np.stack([table.low, table.high], 1))
 
 
+def test_effects_on_each_of_several_actions(run: Run) -> None:
+    several = dataclasses.replace(
+        run.summary()["propensity_effects"],
+        **{name: np.arange(4.0).reshape(2, 2) + shift for name, shift in (("mean", 0), ("low", -1), ("high", 1))},
+        coords={"action": ["copied", "rating"], "propensity_effect": ["surface[web]", "hour"]},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "summary", lambda _: {"propensity_effects": several})
+        found = axes(figures(run)["propensity_effects"])
+    named = ["copied: surface[web]", "copied: hour", "rating: surface[web]", "rating: hour"]
+    assert [label.get_text() for label in found.get_yticklabels()] == named
+    assert list(np.asarray(found.lines[0].get_xdata())) == [0, 1, 2, 3]
+    assert list(np.asarray(found.lines[0].get_ydata())) == [3, 2, 1, 0]
+
+
 def test_users_stand_in_the_order_of_their_activity(run: Run) -> None:
     found = axes(figures(run)["user_activity"])
     means = np.asarray(found.lines[0].get_ydata())

@@ -268,3 +268,13 @@ def test_the_level_is_in_the_verdict() -> None:
     found = judge(evidence(PLAIN, rows()))
     assert found["level"]["governed_by"] == "prior"
     assert {"profile", "contraction", "link_contraction", "intercept_correlation", "range"} <= set(found["level"])
+
+
+def test_one_mode_half_way_between_two_is_not_named() -> None:
+    """Both heads see the embedding and nothing else: not identified, though one mode was found; a covariate of its own tells."""
+    blind = judge(evidence(PLAIN, rows(), settings=SHARING))
+    assert (blind["verdict"], blind["named"]) == ("not identified", False)
+    assert said(blind, "the one mode that was found may be either", "reasons")
+    for told in (judge(evidence(PLAIN, rows())), judge(evidence(EXCLUSION, rows(k=2), settings=SHARING))):
+        assert told["named"]
+        assert not said(told, "may be either", "reasons")

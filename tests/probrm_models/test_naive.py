@@ -80,6 +80,16 @@ def test_it_sees_nothing_of_the_propensity() -> None:
     assert "reward_effects" not in poutine.trace(NaiveModel(ImplicitShape(4))).get_trace(rows()).nodes
 
 
+def test_what_it_does_not_read_may_be_missing() -> None:
+    """It is fitted to the implicit model's batch: propensities known of some rows, pairs, actions that were not observed."""
+    batch = rows()
+    unknown = torch.full((len(batch),), torch.nan)
+    unread = {"known_propensity": unknown, "won": unknown, "actions": unknown[:, None], "label": unknown}
+    fitted = fit(NaiveModel(SHAPE, PRIORS), Batch({**batch.columns, **unread}, len(batch)), inference="laplace", starts=1)
+    alone = fit(NaiveModel(SHAPE, PRIORS), batch, inference="laplace", starts=1)
+    assert torch.equal(fitted.draws["reward_weights"], alone.draws["reward_weights"])
+
+
 def test_spec_rebuilds_it() -> None:
     model = NaiveModel(SHAPE, PRIORS)
     again = NaiveModel.from_spec(model.spec())

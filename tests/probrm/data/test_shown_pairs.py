@@ -59,8 +59,8 @@ def test_one_of_the_two_columns_is_not_used(save: Save) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"pair": ["lonely", None, *PAIRS[2:]]}, "column 'pair': 'lonely' is in 1 rows; allowed: two rows a pair"),
-        ({"pair": ["p1", None, *PAIRS[2:]]}, "column 'pair': 'p1' is in 3 rows; allowed: two rows a pair"),
+        ({"pair": ["lonely", None, *PAIRS[2:]]}, "row 1, column 'pair': 'lonely' is in 1 row; allowed: two rows a pair"),
+        ({"pair": ["p1", None, *PAIRS[2:]]}, "rows 1, 3, 4, column 'pair': 'p1' is in 3 rows; allowed: two rows a pair"),
         ({"chosen": [1, 1, *CHOSEN[2:]]}, "rows 1 and 2, column 'chosen': both answers of the pair 'p0' are chosen; allowed: one, or none"),
         ({"chosen": [None, *CHOSEN[1:]]}, "row 1, column 'chosen': it is missing; allowed: 0 or 1 in a row with a pair"),
         ({"chosen": [*CHOSEN[:50], 1, *CHOSEN[51:]]}, "row 51, column 'chosen': found 1; allowed: 0 or missing in a row without a pair"),

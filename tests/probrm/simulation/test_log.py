@@ -161,6 +161,13 @@ def test_what_is_refused(tmp_path: Path, changed: dict[str, Any], spec: RatedSpe
         simulate_log(read_rated(str(tmp_path / "bad.csv"), spec), SimulationSettings(**settings))
 
 
+def test_the_action_is_not_proposed_for_a_missing_rating(tmp_path: Path) -> None:
+    rated().drop(columns="rating").assign(action=0, stars=3).to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(DataError, match="numeric columns: action, stars") as caught:
+        read_rated(str(tmp_path / "log.csv"))
+    assert "did you mean" not in str(caught.value)
+
+
 def test_too_few_rows(tmp_path: Path) -> None:
     rated(20).to_parquet(tmp_path / "few.parquet")
     few = read_rated(str(tmp_path / "few.parquet"))
