@@ -1,6 +1,6 @@
 """Simulation-based calibration of the implicit model: globals and rewards of single rows, for each way of inference.
 
-    python -m benchmarks.implicit_sbc [--laplace 200] [--svi 100] [--nuts 60] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
+    python -m benchmarks.implicit_sbc [--laplace 100] [--svi 40] [--nuts 20] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
 
 Truth and log come from the model itself: globals from the priors, then verdicts on a third of the rows, then the actions given the
 verdicts. Ranks of the truth among posterior draws are then uniform if the posterior is right (Talts et al. 2018, arXiv
@@ -45,7 +45,7 @@ INFERENCES: dict[str, InferenceConfig] = {
     "svi": SVI(draws=MOST),
     "nuts": NUTS(warmup=150, draws=THIN["nuts"] * MOST),
 }
-COUNTS = {"laplace": 200, "svi": 100, "nuts": 60}
+COUNTS = {"laplace": 100, "svi": 40, "nuts": 20}
 """Simulations."""
 Draws = Mapping[str, Tensor]
 MAPS = {"rate": (torch.logit, torch.sigmoid), "scale": (torch.log, torch.exp)}
