@@ -10,6 +10,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.diagnostics.contraction import contraction, intercept_correlation
+from probrm.diagnostics.profile import flat_range
 from probrm_models.implicit import ImplicitModel
 from probrm_models.level import Level, LevelRange
 
@@ -33,7 +34,8 @@ def level_evidence(level: Level, draws: Mapping[str, Tensor], model: ImplicitMod
     Returns:
         ``governed_by`` (experiment, actions, saturation, labels, assumption or prior) with a ``reason`` in words, ``range`` of base
         rates that the actions allow, ``contraction`` of prior to posterior, ``link_contraction`` (of prior to what the link's shape
-        alone would give), ``intercept_correlation``, and the ``profile`` of the evidence.
+        alone would give), ``intercept_correlation``, the ``likelihood_interval`` of the base rate (within 2 nats of the top, the link believed)
+        and the ``profile`` of the evidence.
     """
     rate = torch.sigmoid(level.grid)
 
@@ -79,6 +81,7 @@ def level_evidence(level: Level, draws: Mapping[str, Tensor], model: ImplicitMod
         "link_contraction": float(contraction(prior_sd, link[1])),
         "label_contraction": by_labels,
         "intercept_correlation": _correlation(draws, model),
+        "likelihood_interval": flat_range(rate.numpy(), (level.actions - level.actions.max()).numpy()).to_dict(),
         "profile": {
             "base_rate": rate[chosen].tolist(),
             "log_evidence": (level.actions - level.actions.max())[chosen].tolist(),

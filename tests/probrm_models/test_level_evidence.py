@@ -134,3 +134,10 @@ def test_no_propensity_intercept_no_correlation() -> None:
     draws = around(model)
     del draws["propensity_intercept"]
     assert level_evidence(made_up(), draws, model, rows())["intercept_correlation"] is None
+
+
+def test_the_likelihood_interval_is_that_of_the_actions() -> None:
+    """Of evidence without a slope it reaches both ends."""
+    found = of(made_up())["likelihood_interval"]
+    assert found["low"] <= found["top"] <= found["high"]
+    assert found["reaches_low"] == found["reaches_high"]
