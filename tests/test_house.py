@@ -172,6 +172,7 @@ def test_readme_settings_are_accepted(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
     """Its commands and its Python, in its order, in a folder where the reader's own log is the example log under other names."""
     import pyarrow.parquet as pq

@@ -70,6 +70,7 @@ class Counts:
     refused: int = 0
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("labels", "least"), [(10, 90), (50, 100)])
 def test_labels_choose_the_right_mode(labels: int, least: int) -> None:
     """n = 3,000, d = 8, labels on random rows, 100 logs. ``silent``: a wrong mode is named and no other is tied with it, so no note."""
