@@ -22,13 +22,13 @@ from probrm_models.implicit_config import ImplicitShape
 DIM, USERS, EFFECTS = 64, 100, (1.0, -0.5, 0.3, 0.0)
 
 
-def simulate(rows: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
-    """A log from the model itself: 64 embedding columns, four covariates, a hundred users."""
+def simulate(rows: int, dim: int = DIM, users: int = USERS, seed: int = 0) -> tuple[ImplicitShape, Batch]:
+    """A log from the model itself: an embedding, four covariates of the propensity, users."""
     rng = torch.Generator().manual_seed(seed)
-    embedding, covariates = torch.randn(rows, DIM, generator=rng), torch.randn(rows, len(EFFECTS), generator=rng)
-    user = torch.randint(0, USERS, (rows,), generator=rng)
-    weights, activity = 1.5 * torch.randn(DIM, generator=rng), 0.8 * torch.randn(USERS, generator=rng)
-    reward = 0.3 + embedding @ weights / math.sqrt(DIM)
+    embedding, covariates = torch.randn(rows, dim, generator=rng), torch.randn(rows, len(EFFECTS), generator=rng)
+    user = torch.randint(0, users, (rows,), generator=rng)
+    weights, activity = 1.5 * torch.randn(dim, generator=rng), 0.8 * torch.randn(users, generator=rng)
+    reward = 0.3 + embedding @ weights / math.sqrt(dim)
     propensity = -0.5 + covariates @ torch.tensor(EFFECTS) + activity[user]
     action = torch.bernoulli(reward.sigmoid(), generator=rng) * torch.bernoulli(propensity.sigmoid(), generator=rng)
     columns = {
@@ -40,7 +40,7 @@ def simulate(rows: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
         "label": torch.full((rows,), math.nan),
         "weight": torch.ones(rows),
     }
-    return ImplicitShape(DIM, (), ("a", "b", "c", "d"), tuple(str(u) for u in range(USERS))), Batch(columns, rows)
+    return ImplicitShape(dim, (), ("a", "b", "c", "d"), tuple(str(u) for u in range(users))), Batch(columns, rows)
 
 
 def report(name: str, found: Fitted, reference: Fitted, seconds: float) -> None:

@@ -9,38 +9,15 @@ those of each turn.
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import time
 
 import torch
 
+from benchmarks.posterior_accuracy import simulate
 from probrm.data import Batch
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
 from probrm_models.implicit_fit import fit_implicit
-
-EFFECTS = (1.0, -0.5, 0.3, 0.0)
-
-
-def simulate(rows: int, dim: int, users: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
-    """A log from the model itself: embedding, four covariates of the propensity, users."""
-    rng = torch.Generator().manual_seed(seed)
-    embedding, covariates = torch.randn(rows, dim, generator=rng), torch.randn(rows, len(EFFECTS), generator=rng)
-    user = torch.randint(0, users, (rows,), generator=rng)
-    weights, activity = 1.5 * torch.randn(dim, generator=rng), 0.8 * torch.randn(users, generator=rng)
-    reward = 0.3 + embedding @ weights / math.sqrt(dim)
-    propensity = -0.5 + covariates @ torch.tensor(EFFECTS) + activity[user]
-    action = torch.bernoulli(reward.sigmoid(), generator=rng) * torch.bernoulli(propensity.sigmoid(), generator=rng)
-    columns = {
-        "embedding": embedding,
-        "reward_covariates": torch.zeros(rows, 0),
-        "propensity_covariates": covariates,
-        "user": user,
-        "action": action,
-        "label": torch.full((rows,), math.nan),
-        "weight": torch.ones(rows),
-    }
-    return ImplicitShape(dim, (), ("a", "b", "c", "d"), tuple(str(u) for u in range(users))), Batch(columns, rows)
 
 
 def seconds(shape: ImplicitShape, batch: Batch, starts: int, inference: str) -> float:

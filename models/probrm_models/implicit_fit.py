@@ -23,7 +23,7 @@ from probrm.inference.settings import InferenceConfig, Laplace, inference_config
 from probrm.progress import Progress, silent
 from probrm_models.assumptions import Assumptions
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
-from probrm_models.implicit_level import LevelFinder
+from probrm_models.implicit_level import LevelFinder, actions_alone
 from probrm_models.implicit_verdict import Evidence, judge
 from probrm_models.mode_choice import Choice, choose
 from probrm_models.several import build_implicit
@@ -102,6 +102,8 @@ def fit_implicit(
             shuffled = data.to(device=device)
             shuffled = shuffled.rows(torch.randperm(len(data), device="cpu").to(device))
             layout = Layout.of(model, shuffled)
+            # Modes are what the actions allow, and labels choose among them: with labels in the likelihood a tie may vanish, the wrong way
+            # round too, and nobody would be told of it.
             modes = find_modes(model, actions_alone(shuffled), layout, starts, max_rows=max_rows, progress=progress)
             choice = choose(model, shuffled, layout, modes, assumptions)
             places = [c.mode.loc for c in ([choice.candidates[0]] if choice.named else choice.tied)]
@@ -147,14 +149,6 @@ def _elsewhere(mode: Mode, layout: Layout, fitted: Fitted, data: Batch) -> bool:
     values = {name: value.to(rows["embedding"]) for name, value in layout.constrain(mode.loc).items()}
     some = {name: value[:100] for name, value in fitted.draws.items()}
     return spearman(fitted.model.reward(values, rows), fitted.model.reward(some, rows).mean(0)) < _ALIKE
-
-
-def actions_alone(data: Batch) -> Batch:
-    """The rows without their labels: modes are what the actions allow, and labels choose among them.
-
-    With the labels in the likelihood a tie may vanish, the wrong way round too, and nobody would be told of it.
-    """
-    return Batch({**data.columns, "label": torch.full_like(data["label"], torch.nan)}, data.total)
 
 
 def _reference(data: Batch, seed: int) -> Batch:

@@ -65,8 +65,8 @@ class LevelFinder:
         labelled = bool((~data["label"].isnan()).any())
         actions = everything
         if labelled:
-            unlabelled = Batch({**data.columns, "label": torch.full_like(data["label"], torch.nan)}, data.total)
-            actions = profile_again(model, unlabelled, layout, "base_rate", everything, max_rows=self.max_rows, progress=self.progress)
+            again = partial(profile_again, model, actions_alone(data), layout, "base_rate", everything)
+            actions = again(max_rows=self.max_rows, progress=self.progress)
         self.level = Level.of(prior_of(model), actions, everything, flat)
         coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments(), max_rows=self.max_rows)
         model.level = self.level.correction()
@@ -78,8 +78,8 @@ class LevelFinder:
             torch.manual_seed(0)
             draws = torch.logit(prior_of(model).sample(torch.Size([_DRAWS])).double())
         low, high = (float(q) for q in torch.quantile(draws, torch.tensor([_TAIL, 1 - _TAIL], dtype=torch.float64)))
-        least = float((data["action"] * data["weight"]).sum() / data["weight"].sum())
-        if model.config.action.false_rate == 0.0:
+        if model.config.action.false_rate == 0.0 and not model.shape.actions:  # of several, some may speak against the answer
+            least = float((data["action"] * data["weight"]).sum() / data["weight"].sum())
             low = max(low, math.log(least / (1 - least)))
         return min(low, found.logits[0] - 0.3), max(high, found.logits[1] + 0.3)
 
@@ -96,6 +96,11 @@ def level_range(model: ImplicitModel, data: Batch, layout: Layout, around: Coord
     draws = {name: value.to(rows["embedding"].dtype) for name, value in layout.constrain(around(epsilon)).items()}
     preference = model.reward(draws, rows).sigmoid().mean(0)
     return LevelRange.of(float(preference.mean()), preference, model.propensity(draws, rows).sigmoid().mean(0))
+
+
+def actions_alone(data: Batch) -> Batch:
+    """The rows without their labels."""
+    return Batch({**data.columns, "label": torch.full_like(data["label"], torch.nan)}, data.total)
 
 
 def _deviation(around: Whitening | Breathing, layout: Layout) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from probrm.data.batch import Batch
-from probrm.diagnostics import user_content_graph
+from probrm.diagnostics.graph import OFTEN, user_content_graph
 from probrm.inference import Fitted
 from probrm.inference.ranks import spearman
 from probrm_models.assumptions import Assumptions
@@ -21,7 +21,6 @@ from probrm_models.mode_choice import SURE, Choice
 from probrm_models.row_checks import label_disagreement, overlap_of, row_checks
 
 VERDICTS = ("identified", "up to scale", "ranking only", "not identified")
-_OFTEN = 3
 _ALARM = 0.01
 """Level of the posterior predictive checks, Holm's adjustment included."""
 
@@ -73,7 +72,7 @@ def judge(e: Evidence) -> dict[str, Any]:
     shared = [name for name in shape.propensity_effects if name in shape.reward_effects]
     exclusion = [name for name in shape.propensity_effects if name not in shape.reward_effects]
     counts = np.bincount(e.data["user"].cpu().numpy(), minlength=len(shape.users)) if shape.users else np.zeros(0, int)
-    often = int((counts >= _OFTEN).sum())
+    often = int((counts >= OFTEN).sum())
     found: dict[str, Any] = {
         "exclusion": exclusion,
         "shared": shared,
@@ -94,10 +93,14 @@ def judge(e: Evidence) -> dict[str, Any]:
     # One user alone differs from nobody.
     found["varied"] = bool(exclusion) or often > 1 or len(shape.actions) > 1
     found["verdict"], found["reasons"] = _verdict(found, e)
-    blind = e.choice is None and e.settings.share_embedding and not found["labels"]
-    found["named"] = not (blind or open_to_swap(found, e) or (e.choice is not None and not e.choice.named))
+    found["named"] = not (swap_unseen(found, e) or open_to_swap(found, e) or (e.choice is not None and not e.choice.named))
     found["notes"] = _notes(found, e)
     return found
+
+
+def swap_unseen(found: Mapping[str, Any], e: Evidence) -> bool:
+    """Whether trained trunks that both see the embedding may have been exchanged: their modes are not compared."""
+    return e.choice is None and e.settings.share_embedding and not found["labels"]
 
 
 def open_to_swap(found: Mapping[str, Any], e: Evidence) -> bool:
@@ -135,7 +138,7 @@ def _verdict(found: Mapping[str, Any], e: Evidence) -> tuple[str, list[str]]:
     if found["exclusion"]:
         reasons.append(f"only the propensity sees {', '.join(found['exclusion'])}")
     if found["users_seen_often"]:
-        reasons.append(f"{found['users_seen_often']} users are seen {_OFTEN} times or more")
+        reasons.append(f"{found['users_seen_often']} users are seen {OFTEN} times or more")
     if len(found["actions"]) > 1:
         reasons.append(f"{len(found['actions'])} actions speak of one preference: {', '.join(found['actions'])}")
     if found["known_propensities"]:
@@ -153,7 +156,7 @@ def _verdict(found: Mapping[str, Any], e: Evidence) -> tuple[str, list[str]]:
         )
         if not settled:
             return VERDICTS[3], reasons
-    if e.choice is None and e.settings.share_embedding and not found["labels"]:
+    if swap_unseen(found, e):
         reasons.append("trained trunks that both see the embedding may have been swapped; their modes are not compared")
         return VERDICTS[3], reasons
     if open_to_swap(found, e):

@@ -70,11 +70,10 @@ def find_modes(
     layout: Layout,
     starts: int,
     *,
-    places: Sequence[Float[Tensor, " D"]] = (),
     max_rows: int = MAX_ROWS,
     progress: Progress = silent,
 ) -> list[Mode]:
-    """Newton–Laplace from the origin, from random places and from ``places``; one mode for each ranking of the answers.
+    """Newton–Laplace from the origin, from random places and from the mirror images that the model names; one mode a ranking of the answers.
 
     The walks are rough and share the scales of the first; the best of each group is then worked out exactly.
 
@@ -83,7 +82,6 @@ def find_modes(
         data: the rows.
         layout: of the model's global latents.
         starts: how many places: the origin first, then random ones.
-        places: further ones, unconstrained: mirror images of the first mode are given by ``RewardModel.mirrors`` anyway.
         max_rows: as in ``newton_laplace``.
         progress: shows the places.
 
@@ -97,13 +95,12 @@ def find_modes(
     first, failure = _first(model, data, layout, starts, max_rows)
     groups = [_Group(first, _rewards(model, layout, first, seen))]
     hyper = layout.hyper().to(first.device)
-    places = [*places, *(layout.unconstrain(values) for values in model.mirrors(layout.constrain(first), data))]
-    with progress.task("Starts", starts + len(places)) as advance:
+    randoms = [_SPREAD * torch.randn(layout.size, dtype=torch.float64).to(first.device) for _ in range(starts - 1 - failure)]
+    mirrors = [layout.unconstrain(values) for values in model.mirrors(layout.constrain(first), data)]
+    with progress.task("Starts", starts + len(mirrors)) as advance:
         advance(1 + failure)
-        for i in range(starts - 1 - failure + len(places)):
+        for at in [*(torch.where(hyper, first, place) for place in randoms), *mirrors]:
             advance(1)
-            random = torch.where(hyper, first, _SPREAD * torch.randn(layout.size, dtype=torch.float64, device="cpu").to(first.device))
-            at = random if i < starts - 1 - failure else places[i - (starts - 1 - failure)]
             # Most walks end where an earlier one did; they are left as soon as that is plain.
             try:
                 loc = walk(model, data, layout, at, arrived=lambda z: _home(groups, _rewards(model, layout, z, seen), _PLAIN) is not None)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from probrm.data.actions import ActionSpec
 from probrm.data.batch import Batch
 from probrm.guides import Layout
 from probrm.inference import newton_laplace
@@ -18,7 +19,8 @@ from probrm.inference.profile import Profile, profile, ridge
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
 from probrm_models.implicit_level import LevelFinder, prior_of
-from probrm_models.level import Level
+from probrm_models.level import Level, LevelRange
+from probrm_models.several import SeveralActionsModel
 
 CONFIG = {"priors": {"weights": {"dist": "Normal", "scale": 1.5}, "intercept": {"dist": "Normal", "scale": 1.5}}}
 POINTS = 57
@@ -170,6 +172,17 @@ def test_the_levels_moments_are_those_of_a_fine_profile(n: int, labels: int, see
     exact = Level.of(prior_of(case.model), fine, fine, None).moments()
     assert (mean - exact[0]) / exact[1] == pytest.approx(0, abs=0.08)
     assert sd / exact[1] == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_graded_action_is_no_bound_of_the_base_rate(several: bool, seed_shift: int) -> None:
+    """Half of all rows are above a rating's median, whatever the share of good answers; of one binary action the same half is a bound."""
+    case = build(400, 0, False, seed_shift)
+    shape = ImplicitShape(1, actions=(ActionSpec("rating", "ordinal", levels=("1", "2")),)) if several else ImplicitShape(1)
+    acted = Batch({**case.batch.columns, "action": (torch.arange(400) % 2).float()}, 400)
+    model = (SeveralActionsModel if several else ImplicitModel)(shape, ImplicitConfig.from_dict(CONFIG))
+    low, _ = LevelFinder()._ends(model, acted, LevelRange(0.6, 0.9))
+    assert (low < -1) == several
 
 
 def test_quadrature_notices_a_wrong_prior() -> None:
