@@ -29,10 +29,10 @@ class LinearForm:
     user_predictor: int = 0
 
     def predictors(self, values: Mapping[str, Tensor], effects: Float[Tensor, " u"] | None = None) -> Float[Tensor, "q n"]:
-        """The rows' predictors; ``effects`` are those of the users."""
-        rows = [x @ c for x, c in zip(self.designs, self.coefficients(values), strict=True)]
+        """The rows' predictors, in the designs' precision; ``effects`` are those of the users."""
+        rows = [x @ c.to(x.dtype) for x, c in zip(self.designs, self.coefficients(values), strict=True)]
         if self.user is not None and effects is not None:
-            rows[self.user_predictor] = rows[self.user_predictor] + effects.index_select(0, self.user)
+            rows[self.user_predictor] = rows[self.user_predictor] + effects.to(rows[0].dtype).index_select(0, self.user)
         return torch.stack(rows)
 
     def curvature(
@@ -47,8 +47,11 @@ class LinearForm:
         first = torch.autograd.grad(-self.density(eta).sum(), eta, create_graph=True)[0]
         second = [torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first]
         gradient = torch.cat([x.T @ g for x, g in zip(self.designs, first.detach(), strict=True)])
-        blocks = [torch.cat([x.T @ (second[a][b][:, None] * y) for b, y in enumerate(self.designs)], 1) for a, x in enumerate(self.designs)]
-        dense = torch.cat(blocks)
+        blocks: list[list[Tensor]] = []
+        for a, x in enumerate(self.designs):  # symmetric: what stands below the diagonal is there already
+            above = [x.T @ (second[a][b][:, None] * y) for b, y in enumerate(self.designs) if b >= a]
+            blocks.append([*(row[a].T for row in blocks), *above])
+        dense = torch.cat([torch.cat(row, 1) for row in blocks])
         diagonal, coupling = eta.new_zeros(users), eta.new_zeros(users, dense.shape[1])
         if self.user is not None and users:
             weights = second[self.user_predictor]

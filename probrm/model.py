@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -28,6 +29,8 @@ class RewardModel(nn.Module, ABC):
     """The name on the command line and in a run (``implicit``)."""
     may_be_missing: ClassVar[frozenset[str]] = frozenset({"label"})
     """Columns of a batch in which NaN says that there is nothing."""
+    observed: ClassVar[str] = "action"
+    """The column of a batch whose probability ``log_likelihood`` gives."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> None:
@@ -40,6 +43,23 @@ class RewardModel(nn.Module, ABC):
     @abstractmethod
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log p(what was observed in the row | globals)``, row-local latents summed out; not scaled."""
+
+    def support(self) -> tuple[float, ...]:
+        """The values that the observed column takes."""
+        return 0.0, 1.0
+
+    @torch.no_grad()
+    def replicate(self, values: Values, batch: Batch) -> dict[str, Float[Tensor, "s n"]]:
+        """What might have been observed instead, by name: one draw a row for each of ``s`` draws of the globals.
+
+        They come from ``log_likelihood`` at each value of ``support``; a model of what is not one discrete column says it itself.
+        """
+        column, levels = batch[self.observed], self.support()
+        instead = [Batch({**batch.columns, self.observed: torch.full_like(column, level)}, batch.total) for level in levels]
+        each = [self.log_likelihood(values, rows) for rows in instead]
+        cumulative = torch.stack(each).exp().cumsum(0)
+        place = (torch.rand_like(cumulative[0]) * cumulative[-1] > cumulative[:-1]).sum(0)
+        return {self.observed: torch.tensor(levels, dtype=column.dtype, device=column.device)[place]}
 
     @abstractmethod
     def dims(self) -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ from torch import Tensor
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk
+from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
@@ -70,6 +71,18 @@ class NaiveModel(RewardModel):
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log P(o | globals)``."""
         return self.action_dist(self.reward(values, batch)).log_prob(batch["action"])
+
+    def linear_form(self, batch: Batch) -> LinearForm:
+        """The one predictor."""
+        names = ["reward_weights", *(["reward_effects"] if self.shape.reward_effects else [])]
+        parts = [torch.ones_like(batch["action"])[:, None], self.trunk(batch["embedding"])]
+        design = torch.cat([*parts, batch["reward_covariates"]] if self.shape.reward_effects else parts, 1)
+        weight = batch["weight"] * batch.scale
+        return LinearForm(
+            designs=[design],
+            coefficients=lambda values: [torch.cat([torch.logit(values["base_rate"])[None], *(values[name] for name in names)])],
+            density=lambda predictors: self.action_dist(predictors[0]).log_prob(batch["action"]) * weight,
+        )
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""

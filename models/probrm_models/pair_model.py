@@ -19,8 +19,13 @@ class PairModel(RewardModel):
     and ``rejected``, ``(n, d)`` each, and ``outcome (n,)``: 1 where the chosen one is preferred, 1/2 for a tie.
     """
 
+    observed: ClassVar[str] = "outcome"
     uses_prompts: ClassVar[bool] = False
     """Whether batches need the column ``prompt (n, p)`` too: the prompt's own vector."""
+
+    def support(self) -> tuple[float, ...]:
+        """Won or lost, or a tie where the model knows such."""
+        return (0.0, 0.5, 1.0) if self.shape.ties else (0.0, 1.0)  # type: ignore[union-attr]
 
     @abstractmethod
     def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:

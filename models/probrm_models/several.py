@@ -214,6 +214,12 @@ class SeveralActionsModel(ImplicitModel):
         actions = self.actions_dist(values, batch, nothing).log_prob(batch["actions"])
         return actions + comparison_log_prob(self, values, batch)
 
+    @torch.no_grad()
+    def replicate(self, values: Values, batch: Batch) -> dict[str, Float[Tensor, "s n"]]:
+        """New actions by their columns' names, all of them observed; comparisons are not drawn again."""
+        drawn = self.actions_dist(values, batch, torch.full_like(batch["label"], torch.nan)).sample()
+        return {action.column: drawn[..., k] for k, action in enumerate(self.actions)}
+
     def log_odds_given_actions(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit P(r* = 1)`` given the row's actions; verdicts and comparisons are not looked at."""
         nothing = torch.full_like(batch["label"], torch.nan)

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
-from probrm.guides import Breathing, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide, guide_draws
+from probrm.guides import Breathing, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
 from probrm.inference.checkpoint import Checkpoint
+from probrm.inference.densities import draws_and_density, log_joint
 from probrm.inference.device import isolated, resolve_device
 from probrm.inference.laplace import MAX_ROWS, newton_laplace
 from probrm.inference.nuts import run_nuts
@@ -42,6 +43,9 @@ class Fitted:
         held_out: log predictive density a row of the held-out rows before any refit; None without such rows.
         statistics: of the sampler.
         seconds: by phase.
+        sample_stats: ``(draws,)`` by name: ``log_density`` and ``log_guide`` of a guide's draws (see ``densities``; nothing of a point),
+            or what ``Chains`` has of a sampler's.
+        chains: how many of equal length stand behind each other in ``draws``; more than one only for a sampler.
     """
 
     model: RewardModel
@@ -52,6 +56,8 @@ class Fitted:
     held_out: float | None
     statistics: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
+    chains: int = 1
 
 
 @dataclass
@@ -60,6 +66,8 @@ class _Outcome:
     draws: dict[str, Tensor]
     history: History
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
+    chains: int = 1
 
 
 def fit(
@@ -143,8 +151,11 @@ def fit(
         if outcome is None or settings.refit:
             schedule = outcome.history if outcome else None
             again = _infer(model, guide, layout, coordinates, data, settings, schedule, checkpoint, progress)
-            outcome = _Outcome(again.guide, again.draws, schedule or again.history, again.statistics)
+            outcome = replace(again, history=schedule or again.history)
         clock("inference")
+        if outcome.guide is not None:
+            outcome = _with_draws(outcome, model, layout, data, settings.draws, progress)
+            clock("densities")
     draws = {name: value.detach().float().cpu() for name, value in outcome.draws.items()}
     if not all(bool(torch.isfinite(value).all()) for value in draws.values()):
         raise TrainingError(
@@ -154,7 +165,10 @@ def fit(
         outcome.guide.cpu()
     if trunk_history:
         outcome.history.follow(trunk_history)
-    return Fitted(model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds)
+    stats = {name: value.cpu() for name, value in outcome.sample_stats.items()}
+    return Fitted(
+        model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds, stats, outcome.chains
+    )
 
 
 def check_starts(starts: int) -> None:
@@ -179,11 +193,10 @@ def _infer(
     progress: Progress,
 ) -> _Outcome:
     if isinstance(settings, NUTS):
-        draws, statistics = run_nuts(model, data, layout, coordinates, settings, progress=progress)
-        return _Outcome(None, draws, History(), statistics)
+        chains = run_nuts(model, data, layout, coordinates, settings, progress=progress)
+        return _Outcome(None, chains.draws, History(), chains.statistics, chains.sample_stats, chains.count)
     if isinstance(settings, Laplace):
-        built = build_guide("auto-normal", model, layout, copy.deepcopy(coordinates).float())
-        return _Outcome(built, guide_draws(built, data, settings.draws), History())
+        return _Outcome(build_guide("auto-normal", model, layout, copy.deepcopy(coordinates).float()), {}, History())
     return _variational(model, guide, layout, coordinates, data, settings, schedule=schedule, checkpoint=checkpoint, progress=progress)[0]
 
 
@@ -207,7 +220,14 @@ def _variational(
         adopt(built, layout, data.slice(0, 1))
     score = scorer(model, built, data, held_out)
     history = run_svi(model, built, data, settings, score=score, schedule=schedule, checkpoint=checkpoint, progress=progress)
-    return _Outcome(built, guide_draws(built, data, settings.draws), history), score() if score else None
+    return _Outcome(built, {}, history), score() if score else None
+
+
+def _with_draws(outcome: _Outcome, model: RewardModel, layout: Layout, data: Batch, count: int, progress: Progress) -> _Outcome:
+    """The outcome with draws of its guide and their densities."""
+    z, log_guide = draws_and_density(outcome.guide, layout, data, count)
+    stats = {} if log_guide is None else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
+    return replace(outcome, draws=layout.constrain(z), sample_stats=stats)
 
 
 def _check_finite(rows: Batch, may_be_missing: Collection[str]) -> None:

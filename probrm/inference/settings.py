@@ -51,11 +51,19 @@ class Laplace:
 
 @dataclass(frozen=True, config=_SETTINGS)
 class NUTS:
-    """The No-U-Turn sampler in Laplace-whitened coordinates (Hoffman & Gelman 2014)."""
+    """The No-U-Turn sampler in Laplace-whitened coordinates (Hoffman & Gelman 2014).
+
+    Attributes:
+        warmup: steps of each chain that settle its step size.
+        draws: of all chains together; rounded up to a multiple of ``chains``.
+        chains: run one after the other; two or more tell whether they agree (R̂).
+        refit: on all rows, the held-out ones included.
+    """
 
     name: Literal["nuts"] = "nuts"
-    warmup: PositiveInt = 300
+    warmup: PositiveInt = 150
     draws: PositiveInt = 1000
+    chains: PositiveInt = 2
     refit: bool = True
 
 

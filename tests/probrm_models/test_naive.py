@@ -12,7 +12,9 @@ from scipy.special import logit as logit_of
 from sklearn.linear_model import LogisticRegression
 
 from probrm.data.batch import Batch
+from probrm.guides import Layout
 from probrm.inference import fit
+from probrm.inference.potential import Potential
 from probrm.priors import Beta, Normal
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
@@ -102,3 +104,15 @@ def test_its_rewards_are_those_of_the_implicit_model_given_the_same_values() -> 
     """So that a comparison of the two compares what they learned, not how they score."""
     values = {"base_rate": torch.tensor([0.3, 0.6]), "reward_weights": torch.randn(2, 4), "reward_effects": torch.randn(2, 1)}
     assert torch.equal(NaiveModel(SHAPE).reward(values, rows()), ImplicitModel(SHAPE).reward(values, rows()))
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ImplicitShape(4)], ids=["an effect", "none"])
+def test_the_linear_form_is_the_rows_density(shape: ImplicitShape) -> None:
+    """Value against Pyro's trace, curvature against one backward pass a coordinate."""
+    batch = Batch(rows(weight=2.5).to(dtype=torch.float64).columns, 400)
+    model = NaiveModel(shape, PRIORS)
+    potential = Potential(model, Layout.of(model, rows()), batch)
+    z = 0.5 * torch.randn(potential.layout.size).double()
+    assert float(potential(z)) == pytest.approx(-float(potential._log_density(z, batch, rows=True)), abs=1e-8)
+    for found, expected in zip(potential.curvature(z), potential._arrow(z, rows=True), strict=True):
+        assert torch.allclose(found, expected, atol=1e-8)

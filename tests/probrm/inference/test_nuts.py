@@ -12,7 +12,10 @@ import torch
 
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
-from probrm.inference import NUTS, fit
+from probrm.guides import Layout
+from probrm.inference import NUTS, fit, newton_laplace
+from probrm.inference.nuts import _Chain, run_nuts
+from probrm.inference.potential import Potential
 from probrm.model import RewardModel
 from probrm.priors import HalfNormal, Normal
 
@@ -64,9 +67,10 @@ def test_a_scale_and_one_weight(regression: Make) -> None:
 def test_what_a_nuts_fit_gives(regression: Make, simulated: Callable[..., Batch]) -> None:
     fitted = fit(regression(3), simulated(60, 3), inference=NUTS(warmup=50, draws=30), starts=2)
     assert fitted.guide is None
+    assert fitted.chains == 2
     assert fitted.draws["weights"].shape == (30, 3)
     assert fitted.draws["weights"].dtype == torch.float32
-    assert set(fitted.statistics) == {"divergences", "min_effective_sample_size"}
+    assert set(fitted.statistics) == {"divergences", "min_effective_sample_size", "max_r_hat"}
     assert fitted.history.steps == 0
     assert set(fitted.seconds) == {"starts", "inference"}
 
@@ -80,11 +84,52 @@ def test_a_seed_repeats_the_chain(regression: Make, simulated: Callable[..., Bat
     assert not torch.equal(first, other)
 
 
-def test_a_chain_that_stands_still_is_told(regression: Make, simulated: Callable[..., Batch]) -> None:
-    """20 steps do not settle the step size: every trajectory is refused, and 30 equal draws would pass for certainty."""
+def test_a_chain_that_stands_still_is_told() -> None:
+    """A density that is zero everywhere but at the start: 30 equal draws would pass for certainty."""
+    start = torch.zeros(2).double()
+    chain = _Chain(
+        lambda params: torch.where(params["whitened"].abs().sum() > 0, torch.inf, 0.0 * params["whitened"].sum()), start, 20, 1.0
+    )
     with pytest.raises(TrainingError, match="none of its 30 steps") as caught:
-        fit(regression(3), simulated(60, 3), inference=NUTS(warmup=20, draws=30), starts=2)
+        chain.run(30, lambda: None)
     assert "warmup=300" in caught.value.fix
+
+
+def test_what_is_noted_of_each_draw(regression: Make, simulated: Callable[..., Batch]) -> None:
+    """Energy is potential and kinetic energy: over draws of a normal posterior the kinetic part has mean D / 2 and variance D / 2.
+
+    5 standard errors of 400 independent momenta; ``lp`` differs from the log density in the latents' own coordinates by a constant.
+    """
+    batch, model = simulated(60, 3), regression(3)
+    layout = Layout.of(model, batch)
+    start = newton_laplace(model, batch, layout)
+    torch.manual_seed(0)
+    chains = run_nuts(model, batch, layout, start.coordinates, NUTS(warmup=60, draws=399, chains=2))
+    stats = chains.sample_stats
+    assert {name: len(value) for name, value in stats.items()} == dict.fromkeys(
+        ("diverging", "energy", "lp", "n_steps", "tree_depth", "acceptance_rate", "step_size"), 400
+    )
+    lp = -torch.stack([Potential(model, layout, batch.to(dtype=torch.float64))(w.double()) for w in chains.draws["weights"]])
+    shift = stats["lp"] - lp
+    assert float(shift.std()) < 1e-3
+    before = torch.cat([stats["lp"][:199], stats["lp"][200:399]])  # a draw's momentum is added where the last one ended
+    kinetic = torch.cat([stats["energy"][1:200], stats["energy"][201:]]) + before
+    assert float(kinetic.mean()) == pytest.approx(1.5, abs=5 * (1.5 / 398) ** 0.5)
+    assert bool((kinetic > 0).all())
+    assert bool((2 ** stats["tree_depth"] > stats["n_steps"]).all())
+    assert bool((stats["acceptance_rate"] <= 1.0 + 1e-6).all())
+    assert 0.6 < float(stats["acceptance_rate"].mean()) < 0.99
+    assert len(stats["step_size"].unique()) == 2  # one a chain
+    assert not bool(stats["diverging"].any())
+
+
+def test_chains_begin_in_different_places_and_agree(regression: Make, simulated: Callable[..., Batch]) -> None:
+    fitted = fit(regression(3), simulated(60, 3), inference=NUTS(warmup=60, draws=400, chains=4), starts=1)
+    assert fitted.chains == 4
+    first = fitted.draws["weights"][::100]
+    assert len(first.unique(dim=0)) == 4
+    assert fitted.statistics["max_r_hat"] < 1.05
+    assert fitted.statistics["min_effective_sample_size"] > 150
 
 
 def test_nuts_over_the_last_layer_of_a_trunk() -> None:

@@ -1,0 +1,94 @@
+"""NUTS in Laplace-whitened coordinates beside Pyro's NUTS on the same model and rows, one thread.
+
+    python -m benchmarks.nuts [--dims 64 384] [--rows 20000] [--peer-draws 20]
+
+The model is the Bayesian logistic regression of an action (``probrm fit naive``) with a fixed prior of the weights. Pyro's own NUTS, with its
+defaults, needs minutes for its warm-up alone: it is given as many warm-up steps as draws, and a draw's time is what is compared. The posterior
+is held against Laplace's and the ``full-rank`` guide's: distances of means in standard deviations, ratios of standard deviations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import pyro
+import torch
+from pyro.infer import MCMC
+from pyro.infer import NUTS as PyroNUTS
+from torch import Tensor
+
+from benchmarks.posterior_accuracy import simulate
+from probrm.data import Batch
+from probrm.inference import NUTS, SVI, Fitted, InferenceConfig, Laplace, fit
+from probrm.priors import Normal
+from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm_models.naive import NaiveModel
+
+_PRIORS = ImplicitConfig(priors=ImplicitPriors(weights=Normal(0.0, 1.0)))
+
+
+def timed(shape: ImplicitShape, batch: Batch, inference: InferenceConfig, guide: str = "auto-normal") -> tuple[Fitted, float]:
+    """A fit, and its seconds."""
+    begun = time.perf_counter()
+    fitted = fit(NaiveModel(shape, _PRIORS), batch, guide=guide, inference=inference, starts=1)
+    return fitted, time.perf_counter() - begun
+
+
+def pyros_own(shape: ImplicitShape, batch: Batch, draws: int) -> tuple[float, float]:
+    """Seconds a draw after as many steps of warm-up, and gradients a draw."""
+    model, count = NaiveModel(shape, _PRIORS), 0
+
+    def counted(rows: Batch) -> None:
+        nonlocal count
+        count += 1
+        model(rows)
+
+    stamps: list[tuple[float, int]] = []
+    kernel = PyroNUTS(counted)
+    with pyro.validation_enabled(False):
+        mcmc = MCMC(
+            kernel,
+            num_samples=draws,
+            warmup_steps=draws,
+            disable_progbar=True,
+            hook_fn=lambda *_: stamps.append((time.perf_counter(), count)),
+        )
+        mcmc.run(batch)
+    (begun, before), (ended, after) = stamps[draws - 1], stamps[-1]
+    return (ended - begun) / draws, (after - before) / draws
+
+
+def compared(ours: dict[str, Tensor], other: dict[str, Tensor]) -> str:
+    """Largest and mean distance of means in NUTS' standard deviations, and the range of ratios of standard deviations, over the weights."""
+    a, b = ours["reward_weights"], other["reward_weights"]
+    sd = a.std(0)
+    distance, ratio = (b.mean(0) - a.mean(0)).abs() / sd, b.std(0) / sd
+    return f"means {float(distance.mean()):.3f} (max {float(distance.max()):.3f}), sd ratio {float(ratio.min()):.3f} to {float(ratio.max()):.3f}"
+
+
+def main() -> None:
+    """One block of lines a dimension."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dims", type=int, nargs="+", default=[64, 384])
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--peer-draws", type=int, default=20)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for dim in arguments.dims:
+        shape, batch = simulate(arguments.rows, dim, 1)
+        nuts, seconds = timed(shape, batch, NUTS())
+        said = nuts.statistics
+        print(f"{dim + 1} latents, {arguments.rows} rows")
+        print(f"  probrm: 1,000 draws in {seconds:.1f} s, start and warm-up included; {float(nuts.sample_stats['n_steps'].float().mean()):.1f} gradients a draw")  # fmt: skip
+        print(f"  least effective sample size {said['min_effective_sample_size']:.0f}, largest R-hat {said['max_r_hat']:.4f}, divergences {said['divergences']}")  # fmt: skip
+        for name, inference, guide in (("Laplace", Laplace(draws=4000), "auto-normal"), ("full-rank", SVI(draws=4000), "full-rank")):
+            other, took = timed(shape, batch, inference, guide)
+            print(f"  against {name} ({took:.1f} s): {compared(nuts.draws, other.draws)}")
+        each, gradients = pyros_own(shape, batch, arguments.peer_draws)
+        own = nuts.seconds["inference"] / 1200
+        print(f"  Pyro's NUTS: {1000 * each:.0f} ms a draw ({gradients:.0f} gradients); probrm {1000 * own:.1f} ms: {each / own:.0f} times")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""How probable each draw of a guide is, under the posterior and under the guide itself.
+
+Their ratio says how good the guide is: Pareto-smoothed importance sampling (Vehtari et al. 2015, arXiv 1507.02646; Yao et al. 2018,
+arXiv 1802.02538) needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyro
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from probrm.data.batch import Batch
+from probrm.guides import Guide, Layout, WhitenedGuide
+from probrm.guides.families import Point
+from probrm.guides.sites import global_latents, in_rows
+from probrm.inference.potential import Potential, in_double
+from probrm.model import RewardModel
+from probrm.progress import Progress, silent
+
+_NUMBERS = 16_000_000
+"""Rows × draws of one matrix product: 128 MB."""
+
+
+@torch.no_grad()
+def draws_and_density(guide: Guide, layout: Layout, batch: Batch, count: int) -> tuple[Float[Tensor, "s D"], Float[Tensor, " s"] | None]:
+    """Draws of the global latents in unconstrained coordinates, and ``log q`` there; None of a guide that is a point.
+
+    Args:
+        guide: probrm's own, or any callable with the model's signature, which is run ``count`` times.
+        layout: of the model's global latents.
+        batch: rows; a guide sees the first of them.
+        count: how many draws.
+    """
+    if isinstance(guide, WhitenedGuide):
+        density = guide.family()
+        epsilon = density.sample((count,))
+        z = guide.coordinates(epsilon)
+        return z, None if isinstance(guide.family, Point) else density.log_prob(epsilon) - guide.coordinates.log_det(z)
+    drawn, densities = [], []
+    for _ in range(count):
+        trace = poutine.trace(guide).get_trace(batch.slice(0, 1))
+        latents = global_latents(trace)
+        drawn.append({name: site["value"] for name, site in latents.items()})
+        densities.append(_density(trace, latents))
+    z = layout.unconstrain({name: torch.stack([one[name] for one in drawn]) for name in drawn[0]})
+    log_q = torch.stack(densities)
+    if not bool(torch.isfinite(log_q).all()) or bool((z[:1] == z).all()):
+        return z, None
+    return z, log_q + torch.stack(list(layout.log_jacobians(z).values())).sum(0)
+
+
+def _density(trace: Any, latents: dict[str, Any]) -> Tensor:
+    """``log q`` of constrained values: of the sites themselves and of helpers that they are made from, not of the rows' latents."""
+    helpers = {
+        name: site
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and (site["infer"] or {}).get("is_auxiliary") and not in_rows(site)
+    }
+    return torch.stack([site["fn"].log_prob(site["value"]).sum() for site in (latents | helpers).values()]).sum()
+
+
+@torch.no_grad()
+def log_joint(
+    model: RewardModel, layout: Layout, data: Batch, z: Float[Tensor, "s D"], *, progress: Progress = silent
+) -> Float[Tensor, " s"]:
+    """``log p(data, z)`` of each draw in unconstrained coordinates, row-local latents summed out, in float64.
+
+    Args:
+        model: any; with linear predictors all draws share each matrix product.
+        layout: of its global latents.
+        data: all rows.
+        z: the draws.
+        progress: shows them.
+    """
+    potential = Potential(in_double(model), layout, data.to(dtype=torch.float64))
+    z = z.to(torch.float64)
+    rows = _rows(potential)
+    found = []
+    with progress.task("Densities of the draws", len(z)) as advance, pyro.validation_enabled(False):
+        for chunk in z.split(max(1, _NUMBERS // len(data))):
+            found.append(rows(chunk) - torch.stack([potential.prior(one) for one in chunk]))
+            advance(len(chunk))
+    return torch.cat(found)
+
+
+def _rows(potential: Potential) -> Callable[[Tensor], Tensor]:
+    """From draws ``(s, D)`` to the log likelihoods of all rows ``(s,)``."""
+    form, layout = potential.form, potential.layout
+    if form is None:
+        return lambda z: torch.stack([potential.prior(one) - potential(one) for one in z])
+
+    def likelihood(z: Tensor) -> Tensor:
+        values = [layout.constrain(one) for one in z]
+        thetas = [torch.stack(parts) for parts in zip(*(form.coefficients(v) for v in values), strict=True)]
+        predictors = [theta @ design.T for design, theta in zip(form.designs, thetas, strict=True)]
+        if form.user is not None and layout.exchangeable:
+            predictors[form.user_predictor] += torch.stack([v[layout.sites[0].name] for v in values]).index_select(-1, form.user)
+        return torch.stack([form.density(torch.stack(rows)).sum() for rows in zip(*predictors, strict=True)])
+
+    return likelihood
