@@ -33,6 +33,7 @@ demo: $(READY)
 	$(BIN)/probrm fit implicit --data examples/log.parquet --propensity-features surface,position --derive code_block --out runs/demo --overwrite
 	$(BIN)/probrm evaluate runs/demo --data examples/test_log.parquet
 	@echo "Next:"
+	@echo "  $(BIN)/probrm report runs/demo --data examples/test_log.parquet --overwrite"
 	@echo "  $(BIN)/probrm posterior runs/demo --plots runs/demo-figures --row log-00001"
 	@echo "  $(BIN)/probrm score runs/demo --data examples/test_log.parquet --out runs/scored.parquet"
 

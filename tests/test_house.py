@@ -216,6 +216,7 @@ def test_the_wheel_from_the_source_archive_is_whole(tmp_path: Path) -> None:
     wanted = {
         f"{package}/{path.relative_to(ROOT / folder)}" for package, folder in PACKAGES.items() for path in (ROOT / folder).rglob("*.py")
     }
+    wanted |= {f"probrm/report/page/{name}" for name in ("report.html", "style.css")}
     assert wanted | {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert "probrm = probrm_cli.main:main" in entries
     assert "implicit = probrm_models.implicit_recipe:ImplicitRecipe" in entries

@@ -1,4 +1,4 @@
-"""The table and the JSON object of ``probrm compare``."""
+"""The tables and the JSON object of ``probrm compare``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from probrm_cli.terminal import interval, number, print_table
 
 if TYPE_CHECKING:
     from probrm.evaluation import Evaluation
     from probrm.runs import Run
+    from probrm_models.compared_loo import LooComparison, RunLoo
 
 _LEADING = re.compile(r"(?<![\d.])0(?=\.)")
 _COLUMNS = {
@@ -56,6 +59,44 @@ def to_dict(found: Mapping[str, Evaluation], notes: list[str]) -> dict[str, Any]
     """The object of ``compare --json``; the first model has no differences."""
     models = {name: {key: one.to_dict()[key] for key in ("metrics", "difference", "verdict")} for name, one in found.items()}
     return {"rows": next(iter(found.values())).rows, "models": models, "notes": notes}
+
+
+def print_loo(found: LooComparison, *, unit: str) -> None:
+    """A row a run: its leave-one-out density, and what to doubt of it; below the table why a run has none."""
+    shown = _short(found.runs)
+    rows = [(shown[name], *_loo_cells(run)) for name, run in found.runs.items()]
+    base = shown[found.reference or next(iter(shown))]
+    part = f"{found.used} of the {found.rows}" if found.used < found.rows else f"the {found.rows}"
+    heading = f"PSIS-LOO: each of {part} fitted {unit} foretold from the others, nats; ± standard error; differences from {base}"
+    print_table(heading, ("model", "elpd ↑", "per row", "difference", "", "p_loo", "k̂ too high", "weight"), rows)
+    for name, run in found.runs.items():
+        if run.loo is None:
+            typer.echo(f"  {shown[name]}: no leave-one-out: {run.reason}")
+        elif run.loo.doubtful:
+            share = run.loo.doubtful / found.used
+            typer.echo(
+                f"  {shown[name]}: k̂ is above {run.loo.threshold:.2f} in {run.loo.doubtful} of {found.used} {unit}: "
+                + (
+                    "few enough to leave the sum as it is"
+                    if share < 0.01
+                    else "its elpd may well be too high; other rows (--data) say more"
+                )
+            )
+
+
+def _loo_cells(run: RunLoo) -> tuple[str, ...]:
+    if run.loo is None:
+        return ("–",) * 7
+    change = run.change
+    return (
+        f"{run.loo.elpd:.1f} ± {run.loo.se:.1f}",
+        number(run.loo.per_row, 4),
+        "" if change is None else f"{change.value:+.1f} ± {change.se:.1f}",
+        "" if change is None else change.verdict(),
+        number(run.loo.p_loo, 1),
+        str(run.loo.doubtful),
+        number(run.weight, 2),
+    )
 
 
 def _held_out(run: Run) -> float:

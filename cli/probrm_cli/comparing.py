@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probrm.config import build_config
 from probrm.data.naming import did_you_mean
 from probrm.errors import ConfigError, ProbrmError, RunError
 from probrm.runs import MARKER, Run, find_recipe, load, recipe_names
-from probrm_cli.compare_tables import held_out_dict, print_comparison, print_held_out, to_dict
+from probrm_cli.compare_tables import held_out_dict, print_comparison, print_held_out, print_loo, to_dict
 from probrm_cli.flags import overridden
 from probrm_cli.terminal import print_json, progress, tell
+
+if TYPE_CHECKING:
+    from probrm_models.compared_loo import LooComparison
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,26 @@ def run_comparison(asked: Comparison) -> None:
         for name in to_fit:
             runs[name].save(Path(asked.out) / name, overwrite=asked.overwrite)
     runs = {name: runs[name] for name in asked.models}
-    if asked.data is None:
-        _by_actions(runs, asked)
-        return
     from probrm_models.compared import compare_runs
+    from probrm_models.compared_loo import compare_loo
 
+    if asked.data is None:
+        _by_actions(runs, asked, compare_loo(runs, progress=bars))
+        return
     specs = {
         name: find_recipe(run.kind).read_spec(overridden(run.config["data"], asked.columns, asked.preset)) for name, run in runs.items()
     }
     found, notes = compare_runs(
         runs, asked.data, specs, embeddings=asked.embeddings, bootstrap=asked.bootstrap, seed=asked.seed, progress=bars
     )
-    tell(notes, asked.quiet)
+    loo = compare_loo(runs, progress=bars)
+    tell(notes + loo.notes, asked.quiet)
+    unit = find_recipe(next(iter(runs.values())).kind).unit
     if asked.as_json:
-        print_json(to_dict(found, notes))
+        print_json(to_dict(found, notes) | {"loo": loo.to_dict()})
     else:
-        print_comparison(found, unit=find_recipe(next(iter(runs.values())).kind).unit)
+        print_comparison(found, unit=unit)
+        _show_loo(loo, unit, asked)
 
 
 def _names(asked: Comparison) -> list[str]:
@@ -140,8 +147,36 @@ def _config(name: str, asked: Comparison) -> Any:
         raise
 
 
-def _by_actions(runs: Mapping[str, Run], asked: Comparison) -> None:
-    """Without truth: the likelihood of held-out actions, where it is that of the same rows."""
+def _show_loo(loo: LooComparison, unit: str, asked: Comparison) -> None:
+    """The table of it where a run has one; a line where none has."""
+    if loo.reference is not None:
+        print_loo(loo, unit=unit)
+    else:
+        tell(dict.fromkeys(f"no leave-one-out: {run.reason}" for run in loo.runs.values()), asked.quiet)
+
+
+def _by_actions(runs: Mapping[str, Run], asked: Comparison, loo: LooComparison) -> None:
+    """Without truth: the likelihood of held-out actions, where it is that of the same rows, and leave-one-out.
+
+    Raises:
+        RunError: neither says anything.
+    """
+    refusal = _not_by_actions(runs)
+    if refusal is not None and not loo.compared:
+        raise refusal
+    unit = find_recipe(next(iter(runs.values())).kind).unit
+    tell(([] if refusal is None else [refusal.what]) + loo.notes, asked.quiet)
+    if asked.as_json:
+        held: dict[str, Any] = {"rows": 0, "models": {}, "notes": []} if refusal is not None else held_out_dict(runs)
+        print_json(held | {"loo": loo.to_dict()})
+        return
+    if refusal is None:
+        print_held_out(runs, unit=unit)
+    _show_loo(loo, unit, asked)
+
+
+def _not_by_actions(runs: Mapping[str, Run]) -> RunError | None:
+    """Why held-out likelihoods cannot be compared."""
     (first, base), *others = runs.items()
 
     def held(run: Run) -> tuple[Any, ...]:
@@ -149,14 +184,11 @@ def _by_actions(runs: Mapping[str, Run], asked: Comparison) -> None:
 
     for name, run in runs.items():
         if run.metrics["diagnostics"].get("held_out_log_likelihood") is None or not run.split:
-            raise RunError(f"{name}: the run has no held-out rows to compare by", fix="give rows with a known truth: --data FILE")
+            return RunError(f"{name}: the run has no held-out rows to compare by", fix="give rows with a known truth: --data FILE")
     for name, run in others:
         if held(run) != held(base) or base.record["data"]["sha256"] is None:
-            raise RunError(
+            return RunError(
                 f"{first} and {name}: fitted to other data, or with other held-out rows or seeds: their held-out likelihoods say nothing of each other",
                 fix="give rows with a known truth: --data FILE",
             )
-    if asked.as_json:
-        print_json(held_out_dict(runs))
-    else:
-        print_held_out(runs, unit=find_recipe(base.kind).unit)
+    return None

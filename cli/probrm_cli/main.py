@@ -18,6 +18,7 @@ from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
 from probrm_cli.fit import fit_app
 from probrm_cli.posterior import posterior
+from probrm_cli.report import report
 from probrm_cli.score import score
 from probrm_cli.simulate import simulate_app
 
@@ -37,6 +38,7 @@ app.add_typer(fit_app, name="fit")
 app.add_typer(simulate_app, name="simulate")
 app.command()(evaluate)
 app.command()(posterior)
+app.command()(report)
 app.command()(score)
 app.command()(compare)
 app.command()(embed)

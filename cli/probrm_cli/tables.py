@@ -12,6 +12,7 @@ from probrm_cli.terminal import interval, number, print_table
 
 if TYPE_CHECKING:
     from probrm.benchmarks import BenchmarkResult
+    from probrm.diagnostics.referee import RefereeReport
     from probrm.evaluation import Evaluation, Metric
     from probrm.posterior import Variable
     from probrm.runs import Run
@@ -21,37 +22,94 @@ _LONG = 30
 _ENDS = 3
 
 
-def print_posterior(run: Run, names: Sequence[str] | None = None) -> None:
-    """Mean, deviation and interval of the variables; weights over embeddings are left out unless named."""
+def print_posterior(run: Run, names: Sequence[str] | None = None, *, resampled: bool = False) -> None:
+    """Mean, deviation and interval of the variables; weights over embeddings are left out unless named.
+
+    Args:
+        run: any.
+        names: of the variables; None takes those that a table can hold.
+        resampled: whether its draws were resampled by importance, for the title.
+    """
     table = run.summary()
-    chosen = names or [name for name, variable in table.items() if not _is_weights(name, variable)]
-    rows = [row for name in chosen for row in _rows(name, table[name], everything=bool(names))]
-    print_table(f"posterior of {run.kind} ({len(next(iter(run.draws.values())))} draws)", ("variable", "mean", "sd", "90 % interval"), rows)
+    chosen = names if names is not None else [name for name, variable in table.items() if not _is_weights(name, variable)]
+    rows = [row for name in chosen for row in _rows(name, table[name], everything=names is not None)]
+    draws = f"{len(next(iter(run.draws.values())))} draws"
+    if resampled:
+        draws += ", resampled by importance"
+    if run.sampled and run.chains > 1:
+        draws += f" of {run.chains} chains"
+    columns = ("variable", "mean", "sd", "central 90 % interval", *(("ESS bulk", "R̂") if run.sampled else ()))
+    print_table(f"posterior of {run.kind} ({draws})", columns, rows)
     hidden = [name for name in table if name not in chosen]
-    if hidden and not names:
+    if hidden and names is None:
         typer.echo(f"not shown: {', '.join(hidden)} (--var NAME shows one, --json all)")
 
 
 def _is_weights(name: str, variable: Variable) -> bool:
-    return variable.mean.ndim > 1 or (variable.mean.ndim > 0 and "_weights" in name)
+    """A table of effects (actions × covariates) is for reading, other tables and weights over embeddings are not."""
+    return (variable.mean.ndim > 1 and "effects" not in name) or (variable.mean.ndim > 0 and "_weights" in name)
 
 
 def _rows(name: str, variable: Variable, everything: bool) -> Iterator[tuple[str, ...]]:
+    parts = [variable.mean, variable.sd, variable.low, variable.high]
+    if variable.ess_bulk is not None and variable.r_hat is not None:
+        parts += [variable.ess_bulk, variable.r_hat]
+    lines = [_numbers(*map(float, entry)) for entry in zip(*(part.ravel() for part in parts), strict=True)]
     if variable.mean.ndim == 0:
-        yield name, number(float(variable.mean)), number(float(variable.sd)), interval(float(variable.low), float(variable.high))
+        yield name, *lines[0]
         return
-    mean, low, high, sd = (getattr(variable, part).ravel() for part in ("mean", "low", "high", "sd"))
     axes = list(variable.coords.values()) or [[str(i) for i in range(n)] for n in variable.mean.shape]
     labels = [", ".join(names) for names in product(*axes)]
-    order: Sequence[int] = range(len(mean))
+    order: Sequence[int] = range(len(lines))
     if len(order) > _LONG and not everything:
-        order = sorted(order, key=lambda i: float(mean[i]))
+        order = sorted(order, key=lambda i: float(variable.mean.ravel()[i]))
         order = [*order[:_ENDS], -1, *order[-_ENDS:]]
     for i in order:
         if i < 0:
-            yield f"{name}[… {len(mean) - 2 * _ENDS} more]", "", "", ""
-            continue
-        yield f"{name}[{labels[i]}]", number(float(mean[i])), number(float(sd[i])), interval(float(low[i]), float(high[i]))
+            yield f"{name}[… {len(lines) - 2 * _ENDS} more]", *("" for _ in lines[0])
+        else:
+            yield f"{name}[{labels[i]}]", *lines[i]
+
+
+def _numbers(mean: float, sd: float, low: float, high: float, *mixing: float) -> tuple[str, ...]:
+    """A line's cells; effective draws are counted, R̂ is told as exactly as its limit of 1.01 needs."""
+    return number(mean), number(sd), interval(low, high), *(number(x, digits) for x, digits in zip(mixing, (0, 3), strict=False))
+
+
+def print_approximation(run: Run) -> None:
+    """How near the guide came to the posterior: Pareto k̂ with its verdict, of a run that has densities of its draws."""
+    found = run.metrics.get("diagnostics", {}).get("approximation")
+    if not found:
+        return
+    k_hat = "∞" if found["k_hat"] is None else number(found["k_hat"], 2)
+    line = f"Pareto k̂ of the importance ratios: {k_hat}, {found['verdict']} (good below 0.50, usable up to {found['threshold']:.2f})"
+    if found["kl"] is not None:
+        line += f"; KL to the posterior about {number(found['kl'], 2)} nats"
+    typer.echo(line + (f"; {found['note']}" if found["note"] else ""))
+
+
+def print_referee(report: RefereeReport) -> None:
+    """The posterior beside NUTS, variable by variable, and the bounds of the guides."""
+    rows = [
+        (
+            name,
+            f"{number(one.shift_rms, 2)} ({number(one.shift_max, 2)})",
+            f"{number(one.sd_ratio_median, 2)} [{number(one.sd_ratio_min, 2)}, {number(one.sd_ratio_max, 2)}]",
+            f"{100 * one.coverage:.0f} % ({100 * one.coverage_min:.0f} %)",
+            one.verdict,
+        )
+        for name, one in report.variables.items()
+    ]
+    seen = f"{report.rows} of {report.of_rows} rows" if report.refitted else f"all {report.rows} rows"
+    columns = ("variable", "shift (max)", "ratio of sd", "covers (least)", "")
+    title = f"{report.judged} beside NUTS on {seen}: shift of the means in sd (root mean square), and what the 90 % intervals cover"
+    print_table(title, columns, rows)
+    converged = "" if report.converged else "; it has not converged and judges nothing"
+    typer.echo(f"the referee itself: {report.sampler}{converged}")
+    if report.bounds:
+        order = sorted(report.bounds.items(), key=lambda item: item[1].gap)
+        bounds = [(name, f"{bound.elbo:.2f} ± {bound.error:.2f}", f"{bound.gap:.2f}") for name, bound in order]
+        print_table("", ("guide", "ELBO, nats (standard error)", "below the best"), bounds)
 
 
 _TITLES = {

@@ -29,6 +29,7 @@ from torch import Tensor
 from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.heads import build_trunk
+from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryShape
 from probrm_models.pair_model import PairModel
@@ -78,13 +79,25 @@ class BradleyTerryModel(PairModel):
         """The generative process."""
         values = self.globals()
         difference = self.difference(values, batch)
-        weight = batch["weight"] * batch["share"] if "share" in batch else batch["weight"]
-        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=weight * batch.scale):
+        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=_weight(batch) * batch.scale):
             pyro.sample("preference", self.preference_dist(difference, values), obs=batch["outcome"])
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log P(o | globals)``."""
         return self.preference_dist(self.difference(values, batch), values).log_prob(batch["outcome"])
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The difference of the rewards, and log ν where there are ties; None with a trunk or for a subclass' own process."""
+        if not self.linear or type(self).forward is not BradleyTerryModel.forward:
+            return None
+        names = ["reward_weights", *(["log_tie"] if self.shape.ties else [])]
+        designs = [self.trunk(batch["chosen"]) - self.trunk(batch["rejected"]), torch.ones_like(batch["outcome"])[:, None]]
+        weight = _weight(batch) * batch.scale
+
+        def density(predictors: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
+            return Preference(predictors[0], predictors[1] if self.shape.ties else None).log_prob(batch["outcome"]) * weight
+
+        return LinearForm(designs[: len(names)], lambda values: [torch.atleast_1d(values[name]) for name in names], density)
 
     @torch.no_grad()
     def centre_on(self, batch: Batch) -> None:
@@ -120,3 +133,8 @@ class DeterministicModel(BradleyTerryModel):
     """The same reward with weights that are known: what a reward model usually is. Only its name differs."""
 
     kind = "deterministic"
+
+
+def _weight(batch: Batch) -> Float[Tensor, " n"]:
+    """What each pair counts for."""
+    return batch["weight"] * batch["share"] if "share" in batch else batch["weight"]

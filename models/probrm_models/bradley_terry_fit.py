@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from probrm.inference import SVI, Fitted, InferenceConfig, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.latent import fit_latent
 from probrm.priors import Normal
+from probrm.progress import Progress, silent
 from probrm_models.bradley_terry import BradleyTerryModel, DeterministicModel
 from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryPriors, BradleyTerryShape
 from probrm_models.pair_checks import shares
@@ -57,6 +59,37 @@ def fit_bayesian(
         progress=job.progress,
     )
     return _centred(fitted, job)
+
+
+def refit_bayesian(
+    model: BradleyTerryModel,
+    batch: Batch,
+    *,
+    guide: GuideLike = "auto-normal",
+    inference: str | InferenceConfig = "svi",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Fitted:
+    """The weights of ``model`` fitted to these pairs, with its own priors and discount; the model is left as it is.
+
+    A trunk is trained again: what the weights are worth depends on it.
+
+    Args:
+        model: of a run.
+        batch: pairs.
+        guide: over the weights.
+        inference: as in ``probrm.fit``.
+        seed: of all random numbers.
+        progress: shows the phases.
+
+    Raises:
+        ConfigError, TrainingError: from ``probrm.inference.fit``.
+    """
+    columns = _columns(batch, discount=model.config.repeats == "discount")
+    fitted = fit(copy.deepcopy(model), columns, guide=guide, inference=inference, starts=1, seed=seed, device="cpu", progress=progress)
+    assert isinstance(fitted.model, BradleyTerryModel)
+    fitted.model.centre_on(batch)
+    return fitted
 
 
 def fit_point(

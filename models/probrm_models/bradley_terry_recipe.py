@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from probrm.config import FitConfig
-from probrm.data import Pairs
+from probrm.data import Batch, Pairs
 from probrm.errors import ConfigError
-from probrm.inference import Fitted
+from probrm.guides import GuideLike
+from probrm.inference import Fitted, InferenceConfig
+from probrm.progress import Progress, silent
+from probrm.runs.run import Run
 from probrm_models.bradley_terry import BradleyTerryModel, DeterministicModel
 from probrm_models.bradley_terry_config import BradleyTerryConfig
-from probrm_models.bradley_terry_fit import fit_bayesian, fit_point
+from probrm_models.bradley_terry_fit import fit_bayesian, fit_point, refit_bayesian
 from probrm_models.pair_checks import occurrences
 from probrm_models.pair_model import PairModel
 from probrm_models.pair_recipe import PairFit, PairRecipe
@@ -63,6 +66,26 @@ class BradleyTerryRecipe(PairRecipe):
         if _is_point(job.config):
             return None
         return fit_point(job, BradleyTerryConfig(head=BradleyTerryConfig.from_dict(job.config.model).head))
+
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: GuideLike = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The last layer again with the run's priors and discount, with a trunk of its own where there is one.
+
+        Raises:
+            NotImplementedError: the run has a point of weights.
+        """
+        if run.config["guide"]["name"] == "delta" and run.config["inference"]["name"] == "svi":
+            raise NotImplementedError("a run with one point of weights has no posterior to be fitted another way")
+        assert isinstance(run.model, BradleyTerryModel)
+        return refit_bayesian(run.model, batch, guide=guide, inference=inference, seed=seed, progress=progress)
 
     def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
         """What intervals take the pairs for."""

@@ -1,81 +1,72 @@
-"""Figures of an implicit run: training, effects with intervals, users' activity, base rate."""
+"""Figures of an implicit run: what every run has, effects with intervals, users' activity, the level, and the fitted rows."""
 
 from __future__ import annotations
 
-from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from probrm.posterior import Variable
+from probrm.figures.entries import Entries
+from probrm.figures.forest import caterpillar, forest
 from probrm.runs.run import Run
+from probrm_models.common_figures import common_figures
+from probrm_models.level_figures import level_profile
+from probrm_models.several import SeveralActionsModel
 
-_BLUE, _GREY = "#0072B2", "#999999"  # Okabe–Ito: told apart by the colour-blind
-_MOST_USERS = 60
+if TYPE_CHECKING:
+    from probrm.runs.fitted_rows import FittedRows
+
+_UNIT = "log-odds; numbers: per standard deviation, levels: against the most frequent one"
+_BASE = "share of the log's answers that are preferred"
 
 
-def figures(run: Run) -> dict[str, Figure]:
-    """Matplotlib figures by file stem; made without pyplot, so nothing global changes."""
+def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
+    """Matplotlib figures by file stem; made without pyplot, so nothing global changes.
+
+    Args:
+        run: fitted.
+        rows: those it was fitted to, read again; without them there are no figures of rows.
+    """
     table = run.summary()
-    made: dict[str, Figure] = {}
-    if run.history["records"]:
-        made["training"] = _training(run)
+    made = common_figures(
+        run,
+        units={"base_rate": _BASE, "propensity_intercept": "log-odds", "user_activity_scale": "standard deviation, log-odds"},
+        ranges={"base_rate": (0.0, 1.0)},
+        first=("logit base_rate", "propensity_intercept"),
+    )
     for name, title in (
-        ("propensity_effects", "Effects on the propensity to act (log-odds)"),
-        ("reward_effects", "Effects on the reward (log-odds)"),
+        ("propensity_effects", "What makes users act, whatever the answer: effects on the propensity"),
+        ("reward_effects", "What makes answers better, beside their text: effects on the reward"),
     ):
         if name in table:
-            made[name] = _forest(table[name], title)
+            made[name] = forest(_blocks(table[name]), title, _UNIT)
     if "user_activity" in table:
-        made["user_activity"] = _users(table["user_activity"])
-    made["base_rate"] = _density(run)
+        made["user_activity"] = caterpillar(
+            Entries.of(table["user_activity"]), "How readily each user acts", "log-odds of acting", "users by activity"
+        )
+    profile = level_profile(run.metrics.get("identifiability", {}).get("level", {}), run.draws["base_rate"].double().numpy())
+    if profile is not None:
+        made["level"] = profile
+    if isinstance(run.model, SeveralActionsModel):
+        from probrm_models.several_figures import graded_figures, several_row_figures
+
+        made |= graded_figures(table)
+        return made if rows is None else made | several_row_figures(run, rows)
+    if rows is not None:
+        from probrm_models.implicit_row_figures import row_figures
+
+        made |= row_figures(run, rows)
     return made
 
 
-def _forest(variable: Variable, title: str) -> Figure:
-    names = [": ".join(labels) for labels in product(*variable.coords.values())]  # of several actions: copied: hour
-    figure = Figure(figsize=(7, 1.2 + 0.35 * len(names)), layout="constrained")
-    axes = figure.add_subplot()
-    y = np.arange(len(names))[::-1]
-    axes.hlines(y, variable.low.ravel(), variable.high.ravel(), color=_BLUE, lw=2)
-    axes.plot(variable.mean.ravel(), y, "o", color=_BLUE)
-    axes.axvline(0, color=_GREY, lw=1)
-    axes.set_yticks(y, names)
-    axes.set_title(f"{title}\nposterior mean and central 90 % interval", fontsize=10)
-    return figure
+def _blocks(variable: object) -> Entries | dict[str, Entries]:
+    """Of several actions, one block each."""
+    from probrm.posterior import Variable
 
-
-def _users(variable: Variable) -> Figure:
-    order = np.argsort(variable.mean)
-    shown = order if len(order) <= _MOST_USERS else order[np.linspace(0, len(order) - 1, _MOST_USERS).astype(int)]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    x = np.arange(len(shown))
-    axes.vlines(x, variable.low[shown], variable.high[shown], color=_BLUE, lw=1)
-    axes.plot(x, variable.mean[shown], "o", color=_BLUE, ms=3)
-    axes.axhline(0, color=_GREY, lw=1)
-    axes.set_xlabel(f"users by activity ({len(shown)} of {len(order)})")
-    axes.set_ylabel("log-odds of acting")
-    axes.set_title("Users' activity, posterior mean and central 90 % interval", fontsize=10)
-    return figure
-
-
-def _training(run: Run) -> Figure:
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    records = run.history["records"]
-    axes.plot([r["step"] for r in records], [r["elbo"] for r in records], color=_BLUE)
-    for stage in run.history["stages"][1:]:
-        axes.axvline(stage, color=_GREY, lw=1)
-    axes.set_xlabel("step (grey: the learning rate falls)")
-    axes.set_ylabel("ELBO a row, nats")
-    return figure
-
-
-def _density(run: Run) -> Figure:
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.add_subplot()
-    axes.hist(run.draws["base_rate"].numpy(), bins=40, range=(0, 1), density=True, color=_BLUE)
-    axes.set_xlabel("base_rate: share of the log's answers that are preferred")
-    axes.set_yticks([])
-    return figure
+    assert isinstance(variable, Variable)
+    if "action" not in variable.coords:
+        return Entries.of(variable)
+    names, actions = variable.coords["propensity_effect"], variable.coords["action"]
+    parts = [np.asarray(part, float) for part in (variable.mean, variable.low, variable.high)]
+    return {action: Entries(names, *(part[i] for part in parts)) for i, action in enumerate(actions)}

@@ -20,8 +20,10 @@ from probrm.inference import SVI, Fitted, Laplace, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
 from probrm.inference.laplace import MAX_ROWS
+from probrm.inference.settings import InferenceConfig, inference_config
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
+from probrm.runs.fitted_rows import FittedRows, RowPredictions
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
 from probrm_models.assumptions import Assumptions
@@ -32,9 +34,10 @@ from probrm_models.implicit_fit import fit_implicit
 from probrm_models.implicit_inputs import ImplicitInputs
 from probrm_models.implicit_row import inspect_row
 from probrm_models.implicit_vectors import scored_batch, without_actions
+from probrm_models.log_rows import fitted_log, row_rewards
 from probrm_models.naive import NaiveModel
 from probrm_models.not_identified import not_identified
-from probrm_models.record import fit_record, fitted_source, guide_note, position
+from probrm_models.record import approximation, fit_record, fitted_source, guide_note, position, posterior_of
 from probrm_models.scored import with_scores
 from probrm_models.several import SeveralActionsModel, implicit_from_spec
 from probrm_models.several_inputs import check_several
@@ -142,19 +145,17 @@ class ImplicitRecipe(Recipe):
                 "steps": fitted.history.steps,
                 "mean_preference": mean_preference(fitted, data),
                 **fitted.statistics,
+                **approximation(fitted),
             }
             return Run(
                 kind=self.kind,
                 config=config.to_dict(),
-                model=fitted.model,
+                **posterior_of(fitted),
                 inputs=inputs,
-                draws=fitted.draws,
                 baseline=(naive.model, naive.draws),
                 record=record,
                 metrics={"diagnostics": diagnostics, "identifiability": verdict},
-                history={"records": fitted.history.records, "stages": fitted.history.stages},
                 split=[str(i) for i in log.row_id[parts.held_out]] if parts else [],
-                guide=dict(fitted.guide.state_dict()) if isinstance(fitted.guide, torch.nn.Module) else {},
             )
 
         if verdict["verdict"] == "not identified" and not verdict["named"]:
@@ -265,11 +266,34 @@ class ImplicitRecipe(Recipe):
         told = {"row": row, "prompt": conversation.prompt_text, "response": conversation.response}
         return told | inspect_several(run.model, run.draws, one)
 
-    def figures(self, run: Run) -> dict[str, Any]:
+    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
+        """The log again."""
+        return fitted_log(run, self, progress=progress)
+
+    def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
+        """Rewards."""
+        return row_rewards(run, rows, progress=progress)
+
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: str = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The whole fit again, the level of the rewards and the search for the mode included."""
+        settings = ImplicitConfig.from_dict(run.config["model"])
+        common = {"guide": guide, "inference": inference_config(inference), "seed": seed, "progress": progress}
+        return fit_implicit(batch, run.inputs.shape, settings, starts=1, **common).fitted
+
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Figures of the posterior by file stem."""
         from probrm_models.implicit_figures import figures  # matplotlib: half a second
 
-        return figures(run)
+        return figures(run, rows)
 
 
 def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:

@@ -1,60 +1,59 @@
-"""Figures of a run on pairs: training, and the weights that tell responses apart."""
+"""Figures of a run on pairs: what every run has, the weights that tell responses apart, and the fitted pairs."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from probrm.figures.entries import Entries
+from probrm.figures.forest import forest
 from probrm.posterior import Variable
 from probrm.runs.run import Run
+from probrm_models.common_figures import common_figures
+from probrm_models.vrm import VRMModel
 
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"  # Okabe–Ito: told apart by the colour-blind
-_MOST = 40
+if TYPE_CHECKING:
+    from probrm.runs.fitted_rows import FittedRows
+
+_MOST = 30
+_UNITS = {
+    "residual": "standard deviation of a score, logits",
+    "log_tie": "log ν (Davidson)",
+    "reward_weights_scale": "standard deviation of the weights, logits",
+    "shared_scale": "standard deviation of the weights, logits",
+    "contrasts_scale": "standard deviation of the weights, logits",
+}
 
 
-def figures(run: Run) -> dict[str, Figure]:
-    """Matplotlib figures by file stem; made without pyplot, so nothing global changes."""
-    made: dict[str, Figure] = {}
-    if run.history["records"]:
-        made["training"] = training(run)
+def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
+    """Matplotlib figures by file stem; made without pyplot, so nothing global changes.
+
+    Args:
+        run: fitted.
+        rows: the pairs it was fitted to, read again; without them there are no figures of pairs.
+    """
+    made = common_figures(run, "pair", units=_UNITS, first=("log residual", "log contrasts_scale"), coin=True)
     table = run.summary()
-    if "reward_weights" in table:
-        made["reward_weights"] = _weights(table["reward_weights"])
+    for name, what in (("reward_weights", "Weights"), ("shared", "Weights that the objectives share")):
+        if name in table:
+            made[name] = _farthest(table[name], what)
+    if rows is not None:
+        from probrm_models.pair_row_figures import pair_row_figures
+
+        made |= pair_row_figures(run, rows)
+        if isinstance(run.model, VRMModel):
+            from probrm_models.vrm_figures import objective_figures
+
+            made |= objective_figures(run, run.model, rows)
     return made
 
 
-def training(run: Run) -> Figure:
-    """The bound by step and, where pairs were held out, their log-likelihood."""
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    records = run.history["records"]
-    axes.plot([r["step"] for r in records], [r["elbo"] for r in records], color=_BLUE, label="ELBO a pair")
-    watched = [r for r in records if "held_out" in r]
-    if watched:
-        axes.plot([r["step"] for r in watched], [r["held_out"] for r in watched], color=_ORANGE, label="log-likelihood of a held-out pair")
-    axes.axhline(-np.log(2), color=_GREY, lw=1, ls=":", label="a coin")
-    for stage in run.history["stages"][1:]:
-        axes.axvline(stage, color=_GREY, lw=1)
-    axes.set_xlabel("step (grey: the learning rate falls)")
-    axes.set_ylabel("nats")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _weights(variable: Variable) -> Figure:
+def _farthest(variable: Variable, what: str) -> Figure:
     """Those farthest from zero, in units of their standard deviation."""
-    distance = np.abs(variable.mean) / np.maximum(variable.sd, 1e-12)
-    order = np.argsort(-distance)[:_MOST]
-    names = next(iter(variable.coords.values()))
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    x = np.arange(len(order))
-    axes.vlines(x, variable.low[order], variable.high[order], color=_BLUE, lw=1)
-    axes.plot(x, variable.mean[order], "o", color=_BLUE, ms=3)
-    axes.axhline(0, color=_GREY, lw=1)
-    axes.set_xticks(x, [names[i] for i in order], rotation=90, fontsize=6)
-    axes.set_ylabel("logit a unit of the feature")
-    axes.set_title(
-        f"Weights farthest from zero ({len(order)} of {len(variable.mean)}), posterior mean and central 90 % interval", fontsize=10
-    )
-    return figure
+    entries = Entries.of(variable)
+    distance = np.abs(entries.mean) / np.maximum(np.asarray(variable.sd).ravel(), 1e-12)
+    order = np.argsort(-distance, kind="stable")[:_MOST]
+    title = f"{what} farthest from zero, in units of their standard deviation ({len(order)} of {len(entries)})"
+    return forest(entries.take(order), title, "logit a unit of the feature")

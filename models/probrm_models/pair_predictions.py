@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.batch import Batch
@@ -48,16 +49,27 @@ def preference_probabilities(
         seed: of what the model draws for each pair (latents of prompts and responses), so that asking twice gives the same.
         progress: shows the pairs.
     """
-    size = max(1, _NUMBERS // len(next(iter(draws.values()))))
+    with own_random_stream(seed):
+        return Preferences(*spread_of_probabilities(model, draws, batch, progress=progress)[:3])
+
+
+@torch.no_grad()
+def spread_of_probabilities(
+    model: PairModel, draws: Mapping[str, Tensor], batch: Batch, *, progress: Progress = silent
+) -> Float[np.ndarray, "4 m"]:
+    """Posterior mean, ends of the central 90 % interval and standard deviation of ``σ(r_chosen − r_rejected)``, a column a pair."""
+    count = len(next(iter(draws.values())))
+    size = max(1, _NUMBERS // count)
     tail = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    parts = [torch.zeros(3, 0)]
-    with progress.task("Preferences", len(batch)) as advance, own_random_stream(seed):
+    parts = [torch.zeros(4, 0)]
+    with progress.task("Preferences", len(batch)) as advance:
         for start in range(0, len(batch), size):
             pairs = batch.slice(start, min(start + size, len(batch)))
             p = model.difference(draws, pairs).sigmoid()
-            parts.append(torch.cat([p.mean(0, keepdim=True), torch.quantile(p, tail, dim=0)]))
+            sd = p.std(0, correction=min(1, count - 1), keepdim=True)  # a point estimate is one draw, and has no spread
+            parts.append(torch.cat([p.mean(0, keepdim=True), torch.quantile(p, tail, dim=0), sd]))
             advance(len(pairs))
-    return Preferences(*torch.cat(parts, 1).numpy())
+    return torch.cat(parts, 1).numpy()
 
 
 def response_rewards(model: PairModel, draws: Mapping[str, Tensor], batch: Batch, *, seed: int = 0, progress: Progress = silent) -> Rewards:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from probrm.config import FitConfig, read_data
 from probrm.data import Batch, Conversation, Pairs, PairSpec, file_hash, read_log, read_pairs, read_table, split_rows
@@ -22,8 +22,10 @@ from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
+from probrm.runs.fitted_rows import FittedRows, RowPredictions
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
+from probrm_models.fitted_pairs import fitted_pairs, pair_probabilities
 from probrm_models.pair_certificate import certified
 from probrm_models.pair_checks import coin_note, margin_note, occurrences
 from probrm_models.pair_files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
@@ -31,7 +33,7 @@ from probrm_models.pair_inputs import PairInputs, pair_texts
 from probrm_models.pair_model import PairModel
 from probrm_models.pair_predictions import preference_probabilities, response_rewards
 from probrm_models.pair_row import inspect_pair
-from probrm_models.record import fit_record, fitted_source, guide_note, position
+from probrm_models.record import approximation, fit_record, fitted_source, guide_note, position, posterior_of
 from probrm_models.scored import with_scores
 from probrm_models.vectors import run_vectors, vectors_now
 
@@ -169,6 +171,7 @@ class PairRecipe(Recipe):
                 "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
                 "steps": fitted.history.steps,
                 **fitted.statistics,
+                **approximation(fitted),
             },
             "identifiability": {**occurrences(data), "notes": []},
         }
@@ -189,15 +192,12 @@ class PairRecipe(Recipe):
         return Run(
             kind=self.kind,
             config=config.to_dict(),
-            model=fitted.model,
+            **posterior_of(fitted),
             inputs=inputs,
-            draws=fitted.draws,
             baseline=(baseline.model, baseline.draws) if baseline else None,
             record=record,
             metrics=metrics,
-            history={"records": fitted.history.records, "stages": fitted.history.stages},
             split=[str(i) for i in pairs.row_id[parts.held_out]] if parts else [],
-            guide=dict(fitted.guide.state_dict()) if isinstance(fitted.guide, nn.Module) else {},
         )
 
     def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[PairModel, PairInputs, PairModel | None]:
@@ -306,11 +306,19 @@ class PairRecipe(Recipe):
         ours = found["held_out_log_likelihood"]
         return [f"log-likelihood of {found['held_out_rows']} held-out pairs, nats a pair: {ours:.4f}{beside}; a coin: -0.6931"]
 
-    def figures(self, run: Run) -> dict[str, Any]:
+    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
+        """The pairs again."""
+        return fitted_pairs(run, self, progress=progress)
+
+    def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
+        """Probabilities that the chosen response is preferred."""
+        return pair_probabilities(run, rows, progress=progress)
+
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Figures of the posterior by file stem."""
         from probrm_models.pair_figures import figures  # matplotlib: half a second
 
-        return figures(run)
+        return figures(run, rows)
 
 
 def _model(run: Run) -> PairModel:

@@ -8,11 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from probrm.config import FitConfig
 from probrm.data import file_hash
 from probrm.encoders import Encoded
 from probrm.errors import ConfigError, DataError
+from probrm.inference import Fitted
 from probrm.runs.run import Run
 from probrm.runs.versions import versions
 
@@ -51,6 +53,27 @@ def fit_record(
         },
         "versions": versions(),
         "seconds": dict(seconds),
+    }
+
+
+def approximation(fitted: Fitted) -> dict[str, Any]:
+    """How good the guide is, ``{"approximation": {…}}`` for a run's diagnostics; nothing of a sampler or a point."""
+    if "log_guide" not in fitted.sample_stats:
+        return {}
+    from probrm.diagnostics.approximation import assess  # ArviZ: two seconds
+
+    return {"approximation": assess(fitted.sample_stats["log_density"], fitted.sample_stats["log_guide"]).to_dict()}
+
+
+def posterior_of(fitted: Fitted) -> dict[str, Any]:
+    """What of a fit goes into a run as it is: arguments of ``Run``."""
+    return {
+        "model": fitted.model,
+        "draws": fitted.draws,
+        "sample_stats": {name: value.numpy() for name, value in fitted.sample_stats.items()},
+        "chains": fitted.chains,
+        "history": {"records": fitted.history.records, "stages": fitted.history.stages},
+        "guide": dict(fitted.guide.state_dict()) if isinstance(fitted.guide, nn.Module) else {},
     }
 
 

@@ -31,6 +31,7 @@ def run_vectors(
         device=resolve_device("auto"),
         embeddings=embeddings,
         expected_key=known["key"],
+        expected_dim=known["dim"],
         progress=progress,
     )
 

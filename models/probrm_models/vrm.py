@@ -22,12 +22,16 @@ what is the matter with that.
 What a prompt weighs is known through the amortised posterior ``q(w | x)`` only, and with the standard prior the same
 goes for ``q(z | x, y)``: both networks are parts of this module, since predictions for new prompts and responses come
 from them. The guide of training rows is in ``vrm_guide``.
+
+In its marginal form what belongs to a row is summed out, the networks' densities standing for what is known of it
+(``vrm_marginal``): then Laplace's approximation and NUTS know the globals as they know any other model's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
 
 import pyro
 import pyro.distributions as dist
@@ -40,12 +44,16 @@ from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.heads import HeadConfig, build_trunk
 from probrm.inference.elbo import AS_GUIDE
+from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm_models.pair_model import PairModel
 from probrm_models.supervision import supervision_loss, targets
 from probrm_models.vrm_config import VRMConfig, VRMShape
+from probrm_models.vrm_marginal import linear_form, log_likelihoods, row_density, weight_of
 from probrm_models.vrm_networks import AmortisedFeatures, build_weights
 from probrm_models.vrm_predictions import many, reward_draws
+
+_NO_SCALE: Any = {"hyper": False}
 
 
 class VRMModel(PairModel):
@@ -77,6 +85,7 @@ class VRMModel(PairModel):
         self.trunk = build_trunk(HeadConfig("mlp", decoder.hidden), self.count + self.dim) if decoder.name == "mlp" else None
         self.inputs = build_trunk(HeadConfig(), shape.embedding)
         self.register_buffer("rotation", _contrasts(self.count))
+        self.form: Literal["latent", "marginal"] = "latent"
 
     # ---- the conditionals of the globals
 
@@ -91,7 +100,9 @@ class VRMModel(PairModel):
             if self.count > 1:
                 values["contrasts"] = priors.contrasts.sample("contrasts", (self.count - 1, columns))
         if not self.standard:
-            values["residual"] = priors.residual.sample("residual")
+            # No prior's scale in the marginal form, but a parameter of the likelihood: the evidence of a prior does not tell it.
+            with poutine.infer_config(config_fn=lambda site: _NO_SCALE) if self.form == "marginal" else nullcontext():
+                values["residual"] = priors.residual.sample("residual")
         if self.shape.ties:
             values["log_tie"] = priors.log_tie.sample("log_tie")
         return values
@@ -110,7 +121,7 @@ class VRMModel(PairModel):
     def objectives(self, values: Values) -> Float[Tensor, "*s k d"]:
         """``V``: each objective's weights over the embedding, or with the ``standard`` prior over z."""
         shared = values["shared"].unsqueeze(-2)
-        return shared + self.rotation @ values["contrasts"] if self.count > 1 else shared
+        return shared + self.rotation.to(shared) @ values["contrasts"] if self.count > 1 else shared
 
     def decode(self, values: Values, weights: Tensor, features: Tensor, embedding: Tensor) -> Float[Tensor, " n"]:
         """The reward of n responses given one draw of everything."""
@@ -128,6 +139,10 @@ class VRMModel(PairModel):
     def forward(self, batch: Batch) -> None:
         """The generative process."""
         values, n = self.globals(), len(batch)
+        if self.form == "marginal":
+            with pyro.plate("rows", n, dim=-1), poutine.scale(scale=weight_of(batch) * batch.scale):
+                pyro.factor("preference", row_density(self, values, batch))
+            return
         chosen, rejected = batch["chosen"], batch["rejected"]
         with pyro.plate("rows", n, dim=-1):
             with poutine.scale(scale=self._share("prompt", batch)):
@@ -153,9 +168,12 @@ class VRMModel(PairModel):
     # ---- predictions, for one draw of the globals or many
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """Rewards of single responses: draws of the prompt's weights and of the response's features besides the globals'."""
+        """Rewards of single responses: draws of the prompt's weights and of the response's features besides the globals'.
+
+        Of pairs, the chosen response's.
+        """
         full, one = many(values)
-        reward = reward_draws(self, full, batch, ("response",))[0]
+        reward = reward_draws(self, full, batch, ("response" if "response" in batch else "chosen",))[0]
         return reward[0] if one else reward
 
     def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
@@ -165,11 +183,34 @@ class VRMModel(PairModel):
         return (chosen - rejected)[0] if one else chosen - rejected
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log P(o | globals, w, z)`` at one draw of the row's latents for each draw of the globals.
+        """``log P(o | globals)``: the prompt's weights and what is the responses' own summed out, each pair by itself."""
+        full, one = many(values)
+        density = log_likelihoods(self, full, batch)
+        return density[0] if one else density
 
-        Its mean over draws, on the scale of probabilities, is the predictive density.
+    @property
+    def linear(self) -> bool:
+        """In the marginal form: the networks are fixed, and the likelihood depends on a few predictors."""
+        return self.form == "marginal" and self.trunk is None
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The predictors of the marginal form; None for a subclass' own process."""
+        return linear_form(self, batch) if type(self).forward is VRMModel.forward else None
+
+    @contextmanager
+    def marginalised(self) -> Iterator[None]:
+        """While it is open, what belongs to a row is summed out; bilinear decoders only.
+
+        Raises:
+            NotImplementedError: the decoder is a network.
         """
-        return self.preference_dist(self.difference(values, batch), values).log_prob(batch["outcome"])
+        if self.trunk is not None:
+            raise NotImplementedError("a network decoder leaves the difference of two rewards no density in closed form")
+        form, self.form = self.form, "marginal"
+        try:
+            yield
+        finally:
+            self.form = form
 
     # ---- what the rooms above need to know
 

@@ -10,6 +10,7 @@ import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from scipy.special import betaincinv, ndtri
 from torch import Tensor, nn
 
 from probrm_models.vrm_config import FeaturesConfig, WeightsConfig
@@ -69,6 +70,21 @@ class DirichletWeights(nn.Module):
         self.objectives, self.concentration = objectives, max(config.concentration, FLOOR + _ABOVE)
         self.network = Network(prompt, objectives, config.hidden)
 
+    @property
+    def dims(self) -> int:
+        """Uniform numbers that a draw is made of in ``transport``."""
+        return self.objectives - 1
+
+    @torch.no_grad()
+    def transport(self, x: Float[Tensor, "n p"], uniform: Float[Tensor, "n m u"]) -> Float[Tensor, "n m k"]:
+        """Weights of n prompts that are distributed as ``q(w | x)`` where ``uniform`` is so on the unit cube: sticks broken by betas."""
+        a = self.posterior(x.to(next(self.network.parameters()))).concentration.double().cpu()
+        rest = a.flip(-1).cumsum(-1).flip(-1)[:, 1:]
+        broken = torch.from_numpy(betaincinv(a[:, None, :-1].numpy(), rest[:, None].numpy(), uniform.numpy()))
+        left = (1 - broken).cumprod(-1)
+        ones = torch.ones_like(left[..., :1])
+        return torch.cat([broken, ones], -1) * torch.cat([ones, left], -1)
+
     def prior(self, n: int, like: Tensor) -> Any:
         """Of n rows, event shape ``(K,)``."""
         return dist.Dirichlet(torch.full((n, self.objectives), self.concentration, dtype=like.dtype, device=like.device))
@@ -96,6 +112,18 @@ class LogisticNormalWeights(nn.Module):
         super().__init__()
         self.objectives, self.scale = objectives, config.scale
         self.network = Network(prompt, 2 * objectives, config.hidden)
+
+    @property
+    def dims(self) -> int:
+        """Uniform numbers that a draw is made of in ``transport``."""
+        return self.objectives
+
+    @torch.no_grad()
+    def transport(self, x: Float[Tensor, "n p"], uniform: Float[Tensor, "n m u"]) -> Float[Tensor, "n m k"]:
+        """Weights of n prompts that are distributed as ``q(w | x)`` where ``uniform`` is so on the unit cube."""
+        q = self.posterior(x.to(next(self.network.parameters()))).base_dist
+        noise = torch.from_numpy(ndtri(uniform.numpy()))
+        return (q.loc.double().cpu()[:, None] + q.scale.double().cpu()[:, None] * noise).softmax(-1)
 
     def prior(self, n: int, like: Tensor) -> Any:
         """Of n rows, event shape ``(K,)``."""

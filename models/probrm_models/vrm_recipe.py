@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,14 +15,16 @@ from probrm.config import FitConfig
 from probrm.data import Batch, Pairs
 from probrm.diagnostics import paper_bound
 from probrm.errors import ConfigError
-from probrm.guides import WhitenedGuide
-from probrm.inference import SVI, Fitted
+from probrm.guides import GuideLike, WhitenedGuide
+from probrm.inference import SVI, Fitted, InferenceConfig
 from probrm.inference.elbo import LocalKLELBO
 from probrm.inference.latent import fit_latent
+from probrm.progress import Progress, silent
 from probrm.runs.run import Run
 from probrm_models.bradley_terry import DeterministicModel
 from probrm_models.bradley_terry_config import BradleyTerryConfig
 from probrm_models.bradley_terry_fit import fit_point
+from probrm_models.pair_checks import occurrences
 from probrm_models.pair_model import PairModel
 from probrm_models.pair_predictions import preference_probabilities
 from probrm_models.pair_recipe import PairFit, PairRecipe
@@ -28,12 +32,15 @@ from probrm_models.prior_checks import check_scales, check_support, check_unboun
 from probrm_models.vrm import VRMModel
 from probrm_models.vrm_checks import collapse, usefulness
 from probrm_models.vrm_config import VRMConfig, VRMShape
+from probrm_models.vrm_globals import after_svi, fit_globals, global_densities
 from probrm_models.vrm_guide import with_shares
 from probrm_models.vrm_row import contributions, objective_weights
 from probrm_models.vrm_start import build_guide
 
 DEFAULT_OBJECTIVES = 4
 """Where neither the settings nor attributes of the data say how many."""
+_CENTRE = 200
+"""Draws of SVI's guide, at whose centre Laplace's approximation and NUTS begin."""
 
 
 class VRMRecipe(PairRecipe):
@@ -66,12 +73,13 @@ class VRMRecipe(PairRecipe):
         return config.to_dict()
 
     def check_pairs(self, config: FitConfig, pairs: Pairs) -> None:
-        """There are no more attributes than objectives, and a way to fit latents of rows."""
+        """There are no more attributes than objectives, and a way to fit or to sum out latents of rows."""
         settings = VRMConfig.from_dict(config.model)
-        if config.inference.name != "svi":
+        if config.inference.name != "svi" and settings.decoder.name == "mlp":
             raise ConfigError(
-                f"inference {config.inference.name!r}: the model 'vrm' has latents in every row, which only svi is made for; allowed: svi",
-                fix="use --inference svi, or fit bradley-terry",
+                f'inference {config.inference.name!r} with model.decoder.name = "mlp": the latents of a row cannot be summed out of a '
+                "network; allowed: svi",
+                fix="use --inference svi, or --set model.decoder.name=bilinear",
             )
         k = len(pairs.attributes)
         if settings.objectives is not None and k > settings.objectives:
@@ -87,7 +95,32 @@ class VRMRecipe(PairRecipe):
             )
 
     def fit_pairs(self, job: PairFit) -> Fitted:
-        """SVI from Bradley–Terry with response effects."""
+        """SVI from Bradley–Terry with response effects; for Laplace and NUTS it makes the networks, then the globals are theirs."""
+        inference = job.config.inference
+        if isinstance(inference, SVI):
+            found = self._svi(job, inference)
+            assert isinstance(found.model, VRMModel)
+            rows = job.data if job.held_out is None or inference.refit else job.train
+            densities = global_densities(found.model, found.guide, rows, found.draws, progress=job.progress)
+            return (
+                found if densities is None else replace(found, sample_stats=dict(zip(("log_density", "log_guide"), densities, strict=True)))
+            )
+        trained = self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False))
+        assert isinstance(trained.model, VRMModel)
+        latents = collapse(trained.model, trained.guide, job.train)
+        found = fit_globals(
+            trained.model,
+            job.train,
+            at=trained.draws,
+            held_out=job.held_out,
+            inference=inference,
+            seed=job.config.seed,
+            device=job.device,
+            progress=job.progress,
+        )
+        return after_svi(trained, found, {"latents": latents})
+
+    def _svi(self, job: PairFit, inference: SVI) -> Fitted:
         settings, shape = VRMConfig.from_dict(job.config.model), _shape(job)
         terms = settings.divergence
 
@@ -95,8 +128,6 @@ class VRMRecipe(PairRecipe):
             model = VRMModel(shape, settings).to(rows["chosen"].device)
             return model, build_guide(model, rows, job.config.guide, job.progress)
 
-        inference = job.config.inference
-        assert isinstance(inference, SVI)
         return fit_latent(
             build,
             job.train,
@@ -112,6 +143,26 @@ class VRMRecipe(PairRecipe):
             progress=job.progress,
         )
 
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: GuideLike = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The globals again, in the marginal form; the networks are those of the run.
+
+        Raises:
+            NotImplementedError: the decoder is a network.
+        """
+        assert isinstance(run.model, VRMModel)
+        return fit_globals(
+            copy.deepcopy(run.model), batch, at=run.draws, guide=guide, inference=inference, seed=seed, device="cpu", progress=progress
+        )
+
     def fit_baseline(self, job: PairFit) -> Fitted | None:
         """Deterministic Bradley–Terry on the same pairs."""
         return fit_point(job, BradleyTerryConfig())
@@ -121,7 +172,8 @@ class VRMRecipe(PairRecipe):
         model = fitted.model
         assert isinstance(model, VRMModel)
         rows = job.data if job.held_out is None or job.config.inference.refit else job.train
-        found = collapse(model, fitted.guide, rows)
+        told = fitted.statistics.get("latents")
+        found = collapse(model, fitted.guide, rows) if told is None else dict(told)
         p = preference_probabilities(model, fitted.draws, rows, seed=job.config.seed).p_chosen
         decided = rows["outcome"].numpy() != 0.5
         bound = paper_bound(float((p[decided] < 0.5).mean()), found["kl_total"], int(decided.sum()))
@@ -129,6 +181,12 @@ class VRMRecipe(PairRecipe):
         if model.count > 1 and not found["active"]["weights"]:
             notes.append(
                 "the objective weights have collapsed onto their prior: they do not vary with the prompt, and say nothing about it"
+            )
+        repeated = (len(rows["prompt_index"].unique()) < len(rows)) if model.count > 1 else occurrences(rows)["contrasts"] < len(rows)
+        if job.config.inference.name != "svi" and repeated:
+            notes.append(
+                f"{job.config.inference.name}: pairs of one prompt are taken for independent given the objectives, so contrasts may come out "
+                "too large and the residual too small; --inference svi keeps what they share together"
             )
         if not found["active"]["features"]:
             notes.append("the features have collapsed onto their prior: no response is told from its embedding's prediction")

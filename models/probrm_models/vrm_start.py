@@ -80,12 +80,22 @@ class SharedDirection(nn.Module):
         z = self.loc + self.widths * epsilon
         shared = self.loc[self._shared] + epsilon[..., self._shared] @ self.factor.T
         contrasts = self._log_c(z).exp()[..., None] * epsilon[..., self._contrasts]
+        return self._with(z, shared, contrasts)
+
+    def inverse(self, z: Float[Tensor, "*s D"]) -> Float[Tensor, "*s D"]:
+        """From unconstrained to whitened coordinates."""
+        shared = torch.linalg.solve_triangular(self.factor, (z - self.loc)[..., self._shared, None], upper=False)[..., 0]
+        contrasts = (-self._log_c(z)).exp()[..., None] * z[..., self._contrasts]
+        return self._with((z - self.loc) / self.widths, shared, contrasts)
+
+    def _with(self, others: Tensor, shared: Tensor, contrasts: Tensor) -> Tensor:
+        """A flat vector with these two blocks in their places."""
         parts = sorted([(self._shared, shared), (self._contrasts, contrasts)], key=lambda part: part[0].start)
         pieces, start = [], 0
         for place, value in parts:
-            pieces += [z[..., start : place.start], value]
+            pieces += [others[..., start : place.start], value]
             start = max(start, place.stop)
-        return torch.cat([*pieces, z[..., start:]], -1)
+        return torch.cat([*pieces, others[..., start:]], -1)
 
     def log_det(self, z: Float[Tensor, "*s D"]) -> Float[Tensor, "*s"]:
         """``log |dz / dε|`` where the map arrives at ``z``."""

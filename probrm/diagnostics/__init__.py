@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from probrm.lazy import lazy
 
 if TYPE_CHECKING:
+    from probrm.diagnostics.agreement import Agreement, agreements
+    from probrm.diagnostics.approximation import Approximation, assess, resample, systematic, weights
     from probrm.diagnostics.certify import certificate
     from probrm.diagnostics.contraction import intercept_correlation
     from probrm.diagnostics.graph import Graph, user_content_graph
@@ -17,16 +19,26 @@ if TYPE_CHECKING:
     from probrm.diagnostics.pac_bayes import PacBound, global_bound, paper_bound
     from probrm.diagnostics.predictive import Check, predictive_checks
     from probrm.diagnostics.profile import FlatRange, flat_range
+    from probrm.diagnostics.referee import RefereeReport
+    from probrm.diagnostics.sampler import SamplerQuality, sampler_quality
     from probrm.diagnostics.sbc import Ranks, Uniformity, rank, uniformity
+    from probrm.diagnostics.trusting import Trust, trust
 
 __all__ = [
+    "Agreement",
+    "Approximation",
     "Check",
     "FlatRange",
     "Graph",
     "Overlap",
     "PacBound",
     "Ranks",
+    "RefereeReport",
+    "SamplerQuality",
+    "Trust",
     "Uniformity",
+    "agreements",
+    "assess",
     "certificate",
     "flat_range",
     "global_bound",
@@ -34,14 +46,21 @@ __all__ = [
     "paper_bound",
     "predictive_checks",
     "rank",
+    "resample",
+    "sampler_quality",
+    "systematic",
+    "trust",
     "uniformity",
     "user_content_graph",
+    "weights",
 ]
 
-# Not here, because a module has their name: probrm.diagnostics.overlap.overlap, probrm.diagnostics.contraction.contraction and
-# probrm.diagnostics.sbc_figure.sbc_figure.
+# Not here, because a module has their name: probrm.diagnostics.overlap.overlap, probrm.diagnostics.referee.referee,
+# probrm.diagnostics.contraction.contraction and probrm.diagnostics.sbc_figure.sbc_figure.
 __getattr__ = lazy(
     __name__,
+    agreement="Agreement agreements",
+    approximation="Approximation assess resample systematic weights",
     certify="certificate",
     contraction="intercept_correlation",
     graph="Graph user_content_graph",
@@ -49,5 +68,8 @@ __getattr__ = lazy(
     pac_bayes="PacBound global_bound paper_bound",
     predictive="Check predictive_checks",
     profile="FlatRange flat_range",
+    referee="RefereeReport",
+    sampler="SamplerQuality sampler_quality",
     sbc="Ranks Uniformity rank uniformity",
+    trusting="Trust trust",
 )

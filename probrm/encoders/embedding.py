@@ -55,6 +55,15 @@ def embed(
     return vectors[torch.tensor([places[conversation] for conversation in conversations])]
 
 
+def cached(key: str, dim: int, conversations: Sequence[Conversation], cache: EmbeddingCache) -> Float[Tensor, "n d"] | None:
+    """Vectors that the encoder called ``key`` has made before, without loading it; None unless there is one for each conversation."""
+    places = {conversation: at for at, conversation in enumerate(dict.fromkeys(conversations))}
+    vectors, found = cache.lookup(key, [content_hash(conversation) for conversation in places], dim)
+    if not found.all():
+        return None
+    return torch.from_numpy(vectors)[torch.tensor([places[conversation] for conversation in conversations], dtype=torch.long)]
+
+
 def _through_cache(encoder: Encoder, distinct: list[Conversation], cache: EmbeddingCache, progress: Progress) -> Tensor:
     key = encoder.key
     hashes = [content_hash(conversation) for conversation in distinct]

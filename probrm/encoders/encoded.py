@@ -12,7 +12,7 @@ from probrm.data.conversation import Conversation
 from probrm.encoders.base import Encoder, Preparable
 from probrm.encoders.cache import EmbeddingCache
 from probrm.encoders.config import EncoderConfig
-from probrm.encoders.embedding import embed
+from probrm.encoders.embedding import cached, embed
 from probrm.encoders.store import read_store
 from probrm.encoders.transformer import load_encoder
 from probrm.errors import EncoderError
@@ -43,6 +43,7 @@ def encode_all(
     device: str = "cpu",
     embeddings: str | Encoder | None = None,
     expected_key: str | None = None,
+    expected_dim: int | None = None,
     progress: Progress = silent,
 ) -> Encoded:
     """Encodes all conversations.
@@ -53,6 +54,7 @@ def encode_all(
         device: where it runs.
         embeddings: a store of precomputed vectors, or an encoder of your own, used instead of ``config``.
         expected_key: refuse vectors of any other encoder: those that a run was fitted on.
+        expected_dim: their length; with it, vectors that are all in the cache are taken from there, and no encoder is loaded.
         progress: shows the encoding.
 
     Raises:
@@ -60,6 +62,10 @@ def encode_all(
         DataError: the store is damaged or lacks a text.
     """
     cache = EmbeddingCache()
+    if embeddings is None and expected_key is not None and expected_dim is not None:
+        vectors = cached(expected_key, expected_dim, conversations, cache)
+        if vectors is not None:
+            return Encoded(vectors, expected_key, config, [*cache.notes])
     encoder = embeddings or load_encoder(config, device=device)
     if isinstance(encoder, str):
         encoder = read_store(encoder)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from probrm.evaluation.calibration import expected_calibration_error
     from probrm.evaluation.certainty import risk_coverage
     from probrm.evaluation.intervals import Metric
+    from probrm.evaluation.loo import LeaveOneOut, difference_in_loo, leave_one_out, stacking_weights
     from probrm.evaluation.metrics import binary_metrics
     from probrm.evaluation.pair_metrics import PairPredictions
     from probrm.evaluation.pair_report import evaluate_pairs
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Evaluation",
+    "LeaveOneOut",
     "Metric",
     "PairPredictions",
     "Predictions",
     "Sample",
     "binary_metrics",
     "difference",
+    "difference_in_loo",
     "evaluate",
     "evaluate_pairs",
     "expected_calibration_error",
+    "leave_one_out",
     "pairs_as_rows",
     "risk_coverage",
+    "stacking_weights",
     "verdict",
 ]
 
@@ -42,6 +47,7 @@ __getattr__ = lazy(
     calibration="expected_calibration_error",
     certainty="risk_coverage",
     intervals="Metric",
+    loo="LeaveOneOut difference_in_loo leave_one_out stacking_weights",
     metrics="binary_metrics",
     pair_metrics="PairPredictions",
     pair_report="evaluate_pairs",

@@ -1,57 +1,60 @@
-"""Draws as ArviZ's InferenceData, and as the NetCDF file that ArviZ opens."""
+"""Groups as the container of the installed ArviZ, and as the NetCDF file that it opens.
+
+It needs neither torch nor the rest of probrm: ArviZ 1.x asks for a newer Python than torch may be had for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import h5netcdf
-import torch
-from torch import Tensor
-
-from probrm.model import RewardModel
 
 if TYPE_CHECKING:
     import arviz
+    import xarray
+
+_LARGE = ("posterior_predictive", "log_likelihood", "constant_data")
+"""Groups that are compressed: they have a number, or a thousand, for each row."""
 
 
-def to_arviz(model: RewardModel, draws: Mapping[str, Tensor], attrs: Mapping[str, Any] | None = None) -> arviz.InferenceData:
-    """One chain of draws with named dimensions and coordinates.
+def to_arviz(groups: Mapping[str, xarray.Dataset]) -> arviz.InferenceData:
+    """What ArviZ's functions take: its ``InferenceData`` before version 1, xarray's ``DataTree`` since.
 
     Args:
-        model: says what the dimensions are called.
-        draws: ``(s, *shape)`` by site.
-        attrs: versions, seeds and the like, for the whole.
+        groups: by name, as ``posterior_groups`` makes them; the posterior's attributes are the whole's, too.
     """
     import arviz
 
-    known = model.dims()
-    dims = {name: list(known[name]) for name, value in draws.items() if name in known and value.dim() > 1}
-    used = {dim for names in dims.values() for dim in names}
-    # HDF5 ends a text at its first NUL and refuses one with more behind it.
-    coords = {name: [label.replace("\0", "�") for label in labels] for name, labels in model.coords().items() if name in used}
-    posterior = {name: value.numpy()[None] for name, value in draws.items()}
-    return arviz.from_dict(posterior=posterior, dims=dims, coords=coords, attrs=dict(attrs or {}))
+    if int(arviz.__version__.split(".")[0]) >= 1:
+        return _tree(groups)  # type: ignore[return-value]
+    by_name: dict[str, Any] = dict(groups)
+    return arviz.InferenceData(attrs=_attrs(groups), **by_name)
 
 
-def netcdf_bytes(data: arviz.InferenceData) -> memoryview:
-    """The content of the file that ``arviz.from_netcdf`` opens.
+def netcdf_bytes(groups: Mapping[str, xarray.Dataset]) -> memoryview:
+    """The content of the file that ``arviz.from_netcdf`` and xarray's ``open_datatree`` open.
 
     Made in memory: HDF5 that meets a full disk prints tracebacks and may end the process with a segmentation fault.
     """
-    return data.to_datatree().to_netcdf(engine="h5netcdf")
+    encoding: dict[str, Any] = {}
+    for name in _LARGE:
+        if name in groups:
+            found = {key: _compressed(value) for key, value in groups[name].data_vars.items() if value.size and value.dtype.kind in "biuf"}
+            encoding[f"/{name}"] = found
+    content = _tree(groups).to_netcdf(engine="h5netcdf", encoding=encoding)
+    assert content is not None
+    return content
 
 
-def read_draws(path: Path) -> dict[str, Tensor]:
-    """The draws of a file made by ``netcdf_bytes``, chains concatenated; ArviZ itself is not imported.
+def _compressed(value: xarray.DataArray) -> dict[str, Any]:
+    """Level 1 is a third of the time of level 4 for a few percent of the size."""
+    return {"zlib": True, "complevel": 1, "shuffle": value.dtype.itemsize > 1}
 
-    Raises:
-        OSError: not a readable NetCDF file.
-        KeyError: it has no posterior.
-    """
-    with h5netcdf.File(path, "r") as file:
-        group = file["posterior"]
-        variables = {name: variable for name, variable in group.variables.items() if tuple(variable.dimensions[:2]) == ("chain", "draw")}
-        arrays = {name: torch.as_tensor(variable[...]) for name, variable in variables.items()}
-    return {name: array.reshape(-1, *array.shape[2:]) for name, array in arrays.items()}
+
+def _attrs(groups: Mapping[str, xarray.Dataset]) -> dict[str, Any]:
+    return dict(groups["posterior"].attrs) if "posterior" in groups else {}
+
+
+def _tree(groups: Mapping[str, xarray.Dataset]) -> xarray.DataTree:
+    import xarray
+
+    return xarray.DataTree.from_dict({"/": xarray.Dataset(attrs=_attrs(groups)), **groups})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from probrm.lazy import lazy
 
 if TYPE_CHECKING:
+    from probrm.runs.fitted_rows import FittedRows, RowPredictions
     from probrm.runs.folder import MARKER, choose_folder, free_folder, replace_file, write_folder
     from probrm.runs.plain import finite
     from probrm.runs.recipe import Recipe, find_recipe, recipe_names
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MARKER",
+    "FittedRows",
     "Recipe",
+    "RowPredictions",
     "Run",
     "choose_folder",
     "find_recipe",
@@ -29,6 +32,7 @@ __all__ = [
 
 __getattr__ = lazy(
     __name__,
+    fitted_rows="FittedRows RowPredictions",  # the module's own name is not among them
     folder="MARKER choose_folder free_folder replace_file write_folder",
     plain="finite",
     recipe="Recipe find_recipe recipe_names",

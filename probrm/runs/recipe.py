@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from probrm.benchmarks import BenchmarkResult
     from probrm.config import FitConfig
-    from probrm.data import Conversation
+    from probrm.data import Batch, Conversation
     from probrm.encoders import Encoder
     from probrm.evaluation import Evaluation
+    from probrm.inference import Fitted, InferenceConfig
     from probrm.posterior import Rewards
+    from probrm.runs.fitted_rows import FittedRows, RowPredictions
     from probrm.runs.run import Run
 
 GROUP = "probrm.recipes"
@@ -169,9 +171,52 @@ class Recipe(ABC):
         An interval is ``{"mean": …, "low": …, "high": …}``, or the three numbers ``x``, ``x_low`` and ``x_high`` in a table.
         """
 
+    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
+        """The rows that the run was fitted to, from their file again; vectors come from the cache, or from the store that the fit was given.
+
+        Raises:
+            ConfigError: this model does not say.
+            DataError: the file has changed or gone since the fit.
+            EncoderError: vectors that are not in the cache, and no encoder.
+        """
+        raise ConfigError(f"model {self.kind!r}: it does not say which rows it was fitted to", fix="write fitted_rows in its recipe")
+
+    def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
+        """What the posterior says of each fitted row: the reward of an answer, or the probability that the chosen one is preferred.
+
+        Raises:
+            ConfigError: this model does not say.
+        """
+        raise ConfigError(f"model {self.kind!r}: it says nothing of fitted rows", fix="write row_predictions in its recipe")
+
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: str = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The run's model, with its settings, fitted to these rows another way: what a referee is asked for.
+
+        Args:
+            run: a fitted run.
+            batch: some of its rows, standing for themselves alone.
+            guide: over the global latents, for ``svi``.
+            inference: a name or a configuration.
+            seed: of the fit.
+            progress: shows it.
+
+        Raises:
+            NotImplementedError: the model has no posterior, or only one way to it.
+        """
+        raise NotImplementedError(f"model {self.kind!r} is fitted in one way only")
+
     @abstractmethod
-    def figures(self, run: Run) -> dict[str, Any]:
-        """Figures of the posterior by file stem."""
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
+        """Figures of the posterior by file stem; those that need the fitted rows only where they are given."""
 
 
 def _entries() -> dict[str, EntryPoint]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 from torch import Tensor
@@ -17,13 +18,16 @@ from torch import Tensor
 from probrm.data.conversation import Conversation
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
-from probrm.posterior import Rewards, Variable, netcdf_bytes, read_draws, summarise, to_arviz
+from probrm.posterior import Rewards, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
+from probrm.progress import Progress, silent
+from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.folder import MARKER, check_folder, modes_in, write_folder
 from probrm.runs.plain import finite
 from probrm.runs.recipe import find_recipe
 
 if TYPE_CHECKING:
     import arviz
+    import xarray
 
 FORMAT = 1
 """Of the folder; a reader refuses one it does not know."""
@@ -47,6 +51,8 @@ class Run:
         split: ids of the held-out rows.
         guide: its parameters by name; empty for NUTS.
         path: where it was loaded from or saved to.
+        sample_stats: ``(s,)`` by name: of a sampler what ArviZ calls so, of a guide ``log_density`` and ``log_guide`` of its draws.
+        chains: that the draws are of, one behind the other.
     """
 
     kind: str
@@ -61,15 +67,32 @@ class Run:
     split: list[str] = field(default_factory=list)
     guide: Mapping[str, Tensor] = field(default_factory=dict)
     path: Path | None = None
+    sample_stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    chains: int = 1
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the draws are a sampler's, one depending on the other, and not a guide's."""
+        return "n_steps" in self.sample_stats
 
     def summary(self) -> dict[str, Variable]:
-        """Mean, deviation and central 90 % interval of every variable."""
-        return summarise(self.model, self.draws)
+        """Mean, deviation and central 90 % interval of every variable; of a sampler's draws effective sample size and R̂, too."""
+        return summarise(self.model, self.draws, self.chains, sampled=self.sampled)
 
-    def to_arviz(self) -> arviz.InferenceData:
-        """The draws as ArviZ's InferenceData, with named dimensions."""
+    def groups(self, rows: FittedRows | None = None, *, progress: Progress = silent) -> dict[str, xarray.Dataset]:
+        """ArviZ's groups, with named dimensions: the posterior and its statistics, and with ``rows`` what has a number for each row.
+
+        Args:
+            rows: that the run was fitted to: ``find_recipe(run.kind).fitted_rows(run)``.
+            progress: shows the work on them.
+        """
         attrs = {"model": self.kind, "seed": self.config["seed"], "versions": json.dumps(self.record["versions"])}
-        return to_arviz(self.model, self.draws, attrs)
+        common: dict[str, Any] = {"chains": self.chains, "sample_stats": self.sample_stats, "history": self.history, "attrs": attrs}
+        return posterior_groups(self.model, self.draws, rows=rows, progress=progress, **common)
+
+    def to_arviz(self, rows: FittedRows | None = None, *, progress: Progress = silent) -> arviz.InferenceData:
+        """``groups`` as what the installed ArviZ takes: its InferenceData, or a DataTree from version 1 on."""
+        return to_arviz(self.groups(rows, progress=progress))
 
     def reward(self, prompt: str | list[dict[str, str]], responses: str | list[str]) -> Rewards:
         """Rewards of one or several responses to a prompt: for best-of-n, a reranker, an RL trainer.
@@ -103,7 +126,7 @@ class Run:
         # All in memory first: the libraries' own writers answer a full disk with errors of their own, or worse.
         files: dict[str, bytes | memoryview] = {
             _TENSORS: safetensors.torch.save(tensors),
-            _POSTERIOR: netcdf_bytes(self.to_arviz()),
+            _POSTERIOR: netcdf_bytes(self.groups()),
             _HISTORY: _json(self.history),
             _METRICS: _json(self.metrics),
             _SPLIT: _json({"held_out": self.split}),
@@ -209,13 +232,14 @@ def _read(folder: Path, main: Mapping[str, Any]) -> Run:
         parts[part][rest] = value
     model, inputs, baseline = recipe.restore(main["spec"], parts["inputs"])
     model.load_state_dict(parts["model"])
+    posterior = read_posterior(folder / _POSTERIOR)
     history, metrics, split = (json.loads((folder / name).read_bytes()) for name in (_HISTORY, _METRICS, _SPLIT))
     return Run(
         kind=main["kind"],
         config=main["config"],
         model=model.eval(),
         inputs=inputs,
-        draws=read_draws(folder / _POSTERIOR),
+        draws=posterior.draws,
         baseline=(baseline, parts["baseline"]) if baseline is not None else None,
         record=main["record"],
         metrics=metrics,
@@ -223,6 +247,8 @@ def _read(folder: Path, main: Mapping[str, Any]) -> Run:
         split=split["held_out"],
         guide=parts["guide"],
         path=folder,
+        sample_stats=posterior.sample_stats,
+        chains=posterior.chains,
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_a_log_that_has_changed_or_gone() -> None:
     Path("log.parquet").unlink()
     refused(call("posterior", "r", "--row", "r7"), "log.parquet", "has changed or moved since the fit")
     assert call("posterior", "r").code == 0
+    done = call("posterior", "r", "--plots", "figures", "--netcdf", "draws.nc")
+    assert done.code == 0, done.err
+    assert "note: what needs the fitted rows is left out: " in done.err
+    made = {path.stem for path in Path("figures").iterdir()}
+    assert "user_activity" in made
+    assert "calibration" not in made
+    assert "log_likelihood" not in arviz.from_netcdf("draws.nc").groups()
+    refused(call("posterior", "r", "--referee"), "log.parquet")
 
 
 def test_netcdf_opens_in_arviz_with_names() -> None:
@@ -98,6 +107,7 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
     assert json.loads(done.out)
     assert done.err == "note: draws: a/b/draws.nc\n"
     data = arviz.from_netcdf("a/b/draws.nc")
+    assert {"posterior", "sample_stats", "posterior_predictive", "observed_data", "log_likelihood", "constant_data"} <= set(data.groups())
     posterior = data["posterior"]
     assert posterior["user_activity"].dims == ("chain", "draw", "user")
     assert list(posterior["propensity_effects"]["propensity_effect"].values) == ["surface[web]", "hour"]
@@ -112,8 +122,119 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
 def test_figures() -> None:
     done = call("posterior", support.run_path(), "--plots", "figures")
     assert done.code == 0, done.err
-    assert {path.name for path in Path("figures").iterdir()} == {"base_rate.png", "propensity_effects.png", "user_activity.png"}
+    assert {path.name for path in Path("figures").iterdir()} >= {"propensity_effects.png", "calibration.png", "user_activity.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in Path("figures").iterdir())
+
+
+def files_of(run: str) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(run).rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--json",),
+        ("--var", "^base", "--filter", "regex"),
+        ("--row", "r0"),
+        ("--plots", "figures"),
+        ("--netcdf", "draws.nc"),
+        ("--psis",),
+        pytest.param(("--referee",), marks=pytest.mark.long),
+    ],
+)
+def test_looking_changes_nothing_in_the_run(flags: tuple[str, ...]) -> None:
+    run = support.short_run_path()
+    before = files_of(run)
+    assert call("posterior", run, *flags).code in (0, 2)
+    assert files_of(run) == before
+
+
+def test_the_table_names_its_interval_and_the_verdicts() -> None:
+    done = call("posterior", support.short_run_path(), "--var", "base", "--var", "effects", "--filter", "like")
+    assert done.code == 0, done.err
+    assert "central 90 % interval" in done.out
+    assert "R̂" not in done.out.split("trusted")[0]  # a guide's draws are independent whatever it is worth
+    assert "Pareto k̂ of the importance ratios: " in done.out
+    assert done.out.count("can these intervals be trusted? ") == 1
+    assert "propensity_effects[hour]" in done.out
+    assert "user_activity" not in done.out.split("Pareto")[0]
+    found = json.loads(call("posterior", support.short_run_path(), "--json").out)
+    assert found["trust"]["verdict"] in {"yes", "with care", "no"}
+    assert found["trust"]["reasons"]
+    assert found["diagnostics"]["approximation"]["draws"] == 1000
+
+
+def test_filters_that_find_nothing_or_are_none() -> None:
+    run = support.short_run_path()
+    refused(call("posterior", run, "--var", "tax", "--filter", "like"), "--var tax", "base_rate")
+    refused(call("posterior", run, "--var", "(", "--filter", "regex"), "--var (", "no regular expression")
+    refused(call("posterior", run, "--var", "base", "--filter", "glob"), "--filter", "like, regex")
+    refused(call("posterior", run, "--filter", "like"), "--filter like", "--var")
+    refused(call("posterior", run, "--psis", "--referee"), "--psis --referee")
+    refused(call("posterior", run, "--psis", "--row", "r0"), "--row --psis")
+
+
+def changed(monkeypatch: pytest.MonkeyPatch, **stats: np.ndarray) -> None:
+    """The run as it is, with other statistics of its draws."""
+    run = probrm.load(support.short_run_path())
+    run.sample_stats = stats
+    monkeypatch.setattr("probrm.runs.load", lambda path: run)
+
+
+def test_resampled_draws_in_table_json_and_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ratios that speak for a high base rate: e^(5 π), which is bounded."""
+    draws = probrm.load(support.short_run_path()).draws["base_rate"].double().numpy()
+    changed(monkeypatch, log_density=5 * draws, log_guide=np.zeros(1000))
+    done = call("posterior", "run", "--psis", "--var", "base_rate", "--json", "--netcdf", "draws.nc")
+    assert done.code == 0, done.err
+    w = np.exp(5 * draws)
+    found = json.loads(done.out)["variables"]["base_rate"]["mean"]
+    assert found == pytest.approx(float((w / w.sum()) @ draws), abs=5e-3)
+    assert found > draws.mean() + 0.008
+    data = arviz.from_netcdf("draws.nc")
+    assert float(data["posterior"]["base_rate"].mean()) == pytest.approx(found, abs=1e-5)
+    assert json.loads(data.attrs["psis"])["verdict"] == "good"
+    assert "1000 draws, resampled by importance" in call("posterior", "run", "--psis").out
+
+
+def test_resampling_is_refused_where_it_cannot_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    heavy = np.random.default_rng(0).standard_normal(1000) ** 2 / 2
+    changed(monkeypatch, log_density=heavy, log_guide=np.zeros(1000))
+    refused(call("posterior", "run", "--psis", "--netcdf", "draws.nc"), "--psis: Pareto k̂ is ", "reliable up to 0.67", "--guide full-rank")
+    changed(monkeypatch)
+    refused(call("posterior", "run", "--psis"), "--psis: the densities of the draws are not in the run")
+    changed(monkeypatch, n_steps=np.ones(1000), diverging=np.zeros(1000, bool))
+    refused(call("posterior", "run", "--psis"), "--psis: the draws are NUTS'")
+    refused(call("posterior", "run", "--referee"), "--referee: the run was sampled by NUTS")
+    assert not Path("draws.nc").exists()
+
+
+def test_a_samplers_table_has_effective_draws_and_r_hat(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed(monkeypatch, n_steps=np.ones(1000), diverging=np.zeros(1000, bool))
+    done = call("posterior", "run", "--var", "base_rate")
+    assert "ESS bulk" in done.out
+    assert "R̂" in done.out
+    assert {"ess_bulk", "ess_tail", "r_hat"} <= json.loads(call("posterior", "run", "--json").out)["variables"]["base_rate"].keys()
+
+
+def test_a_point_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = probrm.load(support.short_run_path())
+    run.draws, run.sample_stats = {name: value[:1].expand_as(value) for name, value in run.draws.items()}, {}
+    monkeypatch.setattr("probrm.runs.load", lambda path: run)
+    assert "can these intervals be trusted? no intervals: a point estimate" in call("posterior", "run").out
+    refused(call("posterior", "run", "--psis"), "--psis: the run is a point estimate")
+    refused(call("posterior", "run", "--referee"), "--referee: the run is a point estimate")
+
+
+@pytest.mark.long
+def test_the_referee_in_table_and_json() -> None:
+    done = call("posterior", support.short_run_path(), "--referee")
+    assert done.code == 0, done.err
+    for text in ("laplace beside NUTS on all ", "the referee itself: R̂ at most", "full-rank", "below the best", "NUTS on all "):
+        assert text in done.out
+    found = json.loads(call("posterior", support.short_run_path(), "--referee", "--json").out)
+    assert found["referee"]["variables"].keys() == found["variables"].keys()
+    assert min(bound["gap"] for bound in found["referee"]["bounds"].values()) == 0
 
 
 @pytest.mark.parametrize("flags", [("--plots", "taken"), ("--netcdf", "taken/draws.nc")])

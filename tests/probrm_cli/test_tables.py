@@ -33,6 +33,20 @@ def test_a_long_variable_shows_its_ends(capsys: pytest.CaptureFixture[str]) -> N
     assert "user_activity[user 20]" in capsys.readouterr().out
 
 
+def test_effects_of_several_actions_are_shown_and_weights_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    run: Any = probrm.load(support.run_path())
+    known, labels = run.model.dims(), run.model.coords()
+    run.model.dims = lambda: known | {"propensity_effects": ("action", "propensity_effect"), "propensity_weights": ("action", "feature")}
+    run.model.coords = lambda: labels | {"action": ["copied", "liked"], "feature": ["h0", "h1"]}
+    run.draws["propensity_effects"] = torch.randn(1000, 2, 2)
+    run.draws["propensity_weights"] = torch.randn(1000, 2, 2)
+    print_posterior(run)
+    printed = capsys.readouterr().out
+    assert "propensity_effects[copied, surface[web]]" in printed
+    assert "propensity_effects[liked, hour]" in printed
+    assert "propensity_weights[" not in printed
+
+
 def metric(value: float) -> Metric:
     return Metric(value, value - 0.1, value + 0.1)
 

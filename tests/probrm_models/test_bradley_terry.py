@@ -13,8 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from probrm.data import Batch
+from probrm.guides import Layout
 from probrm.heads import HeadConfig
 from probrm.inference import SVI, InferenceConfig, Laplace, fit
+from probrm.inference.potential import Potential
 from probrm.priors import Horseshoe, Normal
 from probrm_models.bradley_terry import BradleyTerryModel, DeterministicModel
 from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryPriors, BradleyTerryShape
@@ -48,6 +50,27 @@ def test_density_against_scipy(double: None) -> None:
     assert float(trace.log_prob_sum()) == pytest.approx(prior + 10 * (batch["weight"] * batch["share"]).numpy() @ likelihood, abs=1e-8)
     values = {"reward_weights": torch.as_tensor(w), "log_tie": torch.as_tensor(log_tie)}
     np.testing.assert_allclose(model.log_likelihood(values, batch).numpy(), likelihood, atol=1e-10)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("weights", [Normal(0.0, 1.5), Horseshoe(0.3)], ids=["normal", "horseshoe"])
+def test_matrix_products_give_the_hessian_of_automatic_differentiation(ties: bool, weights: Any, double: None) -> None:
+    batch = pairs(log_tie=0.0 if ties else None).to(dtype=torch.float64)
+    batch = Batch({**batch.columns, "weight": torch.linspace(0.5, 2, 40), "share": torch.linspace(1, 0.2, 40)}, 400)
+    model = BradleyTerryModel(BradleyTerryShape(4, ties), BradleyTerryConfig(BradleyTerryPriors(weights=weights)))
+    layout = Layout.of(model, batch)
+    potential = Potential(model, layout, batch)
+    z = 0.5 * torch.randn(layout.size)
+    assert potential.form is not None
+    found, by_hand = potential.curvature(z)[2], potential._arrow(z, rows=True)[2]
+    direct: Any = torch.autograd.functional.hessian(lambda x: -potential._log_density(x, batch, rows=True), z)
+    torch.testing.assert_close(found, direct, atol=1e-8, rtol=1e-8)
+    torch.testing.assert_close(by_hand, direct, atol=1e-8, rtol=1e-8)
+    torch.testing.assert_close(potential(z), -potential._log_density(z, batch, rows=True))
+
+
+def test_a_trunk_has_no_linear_form() -> None:
+    assert BradleyTerryModel(BradleyTerryShape(4), BradleyTerryConfig(head=HeadConfig("mlp", (3,)))).linear_form(pairs()) is None
 
 
 def test_without_ties_half_an_outcome_is_half_a_win_each(double: None) -> None:

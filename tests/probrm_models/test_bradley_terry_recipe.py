@@ -13,10 +13,11 @@ import torch
 from pydantic import ValidationError
 
 from probrm.config import build_config
-from probrm.data import PairSpec
+from probrm.data import Batch, PairSpec, read_pairs
 from probrm.errors import ConfigError
 from probrm.runs import Run, find_recipe
 from probrm_models.bradley_terry_recipe import BradleyTerryRecipe
+from probrm_models.pair_inputs import PairInputs
 from tests import pair_support, support
 
 RECIPE = BradleyTerryRecipe()
@@ -196,3 +197,23 @@ def test_nuts_and_laplace_agree() -> None:
     a, b = laplace.draws["reward_weights"], nuts.draws["reward_weights"]
     np.testing.assert_array_less((a.mean(0) - b.mean(0)).abs().numpy(), 0.5 * a.std(0).numpy())
     np.testing.assert_allclose(b.std(0).numpy(), a.std(0).numpy(), rtol=0.25)
+
+
+def test_a_refit_is_the_same_model_on_other_rows() -> None:
+    """On the run's own pairs, by the run's own inference, it is the run's own posterior; on half of them it is wider."""
+    run = fit("held_out=0")
+    pairs = read_pairs(pair_support.pairs_path(), PairSpec())
+    vectors = [torch.from_numpy(np.array([pair_support.vector(c.response) for c in side])) for side in (pairs.chosen, pairs.rejected)]
+    assert isinstance(run.inputs, PairInputs)
+    batch = run.inputs.batch(pairs, *vectors)
+    again = RECIPE.refit(run, batch, inference="laplace")
+    a, b = run.draws["reward_weights"], again.draws["reward_weights"]
+    np.testing.assert_array_less((a.mean(0) - b.mean(0)).abs().numpy(), 0.2 * a.std(0).numpy())
+    half = RECIPE.refit(run, batch.subset(torch.arange(0, 300, 2)), inference="laplace").draws["reward_weights"]
+    assert (half.std(0) > 1.15 * a.std(0)).all()
+    assert again.model is not run.model
+
+
+def test_a_point_has_no_refit(point: Run) -> None:
+    with pytest.raises(NotImplementedError, match="one point of weights"):
+        RECIPE.refit(point, Batch({}, 0))

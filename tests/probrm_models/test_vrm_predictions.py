@@ -125,16 +125,16 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(reward_draws(model, values, rows, ("chosen",), weights=w, spread=False)[0], whole)
 
 
-def test_log_likelihood_averages_to_the_predictive_density() -> None:
-    """With ties as Davidson has them."""
+def test_log_likelihood_is_the_predictive_density() -> None:
+    """With ties as Davidson has them: within 5 standard errors of sampling each latent, and the hundredth that the nodes leave."""
     model = vrm_rows.model(3, ties=True)
     rows = vrm_rows.with_columns(vrm_rows.pairs(4), outcome=torch.tensor([1.0, 0.5, 1.0, 0.5]))
     values = one_draw(model) | {"log_tie": torch.tensor(0.4)}
-    density = model.log_likelihood(repeated(values, MANY), rows).exp()
     chosen, rejected = explicit(model, values, rows, 1500)
     half, nu = (chosen - rejected) / 2, torch.tensor(0.4).exp()
     p = torch.where(rows["outcome"] == 1, half.exp(), nu) / (half.exp() + nu + (-half).exp())
-    assert_same_distribution(density, p)
+    density = model.log_likelihood(values, rows).exp()
+    assert ((density - p.mean(0)).abs() < 5 * p.std(0) / 1500**0.5 + 0.01 * p.mean(0)).all()
 
 
 def test_ties_are_those_of_the_model_only_where_it_has_them() -> None:

@@ -151,9 +151,9 @@ def test_more_attributes_than_objectives_are_refused_before_anything_is_encoded(
 
 
 @pytest.mark.parametrize("name", ["laplace", "nuts"])
-def test_only_svi_fits_latents_of_rows(name: str) -> None:
-    config = build_config(RECIPE, sets=[f"inference.name={name}"])
-    with pytest.raises(ConfigError, match=f"inference '{name}': .* only svi"):
+def test_a_network_decoder_is_fitted_by_svi_alone(name: str) -> None:
+    config = build_config(RECIPE, sets=[f"inference.name={name}", "model.decoder.name=mlp", "model.features.prior=standard"])
+    with pytest.raises(ConfigError, match=f"inference '{name}' with model.decoder.name = .mlp.: .*; allowed: svi"):
         RECIPE.fit(scored_path(), config, embeddings="no such store")
 
 

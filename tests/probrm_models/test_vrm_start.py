@@ -50,6 +50,7 @@ def test_the_log_determinant_is_that_of_the_jacobian(prior: str, k: int, double:
     epsilon = torch.randn(layout.size)
     jacobian: Any = torch.autograd.functional.jacobian(map_, epsilon)
     torch.testing.assert_close(map_.log_det(map_(epsilon)), torch.linalg.slogdet(jacobian)[1])
+    torch.testing.assert_close(map_.inverse(map_(epsilon)), epsilon)
     many = torch.randn(4, layout.size)
     torch.testing.assert_close(map_(many)[2], map_(many[2]))
     torch.testing.assert_close(map_.log_det(map_(many))[2], map_.log_det(map_(many[2])))

@@ -16,17 +16,19 @@ from probrm.config import FitConfig
 from probrm.data import Batch
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError
-from probrm.inference import fit
+from probrm.inference import Fitted, InferenceConfig, fit
 from probrm.priors import PriorSlot, prior_to_dict
 from probrm.progress import Progress, silent
+from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.baselines.logged import Logged
 from probrm_models.baselines.recipe import BaselineRecipe
 from probrm_models.implicit_checks import check_priors
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit_inputs import ImplicitInputs
+from probrm_models.log_rows import with_verdicts
 from probrm_models.naive import NaiveModel
-from probrm_models.record import guide_note
+from probrm_models.record import approximation, guide_note, posterior_of
 
 _STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 _DEFAULT = ImplicitPriors()
@@ -114,13 +116,30 @@ class NaiveRecipe(BaselineRecipe):
             fitted.model,
             fitted.draws,
             baseline=None,
-            diagnostics={"held_out_log_likelihood": scored, **fitted.statistics},
+            diagnostics={"held_out_log_likelihood": scored, **fitted.statistics, **approximation(fitted)},
             notes=guide_note(config),
             seconds=fitted.seconds,
         )
-        run.history = {"records": fitted.history.records, "stages": fitted.history.stages}
-        run.guide = dict(fitted.guide.state_dict()) if isinstance(fitted.guide, torch.nn.Module) else {}
-        return run
+        return replace(run, **posterior_of(fitted))
+
+    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
+        """The log again, verdicts in the place of actions."""
+        return with_verdicts(super().fitted_rows(run, progress=progress))
+
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: str = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The regression again."""
+        assert isinstance(run.model, NaiveModel)
+        again = NaiveModel.from_spec(run.model.spec())
+        return fit(again, batch, guide=guide, inference=inference, starts=1, seed=seed, progress=progress)
 
     def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, ImplicitInputs, None]:
         """Model and inputs; nothing stands beside it."""

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import read_log
+from probrm.data import Batch, read_log
 from probrm.encoders import Encoder
+from probrm.inference import Fitted
 from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
+from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.baselines.config import config_from, default_config, settings_of
 from probrm_models.baselines.fit import fit_baseline
@@ -122,11 +124,19 @@ class BaselineRecipe(ImplicitRecipe):
             found["propensity"] = float(run.model.propensity(run.draws, batch)[0, 0])
         return found
 
-    def figures(self, run: Run) -> dict[str, Any]:
+    def refit(self, run: Run, batch: Batch, **settings: Any) -> Fitted:
+        """A point estimate has no posterior.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{self.kind} is a point estimate: it has no posterior to be fitted another way")
+
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """The held-out score of each penalty that was tried."""
         from probrm_models.baselines.figures import figures  # matplotlib: half a second
 
-        return figures(run)
+        return figures(run, rows)
 
 
 def _unused(kind: str, config: FitConfig) -> list[str]:

@@ -1,0 +1,46 @@
+"""``probrm report``: a run as a page to hand on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+
+
+def report(
+    run: RunFolder,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE.html", help="Where to write it; RUN.html beside the run if not given.")
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth to hold the run against.")] = None,
+    columns: Columns = None,
+    preset: Preset = None,
+    embeddings: Embeddings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """One HTML file that a colleague can read: data, model, training, effects, calibration, what to doubt."""
+    from probrm.errors import ConfigError
+    from probrm.report import make_report
+    from probrm.report.target import choose_file
+    from probrm.runs import find_recipe, load, replace_file
+    from probrm_cli.terminal import print_json, progress, tell
+
+    if data is None and (columns or preset or embeddings):
+        flag = "--columns" if columns else "--preset" if preset else "--embeddings"
+        raise ConfigError(f"{flag}: it is about the file of --data, which is not given", fix="name the file too: --data FILE")
+    fitted = load(run)
+    target = choose_file(run, out, overwrite=overwrite)
+    recipe = find_recipe(fitted.kind)
+    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset)) if data is not None else None
+    made = make_report(fitted, recipe, data=data, spec=spec, embeddings=embeddings, progress=progress(quiet or as_json))
+    replace_file(target, made.html)
+    if as_json:
+        told = {"sections": made.sections, "missing": made.missing, "trust": made.trust, "doubts": made.doubts}
+        print_json({"report": str(target), "bytes": len(made.html), **told})
+        return
+    tell([f"missing from the report: {line}" for line in made.missing], quiet)
+    typer.echo(f"report: {target}")

@@ -1,0 +1,104 @@
+"""What figures of the fitted rows have in common: at most so many rows and draws, covariates as groups, fitted and held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from probrm.data import Batch, FeatureMap
+from probrm.figures.grouping import Grouping, by_level, by_quantile
+from probrm.runs.run import Run
+
+if TYPE_CHECKING:
+    from probrm.runs.fitted_rows import FittedRows
+
+MOST_ROWS = 20_000
+MOST_DRAWS = 200
+"""Of the posterior, for figures of rows: the ends of a 90 % interval from as many are off by a tenth of its width."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The rows that figures are made of.
+
+    Attributes:
+        batch: n of them.
+        draws: of the global latents, at most ``MOST_DRAWS``.
+        held_out: whether the posterior has not seen a row, ``(n,)``.
+        weight: ``(n,)``, positive.
+        index: of the rows among all fitted ones, ``(n,)``.
+        about: what to know of them, for the notes of figures.
+    """
+
+    batch: Batch
+    draws: Mapping[str, Tensor]
+    held_out: np.ndarray
+    weight: np.ndarray
+    index: np.ndarray
+    about: str
+
+    @classmethod
+    def of(cls, run: Run, rows: FittedRows) -> Shown:
+        """All rows, or as many of them drawn at random as can be shown in time."""
+        count, about = len(rows.batch), []
+        index = np.arange(count)
+        if count > MOST_ROWS:
+            index = np.sort(np.random.default_rng(0).choice(count, MOST_ROWS, replace=False))
+            about.append(f"{MOST_ROWS:,} of {count:,} rows, drawn at random")
+        held_out = np.asarray(rows.held_out, bool)[index]
+        seen = "the rows that were not held out" if held_out.any() else "all these rows"
+        about.append(f"the fit has seen {seen}, so what it says of them is optimistic")
+        batch = rows.batch.subset(torch.from_numpy(index))
+        weight = batch["weight"].double().numpy() if "weight" in batch else np.ones(len(index))
+        return cls(batch, thinned(run.draws), held_out, weight, index, "; ".join(about))
+
+    def panels(self, probability: np.ndarray, observed: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For ``calibration``: held-out rows, where there are any, beside all."""
+        found = {"all rows": (probability, observed, self.weight)}
+        if not self.held_out.any():
+            return found
+        at = self.held_out
+        return {"held-out rows": (probability[at], observed[at], self.weight[at])} | found
+
+    def take(self, kept: np.ndarray) -> Shown:
+        """Those rows where ``kept`` is true."""
+        place = np.flatnonzero(kept)
+        batch = self.batch.subset(torch.from_numpy(place))
+        return replace(self, batch=batch, held_out=self.held_out[place], weight=self.weight[place], index=self.index[place])
+
+
+def thinned(draws: Mapping[str, Tensor], most: int = MOST_DRAWS) -> dict[str, Tensor]:
+    """Evenly spaced draws, the same of every site."""
+    count = len(next(iter(draws.values())))
+    chosen = torch.from_numpy(np.linspace(0, count - 1, min(count, most)).astype(int))
+    return {name: value[chosen] for name, value in draws.items()}
+
+
+def covariate_groups(features: FeatureMap, columns: Tensor) -> list[Grouping]:
+    """Groups of rows by each covariate, in the units of the log, from the columns that a head sees.
+
+    Args:
+        features: how the covariates became columns.
+        columns: ``(n, k)``.
+    """
+    found, start, matrix = [], 0, columns.double().numpy()
+    for covariate in features.covariates:
+        if covariate.kind == "text":
+            part = matrix[:, start : (start := start + len(covariate.levels))]
+            names = np.array([covariate.reference, *covariate.levels])
+            found.append(by_level(covariate.name, names[np.where(part.any(1), part.argmax(1) + 1 if part.shape[1] else 0, 0)]))
+        else:
+            column = matrix[:, start] * covariate.sd + covariate.mean
+            start += 1
+            flag = covariate.kind == "flag"
+            found.append(
+                by_level(covariate.name, np.where(column > 0.5, "yes", "no"))
+                if flag
+                else by_quantile(covariate.name, np.round(column, 6) + 0.0)
+            )
+    return found
