@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from probrm.data import Batch
 from probrm.figures.calibration import calibration
-from probrm.figures.grouping import Grouping, by_member, by_quantile
+from probrm.figures.grouping import Grouping, by_member
 from probrm.figures.predictive import predictive_check
 from probrm.figures.style import INK, SERIES, canvas, legend
 from probrm.inference.device import own_random_stream
 from probrm.posterior.rewards import LEVEL
 from probrm.runs.run import Run
 from probrm_models.implicit import ImplicitModel
-from probrm_models.row_figures import Shown, covariate_groups
+from probrm_models.row_figures import Shown, covariate_groups, left_out
 from probrm_models.strata import STRATA, stratum_posterior
 
 if TYPE_CHECKING:
@@ -38,14 +38,17 @@ def row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
     with own_random_stream(run.config["seed"]):
         probability = action_probability(model, shown)
         replicates = torch.bernoulli(probability).double().numpy()
-    predicted, observed = probability.double().mean(0).numpy(), batch["action"].double().numpy()
-    groupings = groups_of(run, shown, predicted)
-    made = {
-        "posterior_predictive": predictive_check(groupings, observed, replicates, shown.weight, about=shown.about),
-        "calibration": calibration(shown.panels(predicted, observed), about=shown.about),
-        "strata": strata(model, shown),
-    }
+    check = predictive_check(groups_of(run, shown), batch["action"].double().numpy(), replicates, shown.weight, about=shown.about)
+    made = {"posterior_predictive": check, "calibration": action_calibration(run, rows), "strata": strata(model, shown)}
     return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def action_calibration(run: Run, rows: FittedRows) -> Figure | None:
+    """Of the probability of an action, each row's from the others."""
+    shown, given, how = left_out(run, rows)
+    action = shown.batch["action"].double().numpy()
+    panels = {"rows": (np.where(action == 1, given, 1 - given), action, shown.weight)}
+    return calibration(panels, about="; ".join(part for part in (how, shown.about) if part))
 
 
 def action_probability(model: ImplicitModel, shown: Shown) -> torch.Tensor:
@@ -55,10 +58,9 @@ def action_probability(model: ImplicitModel, shown: Shown) -> torch.Tensor:
     return model.log_likelihood(shown.draws, acted).exp().clamp(0, 1)
 
 
-def groups_of(run: Run, shown: Shown, predicted: np.ndarray, name: str = "predicted probability") -> list[Grouping]:
-    """By what was predicted, by each covariate of the propensity, by user."""
-    found = [by_quantile(name, np.round(predicted, 3))]
-    found += covariate_groups(run.inputs.propensity, shown.batch["propensity_covariates"])[:4]
+def groups_of(run: Run, shown: Shown) -> list[Grouping]:
+    """By each covariate of the propensity, by user; by nothing that was learned from what is checked."""
+    found = covariate_groups(run.inputs.propensity, shown.batch["propensity_covariates"])[:4]
     if run.inputs.users:
         found.append(by_member("user", shown.batch["user"].numpy(), run.inputs.users, most=10))
     return found

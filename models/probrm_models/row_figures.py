@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from probrm.data import Batch, FeatureMap
 from probrm.figures.grouping import Grouping, by_level, by_quantile
+from probrm.posterior import pointwise_log_likelihood
 from probrm.runs.run import Run
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 MOST_DRAWS = 200
 """Of the posterior, for figures of rows: the ends of a 90 % interval from as many are off by a tenth of its width."""
+MOST_LEFT_OUT = 4_000
+"""Rows that are predicted one without the other: a second."""
+_FEW = 100
+"""Draws below which importance weights have no tail to smooth."""
 
 
 @dataclass(frozen=True)
@@ -43,33 +49,46 @@ class Shown:
     about: str
 
     @classmethod
-    def of(cls, run: Run, rows: FittedRows) -> Shown:
-        """All rows, or as many of them drawn at random as can be shown in time."""
-        count, about = len(rows.batch), []
+    def of(cls, run: Run, rows: FittedRows, most: int | None = None, draws: int = MOST_DRAWS) -> Shown:
+        """All rows, or as many of them drawn at random as can be shown in time; and as many draws."""
+        count, about, most = len(rows.batch), [], most or MOST_ROWS
         index = np.arange(count)
-        if count > MOST_ROWS:
-            index = np.sort(np.random.default_rng(0).choice(count, MOST_ROWS, replace=False))
-            about.append(f"{MOST_ROWS:,} of {count:,} rows, drawn at random")
+        if count > most:
+            index = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+            about.append(f"{most:,} of {count:,} rows, drawn at random")
         held_out = np.asarray(rows.held_out, bool)[index]
-        seen = "the rows that were not held out" if held_out.any() else "all these rows"
-        about.append(f"the fit has seen {seen}, so what it says of them is optimistic")
         batch = rows.batch.subset(torch.from_numpy(index))
         weight = batch["weight"].double().numpy() if "weight" in batch else np.ones(len(index))
-        return cls(batch, thinned(run.draws), held_out, weight, index, "; ".join(about))
-
-    def panels(self, probability: np.ndarray, observed: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """For ``calibration``: held-out rows, where there are any, beside all."""
-        found = {"all rows": (probability, observed, self.weight)}
-        if not self.held_out.any():
-            return found
-        at = self.held_out
-        return {"held-out rows": (probability[at], observed[at], self.weight[at])} | found
+        return cls(batch, thinned(run.draws, draws), held_out, weight, index, "; ".join(about))
 
     def take(self, kept: np.ndarray) -> Shown:
         """Those rows where ``kept`` is true."""
         place = np.flatnonzero(kept)
         batch = self.batch.subset(torch.from_numpy(place))
         return replace(self, batch=batch, held_out=self.held_out[place], weight=self.weight[place], index=self.index[place])
+
+
+@torch.no_grad()
+def left_out(run: Run, rows: FittedRows) -> tuple[Shown, np.ndarray, str]:
+    """At most 4,000 rows, the probability that each was given of what was observed in it, ``(n,)``, and what to know of that.
+
+    To rows that the posterior has not seen it is the posterior's; to the others that of the posterior without them, by PSIS-LOO. What the
+    posterior itself says of a row that it has seen leans towards what was observed there, and would look underconfident.
+    """
+    from probrm.evaluation.loo import leave_one_out
+
+    shown = Shown.of(run, rows, MOST_LEFT_OUT, len(next(iter(run.draws.values()))))
+    density = pointwise_log_likelihood(run.model, shown.draws, shown.batch).double()
+    probability = torch.logsumexp(density, 0).sub(math.log(len(density))).exp().numpy()
+    seen = ~shown.held_out
+    if not seen.any():
+        return shown, probability, "the fit has not seen these rows"
+    if len(density) < _FEW:
+        return shown, probability, "the fit has seen these rows, and its predictions lean towards what was observed in them"
+    found = leave_one_out(density.numpy()[:, seen], {k: v.numpy() for k, v in shown.draws.items()}, chains=run.chains)
+    probability[seen] = np.exp(found.pointwise)
+    about = "each row predicted without it (PSIS-LOO)"
+    return shown, np.clip(probability, 0, 1), about + (f"; {found.doubtful} of them roughly, Pareto k̂ is high" if found.doubtful else "")
 
 
 def thinned(draws: Mapping[str, Tensor], most: int = MOST_DRAWS) -> dict[str, Tensor]:

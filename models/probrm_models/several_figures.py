@@ -41,14 +41,13 @@ def graded_figures(table: Mapping[str, Variable]) -> dict[str, Figure]:
 
 @torch.no_grad()
 def several_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
-    """A posterior predictive check of each action, and the calibration of each yes/no action."""
+    """A posterior predictive check of each action, and in rows that the fit has not seen the calibration of each yes/no action."""
     model = run.model
     assert isinstance(model, SeveralActionsModel)
     shown = Shown.of(run, rows)
     with own_random_stream(run.config["seed"]):
         nothing = torch.full_like(shown.batch["label"], torch.nan)
         drawn = model.actions_dist(shown.draws, shown.batch, nothing).sample()
-    reward = model.reward(shown.draws, shown.batch).sigmoid().double().mean(0).numpy()
     made: dict[str, Figure | None] = {}
     for k, action in enumerate(model.actions[:_MOST]):
         stem = re.sub(r"[^\w-]+", "_", action.column)
@@ -57,16 +56,16 @@ def several_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
         if not there.any():
             continue
         observed, replicates = (_scale(action, x.double()).numpy() for x in (seen, drawn[..., k]))
-        groupings = groups_of(run, shown, reward, "predicted preference")
+        groupings = groups_of(run, shown)
         title = f"Posterior predictive check of {action.column}: observed against replicated, by group"
         made[f"posterior_predictive_{stem}"] = predictive_check(
             groupings, observed, replicates, shown.weight, what=_what(action), about=shown.about, title=title
         )
-        if action.kind == "binary":
-            p = binary_probability(model, shown, k).double().mean(0).numpy()
-            made[f"calibration_{stem}"] = calibration(
-                shown.panels(p, observed), predicted=f"predicted probability of {action.column}", about=shown.about
-            )
+        unseen = shown.take(shown.held_out)
+        if action.kind == "binary" and len(unseen.batch):
+            p = binary_probability(model, unseen, k).double().mean(0).numpy()
+            panels = {"rows that the fit has not seen": (p, observed[shown.held_out], unseen.weight)}
+            made[f"calibration_{stem}"] = calibration(panels, predicted=f"predicted probability of {action.column}")
     return {name: figure for name, figure in made.items() if figure is not None}
 
 

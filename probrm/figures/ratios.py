@@ -60,7 +60,7 @@ def importance_ratios(
     figure, grid = canvas(
         3.0, "Importance ratios of the posterior to the guide: the heavier the tail, the worse the intervals",
         f"{count} draws of the guide, their effective number under the posterior {effective:.0f}; the tail are the {tail} largest; "
-        f"estimates from them are reliable up to " rf"$\hat{{k}}$ = {limit:.2g}",
+        f"estimates from them are reliable up to a Pareto k of {limit:.2g}",
     )  # fmt: skip
     axes: Axes = grid[0, 0]
     axes.loglog(rank[tail:], np.exp(np.maximum(normalised[tail:], normalised[0] - 30)), ".", color=BLUE, ms=4, label="ratios")

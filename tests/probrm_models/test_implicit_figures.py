@@ -17,7 +17,7 @@ from probrm.runs.fitted_rows import FittedRows
 from probrm_models.implicit import ImplicitModel
 from probrm_models.implicit_figures import figures
 from probrm_models.implicit_row_figures import action_probability, strata_shares
-from probrm_models.row_figures import Shown, covariate_groups
+from probrm_models.row_figures import Shown, covariate_groups, left_out
 from tests import support
 
 ALWAYS = {"quantities", "directions", "propensity_effects", "user_activity", "level"}
@@ -136,6 +136,18 @@ def test_figures_of_rows(run: Run, rows: FittedRows) -> None:
     np.testing.assert_allclose(
         np.asarray(panel.lines[1].get_xdata()), frame.groupby("surface")["action"].mean()[["ide", "web"]], rtol=1e-12
     )
+
+
+def test_held_out_rows_are_predicted_as_they_are_and_the_others_without_themselves(run: Run, rows: FittedRows) -> None:
+    """A row that the posterior has seen is predicted worse without it."""
+    shown, given, about = left_out(run, rows)
+    density = run.model.log_likelihood(run.draws, rows.batch).double()
+    itself = density.exp().mean(0).numpy()
+    np.testing.assert_array_equal(shown.index, np.arange(300))
+    np.testing.assert_allclose(given[rows.held_out], itself[rows.held_out], rtol=1e-5)
+    seen = ~rows.held_out
+    assert (np.log(given[seen]) < np.log(itself[seen])).mean() > 0.95
+    assert "without it" in about
 
 
 def test_predicted_actions_are_the_product_of_preference_and_propensity(run: Run, rows: FittedRows) -> None:

@@ -10,6 +10,7 @@ import probrm
 from probrm.runs import Run, find_recipe
 from probrm.runs.fitted_rows import FittedRows
 from probrm_models.pair_figures import figures
+from probrm_models.row_figures import left_out
 from tests import pair_support
 
 
@@ -30,13 +31,20 @@ def test_weights_farthest_from_zero_come_first(run: Run) -> None:
 
 
 def test_the_favoured_and_the_longer_response(run: Run, rows: FittedRows) -> None:
+    for i, text in enumerate(rows.texts):
+        text["chosen"] += "!" * (i % 5)  # type: ignore[index]
     made = figures(run, rows)
-    assert {"posterior_predictive", "posterior_predictive_length", "calibration"} & made.keys() >= {"posterior_predictive", "calibration"}
-    difference = run.model.difference(run.draws, rows.batch).sigmoid().mean(0).numpy()  # type: ignore[operator]
+    assert {"posterior_predictive", "calibration"} <= made.keys()
+    gap = np.array([len(text["chosen"]) - len(text["rejected"]) for text in rows.texts])
     panel = made["posterior_predictive"].axes[0]
     shares = np.asarray(panel.lines[1].get_xdata())
     counts = [int(label.get_text().rsplit("(", 1)[1].rstrip(")")) for label in panel.get_yticklabels()]
-    assert np.dot(shares, counts) / sum(counts) == pytest.approx(np.mean(difference > 0.5), abs=0.02)  # 200 of the draws decide there
+    assert np.dot(shares, counts) / sum(counts) == pytest.approx(np.mean(gap[gap != 0] > 0))
+    _, given, _ = left_out(run, rows)
+    dots = made["calibration"].axes[0].lines[1]
+    assert np.dot(np.asarray(dots.get_ydata()), np.ones(len(dots.get_ydata()))) > 0
+    assert np.min(np.asarray(dots.get_xdata())) >= 0.5
+    assert np.mean(given > 0.5) == pytest.approx(np.mean(np.asarray(dots.get_ydata())), abs=0.03)
     for figure in made.values():
         figure.savefig(BytesIO(), format="png")
 
@@ -44,7 +52,7 @@ def test_the_favoured_and_the_longer_response(run: Run, rows: FittedRows) -> Non
 def test_ties_are_left_out(run: Run, rows: FittedRows) -> None:
     rows.batch["outcome"][: len(rows.batch) - 50] = 0.5
     made = figures(run, rows)
-    assert "all rows (50)" in {axes.get_title(loc="left") for axes in made["calibration"].axes}  # type: ignore[call-overload]
+    assert "pairs (50)" in {axes.get_title(loc="left") for axes in made["calibration"].axes}  # type: ignore[call-overload]
     rows.batch["outcome"][:] = 0.5
     assert "calibration" not in figures(run, rows)
     assert torch.all(rows.batch["outcome"] == 0.5)
