@@ -18,14 +18,31 @@ from pyro.infer import MCMC
 from pyro.infer import NUTS as PyroNUTS
 from torch import Tensor
 
-from benchmarks.posterior_accuracy import simulate
 from probrm.data import Batch
 from probrm.inference import NUTS, SVI, Fitted, InferenceConfig, Laplace, fit
 from probrm.priors import Normal
 from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
 from probrm_models.naive import NaiveModel
 
+_DECAY = 0.75
+"""Standard deviations of an embedding's principal directions fall like ``j^-0.75``, about as MiniLM's do."""
 _PRIORS = ImplicitConfig(priors=ImplicitPriors(weights=Normal(0.0, 1.0)))
+
+
+def simulate(rows: int, dim: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
+    """Actions from the model itself, on embeddings that are correlated like real ones and standardised."""
+    rng = torch.Generator().manual_seed(seed)
+    rotation = torch.linalg.qr(torch.randn(dim, dim, generator=rng)).Q
+    embedding = (torch.randn(rows, dim, generator=rng) * torch.arange(1.0, dim + 1) ** -_DECAY) @ rotation
+    embedding = (embedding - embedding.mean(0)) / embedding.std(0)
+    reward = 0.3 + embedding @ torch.randn(dim, generator=rng) / dim**0.5
+    columns = {
+        "embedding": embedding,
+        "reward_covariates": torch.zeros(rows, 0),
+        "action": torch.bernoulli(reward.sigmoid(), generator=rng),
+        "weight": torch.ones(rows),
+    }
+    return ImplicitShape(dim), Batch(columns, rows)
 
 
 def timed(shape: ImplicitShape, batch: Batch, inference: InferenceConfig, guide: str = "auto-normal") -> tuple[Fitted, float]:
@@ -77,7 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for dim in arguments.dims:
-        shape, batch = simulate(arguments.rows, dim, 1)
+        shape, batch = simulate(arguments.rows, dim)
         nuts, seconds = timed(shape, batch, NUTS())
         said = nuts.statistics
         print(f"{dim + 1} latents, {arguments.rows} rows")

@@ -1,0 +1,279 @@
+"""The pages of docs/: their links lead somewhere, their commands and settings are accepted, their Python runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+import typer
+
+from probrm.config import build_config
+from probrm.guides import Layout
+from probrm.guides.sites import global_latents
+from probrm.runs import find_recipe
+from probrm_cli.main import app
+from tests import support
+from tests.test_house import ROOT, probrm_lines
+
+DOCS = ROOT / "docs"
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+MODELS = {
+    "implicit.md": "implicit",
+    "several_actions.md": "implicit",
+    "baselines.md": "sar-em",
+    "vrm.md": "vrm",
+    "bradley_terry.md": "bradley-terry",
+}
+"""The pages of models, and the model that flags and ``--set`` in running text are about."""
+SECTIONS = ("Generative process", "Priors", "Symbols", "Guide and inference", "How to swap each part", "Known limits", "References")
+_BLOCK = re.compile(r"^(?:<!-- (not run|long): (?P<why>[^>]+) -->\n)?```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: ``mark`` is ``long``, ``not run`` or nothing."""
+
+    language: str
+    text: str
+    line: int
+    mark: str
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def blocks(name: str, language: str) -> list[Block]:
+    """Those of one language, in order."""
+    text = page(name)
+    found = [Block(m[3], m[4], text.count("\n", 0, m.start(4)), m[1] or "") for m in _BLOCK.finditer(text)]
+    assert len(found) == len(re.findall(r"^```\w+$", text, re.MULTILINE)), "a block that is not understood"
+    return [block for block in found if block.language == language]
+
+
+def anchors(text: str) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_and_headings(name: str) -> None:
+    links = [link for link in _LINK.findall(page(name)) if "://" not in link]
+    broken = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (DOCS / path).resolve() if path else DOCS / name
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            broken.append(link)
+    assert not broken
+
+
+def test_the_index_names_every_page() -> None:
+    linked = set(_LINK.findall(page("README.md")))
+    assert set(PAGES) - {"README.md"} <= linked
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_pages_of_models_have_one_form(name: str) -> None:
+    titles = re.findall(r"^## (.+)$", page(name), re.MULTILINE)
+    assert [title for title in titles if title in SECTIONS] == list(SECTIONS)
+
+
+# ---- commands and settings
+
+
+def parse(words: list[str]) -> None:
+    """Reads a command line as ``probrm`` would; raises where a flag is unknown or missing."""
+    command: Any = typer.main.get_command(app)
+    name, rest = "probrm", list(words)
+    while hasattr(command, "commands"):
+        name = rest.pop(0)
+        command = command.commands[name]
+    command.make_context(name, rest)
+
+
+def spoken(name: str) -> Iterator[list[str]]:
+    """Flags in running text, ``--guide low-rank`` or ``--set KEY=VALUE``, as arguments."""
+    text = _BLOCK.sub("", page(name))
+    for code in re.findall(r"`(--[^`]+)`", text):
+        yield shlex.split(code.replace("…", "").rstrip(","))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_have_flags_that_exist(name: str) -> None:
+    for words in probrm_lines(page(name)):
+        parse(words)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_flags_and_settings_in_running_text_are_accepted(name: str) -> None:
+    recipe, fits, seen = find_recipe(MODELS[name]), set(_flags("fit", MODELS[name])), 0
+    elsewhere = set().union(*(_flags(verb) for verb in ("posterior", "compare", "evaluate", "embed", "report", "score")))
+    for words in spoken(name):
+        if words[0] not in fits:
+            assert words[0] in elsewhere | set(_flags("fit", "implicit")), words
+            continue
+        parse(["fit", MODELS[name], "--data", "FILE", *(words if len(words) > 1 or words[0] in _switches() else [words[0], "1"])])
+        if words[0] == "--set" and len(words) > 1:
+            build_config(recipe, sets=[word for word in words if word != "--set"])
+        for flag in ("guide", "inference"):
+            if words[0] == f"--{flag}" and len(words) > 1:
+                build_config(recipe, flags={flag: {"name": words[1]}})
+        seen += 1
+    assert seen
+
+
+def _flags(*verbs: str) -> list[str]:
+    command: Any = typer.main.get_command(app)
+    for verb in verbs:
+        command = command.commands[verb]
+    return [option for parameter in command.params for option in parameter.opts]
+
+
+def _switches() -> set[str]:
+    command: Any = cast(Any, typer.main.get_command(app)).commands["fit"].commands["implicit"]
+    return {option for parameter in command.params if getattr(parameter, "is_flag", False) for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_settings_files_are_accepted(name: str, tmp_path: Path) -> None:
+    """Each begins with the command that takes it; one that is said to hold the defaults does."""
+    found = blocks(name, "toml")
+    assert found
+    for block in found:
+        kind = re.match(r"# probrm fit ([\w-]+) .*--config", block.text)
+        assert kind, f"{name}, line {block.line}: a settings file begins with its command"
+        (tmp_path / "settings.toml").write_text(block.text)
+        built = build_config(find_recipe(kind[1]), toml=str(tmp_path / "settings.toml"))
+        if "the defaults" in block.text.splitlines()[0]:
+            assert built.to_dict() == build_config(find_recipe(kind[1])).to_dict()
+
+
+# ---- Python
+
+
+def run_python(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, long: bool) -> dict[str, Any]:
+    """A page's Python in one namespace, from top to bottom; what is marked as long only where asked for."""
+    monkeypatch.chdir(folder)
+    space: dict[str, Any] = {"__name__": name}
+    found = [block for block in blocks(name, "python") if block.mark != "not run" and (long or block.mark != "long")]
+    assert found
+    for block in found:
+        exec(compile("\n" * block.line + block.text, str(DOCS / name), "exec"), space)  # so that a traceback names the page's line
+    return space
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_python_of_the_pages_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_python(name, tmp_path, monkeypatch, long=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
+def test_all_python_of_the_pages_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_python(name, tmp_path, monkeypatch, long=True)
+
+
+def test_python_of_the_diagnostics_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a run of the tests' own in place of the page's example."""
+    shutil.copytree(support.short_run_path(), tmp_path / "runs" / "demo")
+    run_python("diagnostics.md", tmp_path, monkeypatch, long=False)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_the_worked_example_of_the_diagnostics(tmp_path: Path) -> None:
+    """Its commands, in their order, on the example data."""
+    import subprocess
+
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    program = str(support.script())
+    ran = 0
+    for words in probrm_lines(page("diagnostics.md")):
+        with support.environment():
+            done = subprocess.run([program, *words], cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+        ran += 1
+    assert ran >= 4
+
+
+# ---- what the pages say of the code
+
+
+def names_in(text: str) -> set[str]:
+    """Words in code font."""
+    return set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", text))))
+
+
+def sites(model: Any) -> set[str]:
+    """Global latents of a model."""
+    from pyro import poutine
+
+    return set(global_latents(poutine.trace(model.globals).get_trace()))
+
+
+def implicit() -> Any:
+    from probrm.actions import Click
+    from probrm.priors import Beta
+    from probrm_models.implicit import ImplicitModel
+    from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+
+    config = ImplicitConfig(action=Click(false_rate=Beta(1, 50)), share_embedding=True)
+    return ImplicitModel(ImplicitShape(2, ("a",), ("b",), ("u",)), config)
+
+
+def several() -> Any:
+    from probrm.data.actions import ActionSpec
+    from probrm_models.implicit_config import ImplicitShape
+    from probrm_models.several import SeveralActionsModel
+
+    kinds = (ActionSpec("a"), ActionSpec("b", "ordinal", levels=("0", "1", "2")), ActionSpec("c", "log-normal"))
+    return SeveralActionsModel(ImplicitShape(2, (), ("b",), (), actions=kinds))
+
+
+def vrm() -> Any:
+    from probrm_models.vrm import VRMModel
+    from probrm_models.vrm_config import VRMShape
+
+    return VRMModel(VRMShape(2, 2, ("a", "b"), 0, ties=True))
+
+
+def bradley_terry() -> Any:
+    from probrm_models.bradley_terry import BradleyTerryModel
+    from probrm_models.bradley_terry_config import BradleyTerryShape
+
+    return BradleyTerryModel(BradleyTerryShape(2, ties=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"), [("implicit.md", implicit), ("several_actions.md", several), ("vrm.md", vrm), ("bradley_terry.md", bradley_terry)]
+)
+def test_the_table_of_symbols_has_every_latent(name: str, make: Callable[[], Any]) -> None:
+    table = re.search(r"^## Symbols\n(.*?)^## ", page(name), re.MULTILINE | re.DOTALL)
+    assert table
+    own = sites(make())
+    inherited = sites(implicit()) if name == "several_actions.md" else set()
+    assert own - inherited - names_in(table[1]) == set()
+
+
+def test_the_example_of_the_implicit_model_is_recovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's first fit: the one column that matters, and what the surface does (truth 2·√4 = 4 and 3)."""
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    exec(compile(blocks("implicit.md", "python")[0].text, "implicit.md", "exec"), space)
+    draws = space["fitted"].draws
+    assert set(draws) == {site.name for site in Layout.of(space["fitted"].model, space["data"]).sites}
+    weights = draws["reward_weights"].mean(0)
+    assert int(weights.abs().argmax()) == 0
+    assert abs(float(weights[0]) - 4) < 4 * float(draws["reward_weights"][:, 0].std())
+    assert abs(float(draws["propensity_effects"].mean()) - 3) < 4 * float(draws["propensity_effects"].std())
+    assert torch.isfinite(space["reward"]).all()
