@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 
+# Processes that the tests are spread over; each takes about a gigabyte.
+WORKERS ?= 2
+
 # Spinning OpenMP workers slow the small steps of a training loop several times.
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -46,11 +49,11 @@ lint: $(READY)
 # One thread: the loops of the tests are small, and their sums come out the same on every machine size.
 test: export OMP_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-long: export OMP_NUM_THREADS = 1
 test-long: $(READY)
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
 
 bench: $(READY)
 	@for script in $(filter-out benchmarks/implicit_sbc.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done

@@ -17,6 +17,8 @@ from probrm.diagnostics.sampler import SamplerQuality, sampler_quality
 Answer = Literal["yes", "with care", "no", "no intervals"]
 _ENOUGH = 100
 """Effective draws from which on weighted draws say what an interval covers, to three points."""
+_MANY = 50
+"""Latents from which on a bad k̂ need not be any single interval's fault: 600 that are 5 % too narrow each (and cover 88 %) have .75."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def of_guide(draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, r
     """
     found = assess(log_density, log_guide)
     told = told_k(found)
+    size = sum(value[0].numel() for value in draws.values())
+    if found.verdict == "bad" and size >= _MANY and found.k_hat < 1:
+        return Trust(
+            "with care", [told, f"errors too small to matter in any of {size} latents add up to as much: --referee says which matter"]
+        )
     if found.verdict == "bad":
         return Trust("no", [told, *filter(None, [found.note if not np.isfinite(found.k_hat) else ""]), "--referee says which variables"])
     if found.effective_draws < _ENOUGH:

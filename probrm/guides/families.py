@@ -28,16 +28,26 @@ _UNIT = 0.5413248546129181  # softplus(_UNIT) = 1
 
 
 class DiagonalNormal(nn.Module):
-    """Independent normals."""
+    """Independent normals.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: D.
+        held: a coordinate that stays a standard normal. Where the coordinates have a latent's whole marginal already (``Ridge``), a bound
+            over independent normals would narrow it: it weighs the latent's spread against what the others lose by not following it.
+    """
+
+    held: Tensor
+
+    def __init__(self, size: int, held: int | None = None) -> None:
         super().__init__()
         self.loc = nn.Parameter(torch.zeros(size))
         self.raw_scale = nn.Parameter(torch.full((size,), _UNIT))
+        self.register_buffer("held", torch.arange(size) == (-1 if held is None else held), persistent=False)
 
     def forward(self) -> Any:
         """Event shape ``(D,)``."""
-        return dist.Normal(self.loc, F.softplus(self.raw_scale)).to_event(1)
+        loc, scale = self.loc.masked_fill(self.held, 0.0), F.softplus(self.raw_scale).masked_fill(self.held, 1.0)
+        return dist.Normal(loc, scale).to_event(1)
 
 
 class LowRankNormal(nn.Module):

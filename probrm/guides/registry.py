@@ -99,16 +99,26 @@ def build_guide(
             local = model.local_guide(hidden=config.hidden)
         except NotImplementedError as error:
             raise ConfigError(f"guide 'amortised': {error}", fix="use --guide auto-normal") from None
-        return WhitenedGuide(layout, coordinates, build_family(guide_config(config.globals), layout), local)
-    return WhitenedGuide(layout, coordinates, build_family(config, layout))
+        return WhitenedGuide(layout, coordinates, build_family(guide_config(config.globals), layout, held=_known(coordinates)), local)
+    return WhitenedGuide(layout, coordinates, build_family(config, layout, held=_known(coordinates)))
 
 
-def build_family(config: GuideConfig, layout: Layout) -> nn.Module:
-    """The density over whitened coordinates that a global guide's configuration names, at a standard normal."""
+def _known(coordinates: nn.Module) -> int | None:
+    return coordinates.index if isinstance(coordinates, Ridge) else None
+
+
+def build_family(config: GuideConfig, layout: Layout, *, held: int | None = None) -> nn.Module:
+    """The density over whitened coordinates that a global guide's configuration names, at a standard normal.
+
+    Args:
+        config: of the guide.
+        layout: of the latents.
+        held: a coordinate whose marginal is known already; only independent normals leave it as it is.
+    """
     if isinstance(config, LowRank):
         return LowRankNormal(layout.size, config.rank)
     if isinstance(config, FullRank):
         return FullRankNormal(layout.size)
     if isinstance(config, Delta):
         return Point(layout.hyper())
-    return DiagonalNormal(layout.size)
+    return DiagonalNormal(layout.size, held)

@@ -14,7 +14,7 @@ ROOMS = ("probrm", "probrm.benchmarks", "probrm.data", "probrm.encoders", "probr
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_name_of_a_room_is_there(room: str) -> None:
     package = import_module(room)
-    assert package.__all__ == sorted(package.__all__)
+    assert package.__all__ == sorted(package.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     for name in package.__all__:
         found = getattr(package, name)
         assert type(found).__name__ != "module", name  # a submodule of that name would hide it

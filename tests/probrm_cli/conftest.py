@@ -17,6 +17,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """Each test in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PROBRM_DEBUG", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)  # parallel workers have it
     with support.environment():
         yield
 

@@ -160,9 +160,10 @@ def test_resume_leaves_no_states_behind(save: Save) -> None:
 
 
 @pytest.mark.parametrize("inference", ["laplace", "nuts"])
-def test_other_ways_of_inference(inference: str) -> None:
-    done = call("fit", "vrm", "--data", pair_support.pairs_path(), *STORE, "--out", "r", "--inference", inference)
-    refused(done, f"inference '{inference}'", "only svi", "fit bradley-terry")
+def test_latents_of_a_network_are_summed_out_by_nobody(inference: str) -> None:
+    network = ("--set", "model.decoder.name=mlp", "--set", "model.features.prior=standard")
+    done = call("fit", "vrm", "--data", pair_support.pairs_path(), *STORE, "--out", "r", "--inference", inference, *network)
+    refused(done, f"inference '{inference}'", "model.decoder.name", "use --inference svi")
     nothing_written()
 
 

@@ -84,7 +84,7 @@ def test_while_saving(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert call(*support.quick_fit(Path("r"))).code == 0
     before = {path: path.read_bytes() for path in Path("r").iterdir()}
-    monkeypatch.setattr(Run, "to_arviz", stop)
+    monkeypatch.setattr(Run, "groups", stop)
     done = call(*support.quick_fit(Path("r"), "--overwrite", "--seed", "1"))
     assert (done.code, done.out, done.err) == (130, "", MESSAGE + "\n")
     assert {path: path.read_bytes() for path in Path("r").iterdir()} == before

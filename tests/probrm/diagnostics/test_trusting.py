@@ -68,6 +68,18 @@ def test_resampled_draws_are_trusted_where_enough_of_them_are_left() -> None:
     assert trust(normal(0.9, 90)).verdict == "with care"
 
 
+@pytest.mark.parametrize(("size", "width", "verdict"), [(600, 0.95, "with care"), (600, 0.7, "no"), (10, 0.4, "no")])
+def test_errors_of_many_latents_add_up(size: int, width: float, verdict: str) -> None:
+    """600 latents, each 5 % too narrow: k̂ is bad and the intervals are fair. Much narrower ones, or few latents, are another matter."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, width, (1000, size))
+    stats = {"log_density": scipy.stats.norm.logpdf(z).sum(1), "log_guide": scipy.stats.norm.logpdf(z, 0, width).sum(1)}
+    found = trust(Posterior(torch.from_numpy(z), stats))
+    assert found.verdict == verdict
+    assert "(bad;" in str(found)
+    assert "--referee" in str(found)
+
+
 def test_a_point_has_no_intervals() -> None:
     assert trust(Posterior(torch.ones(100), {})).verdict == "no intervals"
     assert trust(Posterior(torch.randn(1), {})).verdict == "no intervals"

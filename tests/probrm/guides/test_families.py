@@ -17,6 +17,7 @@ from probrm.data.batch import Batch
 from probrm.errors import ConfigError
 from probrm.guides import Layout, WhitenedGuide, Whitening, build_guide
 from probrm.guides.families import FULL_RANK_LIMIT, DiagonalNormal, FullRankNormal, LowRankNormal, Point
+from probrm.guides.ridge import Ridge
 from probrm.model import RewardModel
 
 NORMALS = ["auto-normal", "low-rank", "full-rank"]
@@ -167,3 +168,13 @@ def test_rank_is_at_most_the_dimension() -> None:
 def test_parameters_count_what_the_family_promises() -> None:
     assert sum(p.numel() for p in DiagonalNormal(7).parameters()) == 14
     assert sum(p.numel() for p in FullRankNormal(7).parameters()) == 14 + 49
+
+
+def test_a_coordinate_that_is_held_stays_a_standard_normal(layout: Layout, whitening: Whitening) -> None:
+    """However its parameters are moved; the others follow theirs, and with other coordinates nothing is held."""
+    ridge = Ridge(Whitening.diagonal(torch.zeros(8), torch.ones(8), 5), 6, 0.3, 0.5, torch.tensor([-1.0, 1.0]), torch.zeros(2, 8))
+    held = torch.arange(9) == 6
+    for coordinates, fixed in ((ridge, held), (whitening, held & False)):
+        density = disturb(build_guide("auto-normal", None, layout, coordinates)).family().base_dist  # type: ignore[arg-type, operator, union-attr]
+        assert torch.equal(density.loc == 0, fixed)
+        assert torch.equal(density.scale == 1, fixed)

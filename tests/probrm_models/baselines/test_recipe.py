@@ -56,7 +56,7 @@ def test_fit_evaluate_score_posterior(name: str) -> None:
     assert row["row"] == "r3"
     assert np.isfinite(row["reward"]["reward"])
     assert call("posterior", "r", "--plots", "p").code == 0
-    assert [path.name for path in Path().glob("p/*")] == ([] if name == "naive" else ["selection.png"])
+    assert ("selection.png" in {path.name for path in Path().glob("p/*")}) == (name != "naive")
 
 
 def test_a_saved_run_scores_as_before() -> None:
