@@ -86,7 +86,12 @@ class Run:
             rows: that the run was fitted to: ``find_recipe(run.kind).fitted_rows(run)``.
             progress: shows the work on them.
         """
-        attrs = {"model": self.kind, "seed": self.config["seed"], "versions": json.dumps(self.record["versions"])}
+        attrs = {
+            "model": self.kind,
+            "seed": self.config["seed"],
+            "versions": json.dumps(self.record["versions"]),
+            "interval": "central 90 %",
+        }
         common: dict[str, Any] = {"chains": self.chains, "sample_stats": self.sample_stats, "history": self.history, "attrs": attrs}
         return posterior_groups(self.model, self.draws, rows=rows, progress=progress, **common)
 

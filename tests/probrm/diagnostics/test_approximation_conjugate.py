@@ -96,7 +96,7 @@ def test_a_guide_that_cannot_is_bad(regression: Make, simulated: Rows, closed_fo
 def test_resampling_mends_one_that_is_usable(regression: Make, simulated: Rows, closed_form: Closed) -> None:
     """Mildly correlated weights: the independent guide's deviations are wrong by more than the resampled ones' errors."""
     batch, model = simulated(60, 3), regression(3)
-    batch["x"][:, 2] = 0.55 * batch["x"][:, 1] + batch["x"][:, 2]
+    batch["x"][:, 2] = 0.45 * batch["x"][:, 1] + batch["x"][:, 2]
     mean, cov, _ = closed_form(batch)
     fitted = fit(model, batch, guide=diagonal(model), inference=SVI(draws=4000, patience=8), starts=1)
     found = assess(**stats(fitted))
@@ -106,7 +106,7 @@ def test_resampling_mends_one_that_is_usable(regression: Make, simulated: Rows, 
     error = 5 / found.effective_draws**0.5
     assert float(((better.mean(0) - mean) / sd).abs().max()) < error
     assert float((better.std(0) / sd - 1).abs().max()) < error
-    assert float((fitted.draws["weights"].std(0) / sd - 1).abs().max()) > 0.1
+    assert float((fitted.draws["weights"].std(0) / sd - 1).abs().max()) > 0.03
 
 
 def stats(fitted: Fitted) -> dict[str, Tensor]:
