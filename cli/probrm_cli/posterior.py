@@ -36,12 +36,15 @@ def posterior(
     """Mean, deviation and interval of every variable; how far to trust them; figures; draws for ArviZ; single rows."""
     from probrm.diagnostics.trusting import trust
     from probrm.runs import find_recipe, load
-    from probrm_cli.posterior_files import write_draws, write_figures
+    from probrm_cli.posterior_files import check_target, write_draws, write_figures
     from probrm_cli.tables import print_approximation, print_posterior, print_referee, print_row
     from probrm_cli.terminal import print_json, progress, tell
     from probrm_cli.variables import choose_variables
 
     _check_flags(psis, referee, row)
+    for flag, path in (("--netcdf", netcdf), ("--plots", plots)):
+        if path:
+            check_target(path, flag)
     bars = progress(quiet or as_json)
     fitted = load(run)
     recipe = find_recipe(fitted.kind)
@@ -132,8 +135,8 @@ def _resampled(run: Run) -> Run:
             fix="fit with --guide full-rank or --inference nuts, or see with --referee which variables are wrong",
         )
     w, seed = weights(*density), int(run.config["seed"])
-    stats = resample(run.sample_stats, w, seed)
-    return replace(run, draws=resample(run.draws, w, seed), sample_stats=stats, record=run.record | {"psis": found.to_dict()})
+    # Without the densities: their ratios are those of draws of the guide, which these are not any more.
+    return replace(run, draws=resample(run.draws, w, seed), sample_stats={}, record=run.record | {"psis": found.to_dict()})
 
 
 def _rows_if_there(recipe: Recipe, run: Run, bars: Any, quiet: bool) -> FittedRows | None:
@@ -144,7 +147,7 @@ def _rows_if_there(recipe: Recipe, run: Run, bars: Any, quiet: bool) -> FittedRo
     try:
         return recipe.fitted_rows(run, progress=bars)
     except (ConfigError, DataError, EncoderError) as error:
-        tell([f"what needs the fitted rows is left out: {error.what}"], quiet)
+        tell([f"what needs the fitted rows is left out: {error.what}"], quiet=False)  # a file that lacks something says so
     return None
 
 

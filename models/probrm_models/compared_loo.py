@@ -100,7 +100,6 @@ def compare_loo(runs: Mapping[str, Run], *, most: int = MOST, seed: int = 0, pro
     found: dict[str, LeaveOneOut] = {}
     reasons: dict[str, str] = {}
     reference, base, seen, used = None, None, np.empty(0, int), np.empty(0, int)
-    weighted = []
     for name, run in runs.items():
         rows = _rows(run, progress)
         if isinstance(rows, str):
@@ -114,17 +113,15 @@ def compare_loo(runs: Mapping[str, Run], *, most: int = MOST, seed: int = 0, pro
             reasons[name] = f"{other} than {reference}"
             continue
         batch = rows.batch.subset(torch.as_tensor(kept[used]))
-        if "weight" in batch and bool((batch["weight"] != 1).any()):
-            weighted.append(name)
         likelihood = pointwise_log_likelihood(run.model, run.draws, batch, progress=progress, label=f"leave-one-out: {name}")
         draws = {site: value.numpy() for site, value in run.draws.items()}
-        found[name] = leave_one_out(likelihood.numpy(), draws, chains=run.chains, rows=len(seen))
+        found[name] = leave_one_out(likelihood.numpy(), draws, chains=run.chains, rows=len(seen), counts=rows.counts[kept[used]])
     weights = stacking_weights(found)
     result = {name: RunLoo(reason=reasons[name]) for name in reasons}
     for name, loo in found.items():
         change = difference_in_loo(loo, found[reference]) if reference is not None and name != reference else None
         result[name] = RunLoo(loo, change, weights[name])
-    notes = [f"{name}: rows have weights in the fit; leaving one out takes it for a whole row" for name in weighted]
+    notes = []
     if len(used) < len(seen):
         notes.append(f"leave-one-out: {len(used)} of {len(seen)} rows, drawn at random, stand for all")
     return LooComparison({name: result[name] for name in runs}, reference, len(seen), len(used), notes)

@@ -10,6 +10,7 @@ from probrm.progress import Progress, silent
 from probrm.runs.fitted_rows import FittedRows, RowPredictions, masks
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
+from probrm_models.pair_checks import shares
 from probrm_models.pair_files import pair_batch
 from probrm_models.pair_model import PairModel
 from probrm_models.pair_predictions import spread_of_probabilities
@@ -47,7 +48,16 @@ def fitted_pairs(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fi
         dims=dims,
         held_out=held_out,
         selection=selection,
+        counts=(batch["weight"] * shares(batch) if discounted(run) else batch["weight"]).numpy(),
     )
+
+
+def discounted(run: Run) -> bool:
+    """Whether pairs that share their responses counted for less than one each: see ``pair_checks.shares``."""
+    if run.kind == "vrm":
+        return run.config["inference"]["name"] != "svi"  # which has a latent for each response
+    point = run.config["guide"]["name"] == "delta" and run.config["inference"]["name"] == "svi"
+    return run.config["model"].get("repeats") == "discount" and not point
 
 
 @torch.no_grad()

@@ -252,8 +252,12 @@ class ImplicitModel(RewardModel):
         return reward + good - bad
 
     def linear_form(self, batch: Batch) -> LinearForm | None:
-        """The predictors ``logit γ`` and ``logit μ``; none with trunks, with a learned false rate, or for a subclass' own process."""
-        if not self.linear or isinstance(self.config.action.false_rate, Prior) or type(self).forward is not ImplicitModel.forward:
+        """The predictors ``logit γ`` and ``logit μ``; none while trunks are trained, with a learned false rate, or for a subclass' own process."""
+        if (
+            any(p.requires_grad for p in self.parameters())
+            or isinstance(self.config.action.false_rate, Prior)
+            or type(self).forward is not ImplicitModel.forward
+        ):
             return None
         return LinearForm(
             designs=[self._reward_design(batch), self._propensity_design(batch)],

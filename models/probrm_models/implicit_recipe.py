@@ -16,6 +16,7 @@ from probrm.data import Batch, Conversation, LogSpec, file_hash, read_log, split
 from probrm.data.presets import PRESETS
 from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError
+from probrm.guides import GuideLike
 from probrm.inference import SVI, Fitted, Laplace, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
@@ -279,7 +280,7 @@ class ImplicitRecipe(Recipe):
         run: Run,
         batch: Batch,
         *,
-        guide: str = "auto-normal",
+        guide: GuideLike = "auto-normal",
         inference: str | InferenceConfig = "svi",
         seed: int = 0,
         progress: Progress = silent,

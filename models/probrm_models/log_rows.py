@@ -37,6 +37,7 @@ def fitted_log(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fitt
         dims=dims,
         held_out=held_out,
         selection=selection,
+        counts=batch["weight"].numpy(),
     )
 
 

@@ -85,7 +85,8 @@ def left_out(run: Run, rows: FittedRows) -> tuple[Shown, np.ndarray, str]:
         return shown, probability, "the fit has not seen these rows"
     if len(density) < _FEW:
         return shown, probability, "the fit has seen these rows, and its predictions lean towards what was observed in them"
-    found = leave_one_out(density.numpy()[:, seen], {k: v.numpy() for k, v in shown.draws.items()}, chains=run.chains)
+    counts = np.asarray(rows.counts)[shown.index][seen]
+    found = leave_one_out(density.numpy()[:, seen], {k: v.numpy() for k, v in shown.draws.items()}, chains=run.chains, counts=counts)
     probability[seen] = np.exp(found.pointwise)
     about = "each row predicted without it (PSIS-LOO)"
     return shown, np.clip(probability, 0, 1), about + (f"; {found.doubtful} of them roughly, Pareto k̂ is high" if found.doubtful else "")

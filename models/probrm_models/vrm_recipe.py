@@ -47,6 +47,7 @@ class VRMRecipe(PairRecipe):
     """Pairs → several objectives a response, weighed by the prompt."""
 
     kind = "vrm"
+    refits_itself = False  # SVI has latents in every row, a refit sums them out
     model_class: ClassVar[type[PairModel]] = VRMModel
     baseline_class: ClassVar[type[PairModel]] = DeterministicModel
     titles: ClassVar[Mapping[str, str]] = {

@@ -80,6 +80,7 @@ def agreement(
     covered = w @ ((theirs >= low) & (theirs <= high))
     # What varies in neither is the same number in both, but for the rounding of the weights' sum.
     fixed = np.maximum(sd, own) < 1e-9 * (1 + np.abs(mean))
+    covered = np.where(fixed, LEVEL, covered)
     shift, ratio = np.where(fixed, 0.0, np.abs(ours.mean(0) - mean) / sd), np.where(fixed, 1.0, own / sd)
     return Agreement(
         float(np.sqrt((shift**2).mean())),

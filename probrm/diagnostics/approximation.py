@@ -77,7 +77,7 @@ def assess(log_density: Float[Tensor, " s"] | Float[Array, " s"], log_guide: Flo
     if broken or not np.isfinite(ratios).any():
         note = f"the densities of {broken or count} of {count} draws are no numbers"
         return Approximation(math.inf, threshold, "bad", math.nan, math.nan, math.nan, math.nan, 0.0, count, note)
-    smoothed, k_hat = _smooth(ratios)
+    smoothed, k_hat = smooth(ratios)
     top = smoothed.max()
     evidence = float(top + np.log(np.exp(smoothed - top).mean()))
     elbo, spread = float(ratios.mean()), float(ratios.std(ddof=min(1, count - 1))) if np.isfinite(ratios).all() else math.nan
@@ -104,7 +104,7 @@ def weights(
     ratios = _log_ratios(log_density, log_guide)
     if np.isnan(ratios).any() or ratios.max() == np.inf or ratios.max() == -np.inf:
         raise DataError("importance weights: found densities that are no numbers", fix="fit again: the guide left the model's support")
-    smoothed, _ = _smooth(ratios)
+    smoothed, _ = smooth(ratios)
     w = np.exp(smoothed - smoothed.max())
     return w / w.sum()
 
@@ -146,7 +146,7 @@ def _log_ratios(log_density: Any, log_guide: Any) -> Float[Array, " s"]:
         return p - q
 
 
-def _smooth(ratios: Float[Array, " s"]) -> tuple[Float[Array, " s"], float]:
+def smooth(ratios: Float[Array, " s"]) -> tuple[Float[Array, " s"], float]:
     """Smoothed log ratios, on their own scale, and k̂: 0 where all are alike, ∞ where there is no tail to see."""
     if len(ratios) < _FEWEST:
         return ratios, math.inf

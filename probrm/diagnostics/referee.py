@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from probrm.data.batch import Batch
 from probrm.diagnostics.agreement import Agreement, agreements
 from probrm.diagnostics.sampler import SamplerQuality, sampler_quality
 from probrm.errors import ConfigError
+from probrm.guides.registry import GUIDES as GUIDES_BY_NAME
 from probrm.inference import NUTS, Fitted
+from probrm.inference.settings import INFERENCES
 from probrm.posterior import FittedRowsLike, Variable, summarise
 from probrm.progress import Progress, silent
 
@@ -43,7 +45,9 @@ class RunLike(Protocol):
 class Refits(Protocol):
     """What is asked of a recipe: ``probrm.runs.Recipe``."""
 
-    def refit(self, run: Any, batch: Batch, *, guide: str, inference: Any, seed: int, progress: Progress) -> Fitted: ...  # noqa: D102
+    refits_itself: ClassVar[bool]
+
+    def refit(self, run: Any, batch: Batch, *, guide: Any, inference: Any, seed: int, progress: Progress) -> Fitted: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -129,16 +133,22 @@ def referee(
     check_judgeable(run, max_latents)
     started = time.perf_counter()
     batch, part = _part(rows, max_rows, seed)
+    if part and not recipe.refits_itself:
+        raise ConfigError(
+            f"--referee: {len(batch)} of the run's {int((~np.asarray(rows.held_out, dtype=bool)).sum())} rows would have to stand for all, and "
+            "this model's own inference cannot be repeated on them",
+            fix="read the Pareto k̂ and the bound of the fit instead: leave --referee out",
+        )
     guide, inference = run.config["guide"]["name"], run.config["inference"]["name"]
     name = "laplace" if inference == "laplace" else guide
     judged = "laplace" if inference == "laplace" else f"{inference}, {guide}"
 
-    def fit(guide: str, inference: Any) -> Fitted:
+    def fit(guide: Any, inference: Any) -> Fitted:
         return recipe.refit(run, batch, guide=guide, inference=inference, seed=seed, progress=progress)
 
     try:
         sampled = fit("auto-normal", NUTS(draws=_DRAWS, chains=_CHAINS))
-        ours = fit(guide, inference) if part else run
+        ours = fit(*_own_settings(run.config)) if part else run
         found = {name: ours, **{other: fit(other, "svi") for other in GUIDES if other != name}}
     except NotImplementedError as error:
         raise ConfigError(f"--referee: {error}", fix="read the Pareto k̂ and the bound of the fit instead: leave --referee out") from None
@@ -154,6 +164,12 @@ def referee(
         sampler=_quality(sampled),
         seconds=time.perf_counter() - started,
     )
+
+
+def _own_settings(config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Guide and inference as the run had them, without its held-out rows: there are none in a part."""
+    inference, guide = dict(config["inference"]), dict(config["guide"])
+    return GUIDES_BY_NAME[guide.pop("name")](**guide), INFERENCES[inference.pop("name")](**inference)
 
 
 def check_judgeable(run: RunLike, max_latents: int = 1000) -> None:

@@ -54,7 +54,7 @@ def trust(run: RunLike, referee: RefereeReport | None = None, *, resampled: bool
     if is_point(run.draws):
         return Trust("no intervals", ["a point estimate"])
     if run.sampled:
-        return of_sampler(sampler_quality(run.summary(), run.chains, run.sample_stats["diverging"]))
+        return of_sampler(sampler_quality(run.summary(), run.chains, run.sample_stats.get("diverging")))
     if "log_guide" not in run.sample_stats:
         known = Trust("with care", ["the densities of the draws are not in the run, so nothing says how near they are to the posterior"])
     else:
@@ -82,9 +82,7 @@ def of_guide(draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, r
     told = told_k(found)
     size = sum(value[0].numel() for value in draws.values())
     if found.verdict == "bad" and size >= _MANY and found.k_hat < 1:
-        return Trust(
-            "with care", [told, f"errors too small to matter in any of {size} latents add up to as much: --referee says which matter"]
-        )
+        return Trust("with care", [told, f"that may be many small errors in {size} latents or a large one in some: --referee says which"])
     if found.verdict == "bad":
         return Trust("no", [told, *filter(None, [found.note if not np.isfinite(found.k_hat) else ""]), "--referee says which variables"])
     if found.effective_draws < _ENOUGH:

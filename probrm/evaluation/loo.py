@@ -79,7 +79,12 @@ class Change:
 
 
 def leave_one_out(
-    log_likelihood: Float[np.ndarray, "s m"], draws: Mapping[str, np.ndarray], *, chains: int = 1, rows: int | None = None
+    log_likelihood: Float[np.ndarray, "s m"],
+    draws: Mapping[str, np.ndarray],
+    *,
+    chains: int = 1,
+    rows: int | None = None,
+    counts: Float[np.ndarray, " m"] | None = None,
 ) -> LeaveOneOut:
     """PSIS-LOO of m rows.
 
@@ -88,6 +93,8 @@ def leave_one_out(
         draws: ``(s, *shape)`` by site, chain after chain; several chains say how many independent draws theirs are worth.
         chains: that the draws are of.
         rows: n, where the m rows are a random subsample of as many.
+        counts: by how much each row's log-likelihood was multiplied in the posterior; None for 1. What is taken out of it is as much;
+            what is foretold is one row.
 
     Raises:
         ValueError: fewer than two draws, or chains of unequal length.
@@ -110,15 +117,23 @@ def leave_one_out(
     with _quiet():
         found: Any = arviz.loo(to_arviz(groups), pointwise=True)
     total = rows or m
-    first = "elpd_i" if hasattr(found, "elpd_i") else "loo_i"
-    return LeaveOneOut(
-        np.asarray(getattr(found, first), dtype=np.float64).ravel(),
-        np.asarray(found.pareto_k, dtype=np.float64).ravel(),
-        float(found.good_k),
-        float(found.p if hasattr(found, "p") else found.p_loo) * total / m,
-        total,
-        found,
-    )
+    pointwise, pareto_k = getattr(found, "elpd_i" if hasattr(found, "elpd_i") else "loo_i").values, found.pareto_k.values
+    p_loo = float(found.p if hasattr(found, "p") else found.p_loo)
+    other = np.flatnonzero(np.ones(m) != 1 if counts is None else np.asarray(counts) != 1)
+    for i in other:  # in ArviZ's own object, too: stacking reads it there
+        before = float(pointwise.flat[i])
+        pointwise.flat[i], pareto_k.flat[i] = _without(np.asarray(log_likelihood[:, i], np.float64), float(np.asarray(counts)[i]))
+        p_loo += before - float(pointwise.flat[i])
+    each = [np.array(x, dtype=np.float64).ravel() for x in (pointwise, pareto_k)]
+    return LeaveOneOut(each[0], each[1], float(found.good_k), p_loo * total / m, total, found)
+
+
+def _without(log_likelihood: Float[np.ndarray, " s"], count: float) -> tuple[float, float]:
+    """``log p(y_i | the others)`` where the row entered the posterior as ``p(y_i | θ)^count``, and k̂ of those ratios."""
+    from probrm.diagnostics.approximation import smooth
+
+    ratios, k_hat = smooth(-count * log_likelihood)
+    return float(np.logaddexp.reduce(ratios + log_likelihood) - np.logaddexp.reduce(ratios)), k_hat
 
 
 def difference_in_loo(one: LeaveOneOut, base: LeaveOneOut) -> Change:

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
-from scipy.special import logsumexp
 
 from probrm.figures.style import BLUE, ORANGE, annotate, canvas, legend, reference
 
@@ -42,7 +41,7 @@ def importance_ratios(
     count = len(log_ratio)
     if count < 25:
         return None
-    normalised = np.sort(log_ratio - logsumexp(log_ratio) + np.log(count))[::-1]  # mean ratio 1
+    normalised = np.sort(log_ratio - np.logaddexp.reduce(log_ratio) + np.log(count))[::-1]  # mean ratio 1
     tail, rank = tail_length(count), np.arange(1, count + 1) / count
     cut = normalised[tail]
     ratios = np.exp(normalised[:tail]) - np.exp(cut)
@@ -56,7 +55,7 @@ def importance_ratios(
         if shape is None
         else rf"$\hat{{k}}$ = {shape:.2f}" + (f": {found['verdict']}" if found and "verdict" in found else "")
     )
-    effective = float(np.exp(-logsumexp(2 * (normalised - np.log(count)))))
+    effective = float(np.exp(-np.logaddexp.reduce(2 * (normalised - np.log(count)))))
     figure, grid = canvas(
         3.0, "Importance ratios of the posterior to the guide: the heavier the tail, the worse the intervals",
         f"{count} draws of the guide, their effective number under the posterior {effective:.0f}; the tail are the {tail} largest; "

@@ -50,8 +50,8 @@ def draws_and_density(guide: Guide, layout: Layout, batch: Batch, count: int) ->
         densities.append(_density(trace, latents))
     z = layout.unconstrain({name: torch.stack([one[name] for one in drawn]) for name in drawn[0]})
     log_q = torch.stack(densities)
-    if not bool(torch.isfinite(log_q).all()) or bool((z[:1] == z).all()):
-        return z, None
+    if not bool(torch.isfinite(log_q).all()) or bool((z[:1] == z).all(0).any()):
+        return z, None  # a point for any latent: its density is none
     return z, log_q + torch.stack(list(layout.log_jacobians(z).values())).sum(0)
 
 
@@ -80,27 +80,28 @@ def log_joint(
     """
     potential = Potential(in_double(model), layout, data.to(dtype=torch.float64))
     z = z.to(torch.float64)
-    rows = _rows(potential)
+    density = _density_of(potential)
     found = []
     with progress.task("Densities of the draws", len(z)) as advance, pyro.validation_enabled(False):
         for chunk in z.split(max(1, _NUMBERS // len(data))):
-            found.append(rows(chunk) - torch.stack([potential.prior(one) for one in chunk]))
+            found.append(density(chunk))
             advance(len(chunk))
     return torch.cat(found)
 
 
-def _rows(potential: Potential) -> Callable[[Tensor], Tensor]:
-    """From draws ``(s, D)`` to the log likelihoods of all rows ``(s,)``."""
+def _density_of(potential: Potential) -> Callable[[Tensor], Tensor]:
+    """From draws ``(s, D)`` to their log densities ``(s,)``."""
     form, layout = potential.form, potential.layout
     if form is None:
-        return lambda z: torch.stack([potential.prior(one) - potential(one) for one in z])
+        return lambda z: torch.stack([-potential(one) for one in z])
 
-    def likelihood(z: Tensor) -> Tensor:
+    def density(z: Tensor) -> Tensor:
         values = [layout.constrain(one) for one in z]
         thetas = [torch.stack(parts) for parts in zip(*(form.coefficients(v) for v in values), strict=True)]
         predictors = [theta @ design.T for design, theta in zip(form.designs, thetas, strict=True)]
         if form.user is not None and layout.exchangeable:
             predictors[form.user_predictor] += torch.stack([v[layout.sites[0].name] for v in values]).index_select(-1, form.user)
-        return torch.stack([form.density(torch.stack(rows)).sum() for rows in zip(*predictors, strict=True)])
+        rows = torch.stack([form.density(torch.stack(each)).sum() for each in zip(*predictors, strict=True)])
+        return rows - torch.stack([potential.prior(one) for one in z])
 
-    return likelihood
+    return density

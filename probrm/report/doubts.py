@@ -41,7 +41,7 @@ def _inference(material: Material) -> Iterator[Doubt]:
         shown = number(found["k_hat"], 2) if found.get("k_hat") is not None else "∞"
         yield Doubt(
             True,
-            f"The guide is far from the posterior (Pareto k̂ {shown}, reliable up to {number(found.get('threshold'), 2)}): intervals may be too narrow "
+            f"The guide misses part of the joint posterior (Pareto k̂ {shown}, reliable up to {number(found.get('threshold'), 2)}): some intervals may be too narrow "
             "or too wide. Try --guide low-rank or full-rank, --inference nuts, or hold it against a referee: probrm posterior RUN --referee.",
         )
     if sampler := material.sampler:

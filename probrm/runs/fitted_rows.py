@@ -22,6 +22,7 @@ class FittedRows:
         constant: what was known beside it, ``(n, …)`` each.
         dims: names of all dimensions of those that have more than one (``{"propensity_covariates": ("row", "propensity_effect")}``).
         held_out: ``(n,)``, true of rows that the posterior has not seen; none where the fit was repeated on all rows.
+        counts: ``(n,)``, by how much each row's log-likelihood was multiplied in the fit: its weight, its share among repeated pairs.
         selection: ``(n,)``, true of rows that were held out while starts and steps were chosen.
     """
 
@@ -32,6 +33,7 @@ class FittedRows:
     constant: Mapping[str, np.ndarray]
     held_out: np.ndarray
     selection: np.ndarray
+    counts: np.ndarray
     dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from probrm.data import Batch, Conversation
     from probrm.encoders import Encoder
     from probrm.evaluation import Evaluation
+    from probrm.guides import GuideLike
     from probrm.inference import Fitted, InferenceConfig
     from probrm.posterior import Rewards
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
@@ -34,6 +35,8 @@ class Recipe(ABC):
     kind: ClassVar[str]
     unit: ClassVar[str] = "rows"
     """What an evaluation counts: a model of pairs says ``pairs``."""
+    refits_itself: ClassVar[bool] = True
+    """Whether ``refit`` with a run's own settings repeats its inference; not where it takes another form of the model."""
     titles: ClassVar[Mapping[str, str]] = {}
     """How ``posterior --row`` names the parts of what ``inspect`` gives: dotted path → title, ``*`` in the path for any name and
     ``{}`` in the title for that name (``{"strata.*": "stratum {}"}``). What has no title goes by its path."""
@@ -194,7 +197,7 @@ class Recipe(ABC):
         run: Run,
         batch: Batch,
         *,
-        guide: str = "auto-normal",
+        guide: GuideLike = "auto-normal",
         inference: str | InferenceConfig = "svi",
         seed: int = 0,
         progress: Progress = silent,

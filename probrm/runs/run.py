@@ -73,7 +73,7 @@ class Run:
     @property
     def sampled(self) -> bool:
         """Whether the draws are a sampler's, one depending on the other, and not a guide's."""
-        return "n_steps" in self.sample_stats
+        return "n_steps" in self.sample_stats or self.config["inference"]["name"] == "nuts"  # runs of before have no statistics
 
     def summary(self) -> dict[str, Variable]:
         """Mean, deviation and central 90 % interval of every variable; of a sampler's draws effective sample size and R̂, too."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import arviz
@@ -237,8 +238,26 @@ def test_the_referee_in_table_and_json() -> None:
     assert min(bound["gap"] for bound in found["referee"]["bounds"].values()) == 0
 
 
+@pytest.mark.parametrize(
+    "flags", [("--netcdf", "r/posterior.nc"), ("--netcdf", "r/new/draws.nc"), ("--plots", "r"), ("--plots", "r/figures")]
+)
+def test_nothing_is_written_into_a_run(flags: tuple[str, str]) -> None:
+    shutil.copytree(support.run_path(), "r")
+    before = {path: path.read_bytes() for path in sorted(Path("r").rglob("*"))}
+    refused(call("posterior", "r", *flags), f"{flags[0]} {flags[1]}", "inside the run", "name another folder")
+    assert {path: path.read_bytes() for path in sorted(Path("r").rglob("*"))} == before
+
+
+def test_draws_replace_draws_and_no_other_file() -> None:
+    Path("mine.py").write_text("print()")
+    refused(call("posterior", support.run_path(), "--netcdf", "mine.py"), "--netcdf mine.py", "no NetCDF file")
+    assert Path("mine.py").read_text() == "print()"
+    for _ in range(2):
+        assert call("posterior", support.run_path(), "--netcdf", "draws.nc", "--var", "base_rate").code == 0
+
+
 @pytest.mark.parametrize("flags", [("--plots", "taken"), ("--netcdf", "taken/draws.nc")])
 def test_figures_and_draws_where_a_file_is_in_the_way(flags: tuple[str, str]) -> None:
     Path("taken").write_text("mine")
-    refused(call("posterior", support.run_path(), *flags, "--quiet"), "taken/", "cannot be written")
+    refused(call("posterior", support.run_path(), *flags, "--quiet"), "taken")
     assert Path("taken").read_text() == "mine"

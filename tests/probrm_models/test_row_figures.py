@@ -37,7 +37,7 @@ def test_predictions_of_rows_left_out_are_calibrated() -> None:
         batch = Batch(columns, 400)
         fitted = fit(model, batch, inference=Laplace(), starts=1)
         some: Any = SimpleNamespace(model=model, draws=fitted.draws, chains=1)
-        rows: Any = SimpleNamespace(batch=batch, held_out=np.zeros(400, bool))
+        rows: Any = SimpleNamespace(batch=batch, held_out=np.zeros(400, bool), counts=np.ones(400))
         y = columns["action"].numpy()
         of_all = model.log_likelihood(fitted.draws, batch).exp().mean(0).double().numpy()
         slopes.append([_slope(np.where(y == 1, p, 1 - p), y) for p in (left_out(some, rows)[1], of_all)])

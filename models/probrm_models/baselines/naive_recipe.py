@@ -16,6 +16,7 @@ from probrm.config import FitConfig
 from probrm.data import Batch
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError
+from probrm.guides import GuideLike
 from probrm.inference import Fitted, InferenceConfig, fit
 from probrm.priors import PriorSlot, prior_to_dict
 from probrm.progress import Progress, silent
@@ -131,7 +132,7 @@ class NaiveRecipe(BaselineRecipe):
         run: Run,
         batch: Batch,
         *,
-        guide: str = "auto-normal",
+        guide: GuideLike = "auto-normal",
         inference: str | InferenceConfig = "svi",
         seed: int = 0,
         progress: Progress = silent,

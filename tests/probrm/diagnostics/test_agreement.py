@@ -61,5 +61,6 @@ def test_variables_by_name_and_those_that_do_not_vary() -> None:
     assert list(found) == ["a", "b", "fixed"]
     assert (found["a"].coverage, found["a"].sd_ratio_max, found["a"].shift_max) == pytest.approx((0.9, 1.0, 0.0), abs=1e-3)
     fixed = found["fixed"]
-    assert (fixed.coverage, fixed.shift_max, fixed.sd_ratio_min) == (pytest.approx(1.0), 0.0, 1.0)
+    assert (fixed.coverage, fixed.shift_max, fixed.sd_ratio_min) == (pytest.approx(0.9), 0.0, 1.0)
+    assert fixed.verdict == "agrees"
     assert found["a"].to_dict()["verdict"] == "agrees"

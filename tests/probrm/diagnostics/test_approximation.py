@@ -43,7 +43,7 @@ def test_verdict(width: float, verdict: str, seed_shift: int) -> None:
 @pytest.mark.parametrize(("k_hat", "verdict"), [(0.49, "good"), (0.51, "usable"), (0.66, "usable"), (0.67, "bad"), (math.inf, "bad")])
 def test_where_verdicts_change(k_hat: float, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 1,000 draws, which are reliable up to two thirds."""
-    monkeypatch.setattr("probrm.diagnostics.approximation._smooth", lambda ratios: (ratios, k_hat))
+    monkeypatch.setattr("probrm.diagnostics.approximation.smooth", lambda ratios: (ratios, k_hat))
     assert assess(np.zeros(1000), np.zeros(1000)).verdict == verdict
 
 

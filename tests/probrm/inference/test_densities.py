@@ -102,6 +102,19 @@ def test_a_density_of_a_guides_own(regression: Make, simulated: Callable[..., Ba
     assert not torch.allclose(log_q, torch.distributions.Normal(0.0, 0.6).log_prob(z).sum(-1))
 
 
+def test_a_guide_that_is_a_point_in_part_has_no_density(two_rates: Make, rates_batch: Batch) -> None:
+    """A density of some latents beside a mass at others: their ratio to the posterior means nothing."""
+    layout = Layout.of(two_rates(6), rates_batch)
+    sites = {site.name: site for site in layout.sites}
+
+    def guide(batch: Batch) -> None:
+        for name, site in sites.items():
+            value = layout.constrain(torch.randn(layout.size))[name]
+            pyro.sample(name, dist.Delta(value if name != "slopes" else torch.zeros(site.shape), event_dim=len(site.shape)))  # type: ignore[arg-type]
+
+    assert draws_and_density(guide, layout, rates_batch, 4)[1] is None
+
+
 def test_a_point_has_no_density(two_rates: Make, rates_batch: Batch, regression: Make) -> None:
     auto = AutoDelta(two_rates(6))
     auto(rates_batch)

@@ -25,7 +25,11 @@ def marked(prior: Any) -> dict[str, bool]:
     return {name: bool(trace.nodes[name]["infer"].get("hyper")) for name in trace.stochastic_nodes}
 
 
-@pytest.mark.parametrize("scale", [HalfNormal(), HalfCauchy(), Gamma(), LogNormal(), dist.HalfNormal(1.0), OwnScale()], ids=repr)
+@pytest.mark.parametrize(
+    "scale",
+    [HalfNormal(), HalfCauchy(), Gamma(), LogNormal(), dist.HalfNormal(1.0), OwnScale()],
+    ids=lambda scale: type(scale).__qualname__,
+)
 @pytest.mark.parametrize("make", [Normal, StudentT, Laplace])
 def test_the_scale_is_marked_and_the_weights_are_not(make: Any, scale: Any) -> None:
     assert marked(make(scale=scale)) == {"w_scale": True, "w": False}

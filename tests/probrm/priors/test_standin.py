@@ -34,7 +34,7 @@ def density(prior: Any) -> float:
 
 
 @pytest.mark.usefixtures("double")
-@pytest.mark.parametrize(("prior", "own", "sd"), CASES, ids=repr)
+@pytest.mark.parametrize(("prior", "own", "sd"), CASES, ids=[repr(case[0]) for case in CASES])
 def test_the_stand_in_is_a_normal_as_wide_as_the_prior_and_gone_afterwards(prior: Any, own: Any, sd: float) -> None:
     with NormalStandIns():
         assert density(prior) == pytest.approx(st.norm(0.3, sd).logpdf(VALUES).sum(), abs=1e-8)
