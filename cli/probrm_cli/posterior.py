@@ -27,7 +27,9 @@ def posterior(
     row: Annotated[
         str | None,
         typer.Option(
-            "--row", metavar="ID", help="One row of the fitted file, by its id or else its number from 0: all that the model says of it."
+            "--row",
+            metavar="ID",
+            help="One row of the fitted file: all that the model says of it. By its id; where rows have none, by number from 0.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -132,7 +134,7 @@ def _resampled(run: Run) -> Run:
     if found.verdict == "bad":
         raise ConfigError(
             f"--psis: Pareto k̂ is {found.k_hat:.2f}; weighted draws are reliable up to {found.threshold:.2f} ({found.draws} draws)",
-            fix="fit with --guide full-rank or --inference nuts, or see with --referee which variables are wrong",
+            fix="see with --referee which variables are wrong, or fit with --inference nuts",
         )
     w, seed = weights(*density), int(run.config["seed"])
     # Without the densities: their ratios are those of draws of the guide, which these are not any more.

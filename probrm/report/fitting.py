@@ -40,7 +40,7 @@ def training_section(material: Material) -> Section:
                 facts.append((title, number(approximation[name], 1)))
     blocks: list[Block] = [Paragraph(inert(f"Can the intervals be trusted? {trust}."), TRUST[trust.verdict]), Facts(facts)]
     if note := (material.approximation or {}).get("note"):
-        blocks.append(Paragraph(str(note).capitalize() + ".", "quiet"))
+        blocks.append(Paragraph(f"Of the Pareto k̂: {note}.", "quiet"))
     return Section("training", "How training went", blocks=[*blocks, *pictures(material, "training")])
 
 
