@@ -58,7 +58,8 @@ class Potential:
     @cached_property
     def form(self) -> LinearForm | None:
         """The rows' linear predictors, where the model has such: half of the time that Pyro's trace of the rows takes."""
-        return self.model.linear_form(self.batch.to(dtype=torch.float32) if self.single else self.batch)
+        single = self.single and self.model.linear  # trunks have their parameters in float64
+        return self.model.linear_form(self.batch.to(dtype=torch.float32) if single else self.batch)
 
     def prior(self, z: Float[Tensor, " D"]) -> Tensor:
         """The prior's part of it alone."""

@@ -242,3 +242,18 @@ def test_a_subclass_with_its_own_process_has_no_form() -> None:
 
     assert Other(FULL).linear_form(rows(Setting())) is None
     assert ImplicitModel(FULL).linear_form(rows(Setting())) is not None
+
+
+def test_trunks_that_are_trained_no_more_have_a_form() -> None:
+    """Their features are a design like any other; float32 is for models without parameters of their own."""
+    potential = potential_of(
+        Setting(config={"reward_head": {"name": "mlp", "hidden": [4]}, "propensity_head": {"name": "mlp", "hidden": [3]}})
+    )
+    potential.model.double().requires_grad_(False)
+    assert potential.form is not None
+    z = 0.5 * torch.randn(potential.layout.size).double()
+    traced = -float(potential._log_density(z, potential.batch, rows=True))
+    assert float(potential(z)) == pytest.approx(traced, abs=1e-8)
+    assert float(replace(potential, single=True)(z)) == pytest.approx(traced, abs=1e-8)
+    for found, expected in zip(potential.curvature(z), potential._arrow(z, rows=True), strict=True):
+        assert torch.allclose(found, expected, atol=1e-8)
