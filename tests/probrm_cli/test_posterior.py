@@ -201,7 +201,7 @@ def test_resampled_draws_in_table_json_and_file(monkeypatch: pytest.MonkeyPatch)
 def test_resampling_is_refused_where_it_cannot_help(monkeypatch: pytest.MonkeyPatch) -> None:
     heavy = np.random.default_rng(0).standard_normal(1000) ** 2 / 2
     changed(monkeypatch, log_density=heavy, log_guide=np.zeros(1000))
-    refused(call("posterior", "run", "--psis", "--netcdf", "draws.nc"), "--psis: Pareto k̂ is ", "reliable up to 0.67", "--guide full-rank")
+    refused(call("posterior", "run", "--psis", "--netcdf", "draws.nc"), "--psis: Pareto k̂ is ", "reliable up to 0.67", "--referee")
     changed(monkeypatch)
     refused(call("posterior", "run", "--psis"), "--psis: the densities of the draws are not in the run")
     changed(monkeypatch, n_steps=np.ones(1000), diverging=np.zeros(1000, bool))
