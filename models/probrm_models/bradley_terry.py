@@ -28,7 +28,7 @@ from torch import Tensor
 
 from probrm.actions import Preference
 from probrm.data.batch import Batch
-from probrm.heads import build_trunk
+from probrm.heads import build_trunk, columns, scaled
 from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryShape
@@ -65,11 +65,16 @@ class BradleyTerryModel(PairModel):
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``w·(φ(h) − mean of φ over the fitted responses)``; of pairs, the chosen response's."""
         response = batch["response"] if "response" in batch else batch["chosen"]
-        return values["reward_weights"] @ (self.trunk(response) - self.origin).T
+        weights = values["reward_weights"]
+        return self._scores(weights, response) - (weights @ self.origin).unsqueeze(-1)
 
     def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``r_chosen − r_rejected``."""
-        return values["reward_weights"] @ (self.trunk(batch["chosen"]) - self.trunk(batch["rejected"])).T
+        weights = values["reward_weights"]
+        return self._scores(weights, batch["chosen"]) - self._scores(weights, batch["rejected"])
+
+    def _scores(self, weights: Float[Tensor, "*s k"], response: Float[Tensor, "n d"]) -> Float[Tensor, "*s n"]:
+        return scaled(self.trunk, weights) @ columns(self.trunk, response).T
 
     def preference_dist(self, difference: Tensor, values: Values) -> Preference:
         """``o | r − r'``."""

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import build_trunk, mean_rate_intercept
+from probrm.heads import Trunk, build_trunk, columns, mean_rate_intercept, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
@@ -50,6 +50,10 @@ def known_or(propensity: Float[Tensor, "*s n"], batch: Batch) -> Float[Tensor, "
     known = batch["known_propensity"]
     fixed = torch.logit(known.nan_to_num(0.5).clamp(1e-6, 1 - 1e-6))  # a sure activity, too, keeps a finite logit
     return torch.where(known.isnan(), propensity, fixed)
+
+
+def _predictor(trunk: Trunk, weights: Float[Tensor, "*s k"], x: Float[Tensor, "n d"]) -> Float[Tensor, "*s n"]:
+    return scaled(trunk, weights) @ columns(trunk, x).T
 
 
 ENOUGH = 50
@@ -138,7 +142,7 @@ class ImplicitModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit γ``."""
-        logit = self.reward_intercept(values).unsqueeze(-1) + values["reward_weights"] @ self.reward_trunk(batch["embedding"]).T
+        logit = self.reward_intercept(values).unsqueeze(-1) + _predictor(self.reward_trunk, values["reward_weights"], batch["embedding"])
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
@@ -146,7 +150,7 @@ class ImplicitModel(RewardModel):
     def reward_intercept(self, values: Values) -> Float[Tensor, "*s"]:
         """``c``: the mean of γ over the reference rows is the base rate."""
         weights = values["reward_weights"]
-        slope = weights @ self.reward_trunk(self.reference_embedding.to(weights.dtype)).T
+        slope = _predictor(self.reward_trunk, weights, self.reference_embedding.to(weights.dtype))
         if "reward_effects" in values:
             slope = slope + values["reward_effects"] @ self.reference_covariates.to(weights.dtype).T
         return mean_rate_intercept(values["base_rate"], slope)
@@ -157,7 +161,7 @@ class ImplicitModel(RewardModel):
         if "propensity_effects" in values:
             logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
         if self.propensity_trunk is not None:
-            logit = logit + values["propensity_weights"] @ self.propensity_trunk(self._propensity_inputs(batch)).T
+            logit = logit + _predictor(self.propensity_trunk, values["propensity_weights"], self._propensity_inputs(batch))
         if "user_activity" in values:
             activity = values["user_activity"]
             strangers = int(batch["user"].max()) + 1 - activity.shape[-1]
@@ -259,34 +263,39 @@ class ImplicitModel(RewardModel):
             or type(self).forward is not ImplicitModel.forward
         ):
             return None
+        of_reward, of_propensity = self._designs(batch)
         return LinearForm(
-            designs=[self._reward_design(batch), self._propensity_design(batch)],
+            designs=[*of_reward, *of_propensity],
             coefficients=self._coefficients,
             density=partial(self._row_density, batch),
             user=batch["user"] if self.shape.users else None,
             user_predictor=1,
+            predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity)),
         )
 
-    def _reward_design(self, batch: Batch) -> Tensor:
-        parts = [torch.ones_like(batch["action"])[:, None], self.reward_trunk(batch["embedding"])]
-        return torch.cat([*parts, batch["reward_covariates"]] if self.shape.reward_effects else parts, 1)
-
-    def _propensity_design(self, batch: Batch) -> Tensor:
-        parts = [torch.ones_like(batch["action"])[:, None]]
+    def _designs(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
+        """Columns of the reward's predictor and of the propensity's, in blocks."""
+        ones = torch.ones_like(batch["action"])[:, None]
+        of_reward, of_propensity = [ones, columns(self.reward_trunk, batch["embedding"])], [ones]
+        if self.shape.reward_effects:
+            of_reward.append(batch["reward_covariates"])
         if self.shape.propensity_effects:
-            parts.append(batch["propensity_covariates"])
+            of_propensity.append(batch["propensity_covariates"])
         if self.propensity_trunk is not None:
-            parts.append(self.propensity_trunk(self._propensity_inputs(batch)))
-        return torch.cat(parts, 1)
+            of_propensity.append(columns(self.propensity_trunk, self._propensity_inputs(batch)))
+        return of_reward, of_propensity
 
     def _coefficients(self, values: Values) -> list[Tensor]:
-        of_reward = [self.reward_intercept(values)[None], values["reward_weights"]]
-        of_propensity = [values["propensity_intercept"][None]]
-        optional = [(of_reward, "reward_effects"), (of_propensity, "propensity_effects"), (of_propensity, "propensity_weights")]
-        for parts, name in optional:
-            if name in values:
-                parts.append(values[name])
-        return [torch.cat(of_reward), torch.cat(of_propensity)]
+        """Of those blocks, in their order."""
+        found = [self.reward_intercept(values)[None], scaled(self.reward_trunk, values["reward_weights"])]
+        if "reward_effects" in values:
+            found.append(values["reward_effects"])
+        found.append(values["propensity_intercept"][None])
+        if "propensity_effects" in values:
+            found.append(values["propensity_effects"])
+        if self.propensity_trunk is not None:
+            found.append(scaled(self.propensity_trunk, values["propensity_weights"]))
+        return found
 
     def _row_density(self, batch: Batch, predictors: Float[Tensor, "2 n"]) -> Float[Tensor, " n"]:
         """Log density of action and verdict, as ``forward`` scores them."""

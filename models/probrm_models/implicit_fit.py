@@ -16,10 +16,9 @@ from probrm.inference import Fitted, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import isolated, resolve_device
 from probrm.inference.fit import check_starts
-from probrm.inference.laplace import MAX_ROWS
 from probrm.inference.modes import Mode, find_modes
 from probrm.inference.ranks import spearman
-from probrm.inference.settings import InferenceConfig, Laplace, inference_config
+from probrm.inference.settings import InferenceConfig, inference_config
 from probrm.progress import Progress, silent
 from probrm_models.assumptions import Assumptions
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
@@ -92,26 +91,25 @@ def fit_implicit(
         settings = replace(settings, priors=replace(settings.priors, base_rate=assumptions.base_rate))
     device = resolve_device(device)
     configured = inference_config(inference)
-    max_rows = len(data) if isinstance(configured, Laplace) else MAX_ROWS
     model = build_implicit(shape, settings, _reference(data, seed))
     choice: Choice | None = None
     places: list[torch.Tensor | None] = [None]
     if model.linear:
-        with isolated(seed, device):
+        with isolated(seed, device, data.numbers):
             model.to(device)
             shuffled = data.to(device=device)
             shuffled = shuffled.rows(torch.randperm(len(data), device="cpu").to(device))
             layout = Layout.of(model, shuffled)
             # Modes are what the actions allow, and labels choose among them: with labels in the likelihood a tie may vanish, the wrong way
             # round too, and nobody would be told of it.
-            modes = find_modes(model, actions_alone(shuffled), layout, starts, max_rows=max_rows, progress=progress)
+            modes = find_modes(model, actions_alone(shuffled), layout, starts, progress=progress)
             choice = choose(model, shuffled, layout, modes, assumptions)
             places = [c.mode.loc for c in ([choice.candidates[0]] if choice.named else choice.tied)]
             model.cpu()
     flatten = settings.level == "robust" and model.level_is_open(data)
 
     def fit_at(place: torch.Tensor | None, rows: Batch) -> tuple[Fitted, LevelFinder]:
-        finder = LevelFinder(flatten=flatten, max_rows=max_rows, progress=progress)
+        finder = LevelFinder(flatten=flatten, progress=progress)
         train, kept = _parts(rows, held_out)
         fitted = fit(
             copy.deepcopy(model),

@@ -14,7 +14,7 @@ from probrm.data.batch import Batch
 from probrm.guides import Breathing, Layout, Ridge, Whitening
 from probrm.inference.device import own_random_stream
 from probrm.inference.fit import Coordinates
-from probrm.inference.laplace import MAX_ROWS, newton_laplace
+from probrm.inference.laplace import newton_laplace
 from probrm.inference.profile import profile, profile_again, ridge
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
@@ -34,15 +34,14 @@ class LevelFinder:
 
     Args:
         flatten: whether the evidence of the actions is made flat over its range.
-        max_rows: as in ``newton_laplace``.
         progress: shows the knots.
 
     Attributes:
         level: what was found at the last call.
     """
 
-    def __init__(self, *, flatten: bool = True, max_rows: int = MAX_ROWS, progress: Progress = silent) -> None:
-        self.flatten, self.max_rows, self.progress = flatten, max_rows, progress
+    def __init__(self, *, flatten: bool = True, progress: Progress = silent) -> None:
+        self.flatten, self.progress = flatten, progress
         self.level: Level | None = None
 
     def __call__(self, model: RewardModel, data: Batch, layout: Layout, at: Tensor) -> Ridge:
@@ -53,12 +52,12 @@ class LevelFinder:
         """
         assert isinstance(model, ImplicitModel)
         model.level = None
-        around = newton_laplace(model, data, layout, at=at, max_rows=self.max_rows).coordinates
+        around = newton_laplace(model, data, layout, at=at, sketch=True).coordinates
         mode = around.loc
         found = level_range(model, data, layout, around)
         flat = found if self.flatten else None
         low, high = self._ends(model, data, found)
-        walk = partial(profile, model, layout=layout, site="base_rate", at=mode, low=low, high=high, max_rows=self.max_rows)
+        walk = partial(profile, model, layout=layout, site="base_rate", at=mode, low=low, high=high)
         step = min(_STEP, _DEVIATIONS * _deviation(around, layout))
         walk = partial(walk, flat=flat and flat.logits, step=step, progress=self.progress)
         everything = walk(data)
@@ -66,9 +65,9 @@ class LevelFinder:
         actions = everything
         if labelled:
             again = partial(profile_again, model, actions_alone(data), layout, "base_rate", everything)
-            actions = again(max_rows=self.max_rows, progress=self.progress)
+            actions = again(progress=self.progress)
         self.level = Level.of(prior_of(model), actions, everything, flat)
-        coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments(), max_rows=self.max_rows)
+        coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments())
         model.level = self.level.correction()
         return coordinates
 

@@ -17,10 +17,9 @@ from probrm.data.presets import PRESETS
 from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError
 from probrm.guides import GuideLike
-from probrm.inference import SVI, Fitted, Laplace, fit
+from probrm.inference import Fitted, Laplace, fit
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import resolve_device
-from probrm.inference.laplace import MAX_ROWS
 from probrm.inference.settings import InferenceConfig, inference_config
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
@@ -121,10 +120,15 @@ class ImplicitRecipe(Recipe):
             checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
             **common,
         )
-        # Laplace of a log too large for a start to take whole would be slow; SVI mends what the start leaves out.
-        cheap = Laplace if len(log) <= MAX_ROWS else SVI
-        refit = cheap(refit=config.inference.refit)
-        naive = fit(NaiveModel(inputs.shape, settings), train, held_out=held_out, inference=refit, starts=1, **common)
+        naive = fit(
+            NaiveModel(inputs.shape, settings),
+            train,
+            held_out=held_out,
+            inference=Laplace(refit=config.inference.refit),
+            starts=1,
+            densities=False,
+            **common,
+        )
         verdict = found.identifiability
         record = fit_record(
             source=source,

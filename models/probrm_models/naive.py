@@ -23,7 +23,7 @@ from torch import Tensor
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import LinearTrunk
+from probrm.heads import LinearTrunk, columns, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm_models.implicit import ImplicitModel
@@ -50,7 +50,10 @@ class NaiveModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit P(action)``."""
-        logit = torch.logit(values["base_rate"]).unsqueeze(-1) + values["reward_weights"] @ self.trunk(batch["embedding"]).T
+        logit = (
+            torch.logit(values["base_rate"]).unsqueeze(-1)
+            + scaled(self.trunk, values["reward_weights"]) @ columns(self.trunk, batch["embedding"]).T
+        )
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
@@ -74,13 +77,17 @@ class NaiveModel(RewardModel):
 
     def linear_form(self, batch: Batch) -> LinearForm:
         """The one predictor."""
-        names = ["reward_weights", *(["reward_effects"] if self.shape.reward_effects else [])]
-        parts = [torch.ones_like(batch["action"])[:, None], self.trunk(batch["embedding"])]
-        design = torch.cat([*parts, batch["reward_covariates"]] if self.shape.reward_effects else parts, 1)
+        names = ["reward_effects"] if self.shape.reward_effects else []
+        designs = [torch.ones_like(batch["action"])[:, None], columns(self.trunk, batch["embedding"])]
         weight = batch["weight"] * batch.scale
         return LinearForm(
-            designs=[design],
-            coefficients=lambda values: [torch.cat([torch.logit(values["base_rate"])[None], *(values[name] for name in names)])],
+            designs=[*designs, *([batch["reward_covariates"]] if names else [])],
+            coefficients=lambda values: [
+                torch.logit(values["base_rate"])[None],
+                scaled(self.trunk, values["reward_weights"]),
+                *(values[name] for name in names),
+            ],
+            predictor=(0,) * (2 + len(names)),
             density=lambda predictors: self.action_dist(predictors[0]).log_prob(batch["action"]) * weight,
         )
 

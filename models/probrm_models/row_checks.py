@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.diagnostics.overlap import Overlap, overlap
 from probrm.diagnostics.predictive import Check, predictive_checks
+from probrm.inference.ranks import auroc
 from probrm_models.implicit import ImplicitModel
 
 _ROWS, _DRAWS = 5000, 200
@@ -61,7 +61,7 @@ def label_disagreement(model: ImplicitModel, draws: Mapping[str, Tensor], data: 
     good = int(label.sum())
     bad = len(label) - good
     if good and bad:
-        area = float(roc_auc_score(label, model.reward(some, rows).mean(0).double().numpy()))
+        area = auroc(rows["label"], model.reward(some, rows).mean(0))
         error = math.sqrt((good + bad + 1) / (12 * good * bad))
         found |= {"auroc": area, "contradicted": area < 0.5 - _ERRORS * error}
     return found

@@ -36,6 +36,7 @@ from probrm.actions import Dwell, LogBernoulli, Ordinal, cut_points
 from probrm.data.actions import ActionSpec
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
+from probrm.heads import columns, scaled
 from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm_models.implicit import ImplicitModel, known_or
@@ -99,9 +100,9 @@ class SeveralActionsModel(ImplicitModel):
             values["propensity_weights"] = priors.weights.sample("propensity_weights", (count, self.propensity_trunk.out_dim))
         if shape.users:
             values["user_activity"] = self.user_activity()
-        for name, columns, scale in (("action_strength", self.graded, _STRENGTH), ("action_width", self.timed, _WIDTH)):
-            if columns:  # parameters of the likelihood, unlike the scale of a prior: no mark that Newton's steps leave them alone
-                values[name] = pyro.sample(name, dist.HalfNormal(scale).expand((len(columns),)).to_event(1))  # type: ignore[attr-defined]
+        for name, graded, scale in (("action_strength", self.graded, _STRENGTH), ("action_width", self.timed, _WIDTH)):
+            if graded:  # parameters of the likelihood, unlike the scale of a prior: no mark that Newton's steps leave them alone
+                values[name] = pyro.sample(name, dist.HalfNormal(scale).expand((len(graded),)).to_event(1))  # type: ignore[attr-defined]
         if len(self.stick):
             values["level_hazards"] = pyro.sample("level_hazards", dist.Beta(torch.ones_like(self.stick), self.stick).to_event(1))
         false_rate = self.config.action.sample_false_rate()
@@ -122,7 +123,11 @@ class SeveralActionsModel(ImplicitModel):
             if "propensity_effects" in values:
                 location = location + values["propensity_effects"][..., k, :] @ batch["propensity_covariates"].T
             if self.propensity_trunk is not None:
-                location = location + values["propensity_weights"][..., k, :] @ self.propensity_trunk(self._propensity_inputs(batch)).T
+                location = (
+                    location
+                    + scaled(self.propensity_trunk, values["propensity_weights"][..., k, :])
+                    @ columns(self.propensity_trunk, self._propensity_inputs(batch)).T
+                )
             if activity is not None and action.column in self.acted:
                 location = location + activity
             # An experiment knows the propensity of one action; a log with more of them has no such column.

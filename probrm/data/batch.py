@@ -35,6 +35,11 @@ class Batch:
         return name in self.columns
 
     @property
+    def numbers(self) -> int:
+        """Entries of all columns together."""
+        return sum(column.numel() for column in self.columns.values())
+
+    @property
     def scale(self) -> float:
         """``total / len``: the weight of one row of this batch in the likelihood of the whole."""
         return self.total / len(self)

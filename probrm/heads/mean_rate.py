@@ -50,6 +50,16 @@ def _root(level: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Ten
         proposal = b - error * mean * (1 - mean) / (p * (1 - p)).mean(-1)
         inside = (proposal >= low) & (proposal <= high)  # false for NaN, too: probabilities that are all 0 or 1
         b = torch.where(inside, proposal, (low + high) / 2)
-        if slope.device.type == "cpu" and bool((error.abs() < tolerance).all()):  # elsewhere a look costs more than the rounds
+        if _at_rest(error, tolerance):
             break
     return b
+
+
+def _at_rest(error: Tensor, tolerance: float) -> bool:
+    """Whether all roots are found, where that can be seen for less than the rounds that are left: not on a GPU, not under ``vmap``."""
+    if error.device.type != "cpu":
+        return False
+    try:
+        return bool((error.abs() < tolerance).all())
+    except RuntimeError:  # vmap lets nobody look
+        return False

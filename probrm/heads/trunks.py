@@ -59,6 +59,16 @@ class MLPTrunk(nn.Module):
         return self.norm(x) / self.out_dim**0.5
 
 
+def columns(trunk: Trunk, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+    """What ``scaled`` weights are multiplied with: the inputs themselves under a linear trunk, which need no copy, else the features."""
+    return x if isinstance(trunk, LinearTrunk) else trunk(x)
+
+
+def scaled(trunk: Trunk, weights: Float[Tensor, "*s k"]) -> Float[Tensor, "*s k"]:
+    """Last-layer weights such that ``scaled(trunk, w) @ columns(trunk, x).T`` is ``w @ trunk(x).T``."""
+    return weights / trunk.out_dim**0.5 if isinstance(trunk, LinearTrunk) else weights
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class HeadConfig:
     """Which trunk a head has.

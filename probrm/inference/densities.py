@@ -19,12 +19,12 @@ from probrm.data.batch import Batch
 from probrm.guides import Guide, Layout, WhitenedGuide
 from probrm.guides.families import Point
 from probrm.guides.sites import global_latents, in_rows
-from probrm.inference.potential import Potential, in_double
+from probrm.inference.potential import Potential, potential_of
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
-_NUMBERS = 16_000_000
-"""Rows × draws of one matrix product: 128 MB."""
+_NUMBERS = 2_000_000
+"""Rows × draws at a time: what a processor's cache holds; more takes twice as long."""
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def _density(trace: Any, latents: dict[str, Any]) -> Tensor:
 def log_joint(
     model: RewardModel, layout: Layout, data: Batch, z: Float[Tensor, "s D"], *, progress: Progress = silent
 ) -> Float[Tensor, " s"]:
-    """``log p(data, z)`` of each draw in unconstrained coordinates, row-local latents summed out, in float64.
+    """``log p(data, z)`` of each draw in unconstrained coordinates, row-local latents summed out, added up in float64.
 
     Args:
         model: any; with linear predictors all draws share each matrix product.
@@ -78,7 +78,7 @@ def log_joint(
         z: the draws.
         progress: shows them.
     """
-    potential = Potential(in_double(model), layout, data.to(dtype=torch.float64))
+    potential = potential_of(model, layout, data)
     z = z.to(torch.float64)
     density = _density_of(potential)
     found = []
@@ -96,12 +96,12 @@ def _density_of(potential: Potential) -> Callable[[Tensor], Tensor]:
         return lambda z: torch.stack([-potential(one) for one in z])
 
     def density(z: Tensor) -> Tensor:
-        values = [layout.constrain(one) for one in z]
-        thetas = [torch.stack(parts) for parts in zip(*(form.coefficients(v) for v in values), strict=True)]
-        predictors = [theta @ design.T for design, theta in zip(form.designs, thetas, strict=True)]
+        thetas = torch.vmap(lambda one: form.coefficients(layout.constrain(one)))(z)
+        predictors = form.summed([theta.to(design.dtype) @ design.T for design, theta in zip(form.designs, thetas, strict=True)])
         if form.user is not None and layout.exchangeable:
-            predictors[form.user_predictor] += torch.stack([v[layout.sites[0].name] for v in values]).index_select(-1, form.user)
-        rows = torch.stack([form.density(torch.stack(each)).sum() for each in zip(*predictors, strict=True)])
-        return rows - torch.stack([potential.prior(one) for one in z])
+            effects = layout.constrain(z)[layout.sites[0].name]
+            predictors[form.user_predictor] = predictors[form.user_predictor] + effects.to(predictors[0].dtype).index_select(-1, form.user)
+        rows = torch.vmap(form.density, in_dims=1)(torch.stack(predictors))
+        return rows.sum(-1, dtype=torch.float64) - torch.vmap(potential.prior)(z)
 
     return density

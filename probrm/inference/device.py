@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import pyro
 import torch
 
+from probrm.encoders.threads import encoding_threads
 from probrm.errors import ConfigError
 
 
@@ -41,20 +43,36 @@ def own_random_stream(seed: int, cuda: bool | None = None) -> Iterator[None]:
         yield
 
 
+_MANY = 8_000_000
+"""Numbers in the rows from which on their products are worth several threads."""
+
+
+def threads_for(numbers: int) -> int:
+    """How many threads a fit uses on the CPU: one for small steps, all that there are (``OMP_NUM_THREADS`` at most) for large ones.
+
+    Args:
+        numbers: in the columns of its rows.
+    """
+    if numbers < _MANY:
+        return 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(encoding_threads(), int(allowed)) if allowed.isdecimal() and int(allowed) else encoding_threads()
+
+
 @contextmanager
-def isolated(seed: int, device: str = "cpu", threads: int = 1) -> Iterator[None]:
-    """A fit's own random stream, default device, thread count and Pyro settings.
+def isolated(seed: int, device: str = "cpu", numbers: int = 0) -> Iterator[None]:
+    """A fit's own random stream, default device, thread count (by the ``numbers`` in its rows) and Pyro settings.
 
     Distributions make their parameters where torch makes tensors by default, so on a GPU that is the GPU; on the CPU
     nothing is set, for the mode costs every call of torch some microseconds.
 
-    One thread is fastest for steps of a few milliseconds (with two, spinning workers take several times as long), and
-    makes sums repeatable to the bit. Pyro's parameter store is kept out of it: parameters live in modules.
+    One thread is fastest for steps of a few milliseconds (with two, spinning workers take several times as long). Sums are repeatable to
+    the bit with the same number of threads. Pyro's parameter store is kept out of it: parameters live in modules.
     """
     previous = torch.get_num_threads()
     place = nullcontext() if device == "cpu" else torch.device(device)
     with place, own_random_stream(seed, cuda=device != "cpu"), pyro.settings.context(module_local_params=True):
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads_for(numbers))
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
-from probrm.guides import Breathing, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
+from probrm.guides import Breathing, GuideConfig, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.densities import draws_and_density, log_joint
 from probrm.inference.device import isolated, resolve_device
-from probrm.inference.laplace import MAX_ROWS, newton_laplace
+from probrm.inference.laplace import newton_laplace
 from probrm.inference.nuts import run_nuts
 from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
 from probrm.inference.starts import Start, find_starts, pretrain_trunks, scorer
@@ -82,13 +83,15 @@ def fit(
     refine: Refine | None = None,
     seed: int = 0,
     device: str = "auto",
+    densities: bool = True,
     checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> Fitted:
     """Fits ``model`` to ``data``.
 
-    With ``held_out`` rows, starts are selected and training is stopped by the likelihood of what was observed in them;
-    then, unless ``refit`` is off, everything is fitted once more on all rows from the chosen start, for as long.
+    With ``held_out`` rows, starts are selected by the likelihood of what was observed in them, and so is the end of whatever is trained
+    from scratch: trunks, and a guide of the user's own. A guide that begins at the mode is trained until its bound no longer rises. Then,
+    unless ``refit`` is off, all rows are fitted: a guide goes on from where it stood, one of the user's own is trained anew, for as long.
 
     Args:
         model: any ``RewardModel``; trained in place.
@@ -102,6 +105,7 @@ def fit(
             the model needs to know of the rows. What the held-out rows decide before that is decided without it.
         seed: of all random numbers; two runs with one seed on one CPU agree to the bit.
         device: ``auto``, ``cpu`` or ``cuda``.
+        densities: whether ``sample_stats`` are wanted.
         checkpoint: where training states are kept and taken up again.
         progress: shows the phases.
 
@@ -116,7 +120,7 @@ def fit(
             _check_finite(rows, model.may_be_missing)
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
-    with isolated(seed, device), _as_found(model):
+    with isolated(seed, device, data.numbers), _as_found(model):
         model.to(device)
         data = data.to(device=device)
         data = data.rows(torch.randperm(len(data), device="cpu").to(device))
@@ -127,8 +131,7 @@ def fit(
             trunk_history = pretrain_trunks(model, data, held_out, cold, starts, checkpoint, progress)
             clock("trunks")
         layout = Layout.of(model, data)
-        max_rows = len(data) + len(held_out or ()) if isinstance(settings, Laplace) else MAX_ROWS
-        found = find_starts(model, data, held_out, layout, 1 if trunk_history or at is not None else starts, max_rows, progress, at)
+        found = find_starts(model, data, held_out, layout, 1 if trunk_history or at is not None else starts, progress, at)
         clock("starts")
         coordinates, scored, outcome = found[0].laplace.coordinates, None, None
         centre = coordinates.loc
@@ -144,17 +147,13 @@ def fit(
                 scored = last if last is not None else scored
             if settings.refit:
                 data = _join(data, held_out)
-                if refine is not None:
-                    coordinates = refine(model, data, layout, centre)
-                else:
-                    coordinates = newton_laplace(model, data, layout, at=centre, max_rows=max_rows, progress=progress).coordinates
+                coordinates = (refine or partial(_around, progress=progress))(model, data, layout, centre)
         if outcome is None or settings.refit:
-            schedule = outcome.history if outcome else None
-            again = _infer(model, guide, layout, coordinates, data, settings, schedule, checkpoint, progress)
-            outcome = replace(again, history=schedule or again.history)
+            again = _infer(model, guide, layout, coordinates, data, settings, outcome, checkpoint, progress)
+            outcome = replace(again, history=outcome.history if outcome else again.history)
         clock("inference")
         if outcome.guide is not None:
-            outcome = _with_draws(outcome, model, layout, data, settings.draws, progress)
+            outcome = _with_draws(outcome, model, layout, data, settings.draws, densities, progress)
             clock("densities")
     draws = {name: value.detach().float().cpu() for name, value in outcome.draws.items()}
     if not all(bool(torch.isfinite(value).all()) for value in draws.values()):
@@ -181,6 +180,15 @@ def check_starts(starts: int) -> None:
         raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
 
 
+def _around(model: RewardModel, data: Batch, layout: Layout, at: Tensor, *, progress: Progress) -> Coordinates:
+    return newton_laplace(model, data, layout, at=at, progress=progress).coordinates
+
+
+def _starts_at_mode(guide: GuideLike) -> bool:
+    """Whether a guide is one of probrm's own, which begin at the Newton–Laplace solution."""
+    return isinstance(guide, str | GuideConfig)
+
+
 def _infer(
     model: RewardModel,
     guide: GuideLike,
@@ -188,7 +196,7 @@ def _infer(
     coordinates: Coordinates,
     data: Batch,
     settings: InferenceConfig,
-    schedule: History | None,
+    earlier: _Outcome | None,
     checkpoint: Checkpoint | None,
     progress: Progress,
 ) -> _Outcome:
@@ -197,7 +205,7 @@ def _infer(
         return _Outcome(None, chains.draws, History(), chains.statistics, chains.sample_stats, chains.count)
     if isinstance(settings, Laplace):
         return _Outcome(build_guide("auto-normal", model, layout, copy.deepcopy(coordinates).float()), {}, History())
-    return _variational(model, guide, layout, coordinates, data, settings, schedule=schedule, checkpoint=checkpoint, progress=progress)[0]
+    return _variational(model, guide, layout, coordinates, data, settings, earlier=earlier, checkpoint=checkpoint, progress=progress)[0]
 
 
 def _variational(
@@ -209,24 +217,47 @@ def _variational(
     settings: SVI,
     *,
     held_out: Batch | None = None,
-    schedule: History | None = None,
+    earlier: _Outcome | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> tuple[_Outcome, float | None]:
+    """Trains a guide; ``earlier`` is what became of it on the training rows alone."""
     built = build_guide(guide, model, layout, copy.deepcopy(coordinates).float())
     if isinstance(built, nn.Module):
         built.to(coordinates.loc.device)
+    begins_at_mode = _starts_at_mode(guide)
     if not isinstance(built, WhitenedGuide):
         adopt(built, layout, data.slice(0, 1))
     score = scorer(model, built, data, held_out)
-    history = run_svi(model, built, data, settings, score=score, schedule=schedule, checkpoint=checkpoint, progress=progress)
+    if begins_at_mode and earlier is not None:
+        _take_over(built, earlier.guide)
+    history = run_svi(
+        model,
+        built,
+        data,
+        settings,
+        score=None if begins_at_mode else score,
+        schedule=earlier.history if earlier and not begins_at_mode else None,
+        stage=int(begins_at_mode and earlier is not None),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
     return _Outcome(built, {}, history), score() if score else None
 
 
-def _with_draws(outcome: _Outcome, model: RewardModel, layout: Layout, data: Batch, count: int, progress: Progress) -> _Outcome:
-    """The outcome with draws of its guide and their densities."""
+def _take_over(guide: Any, earlier: Any) -> None:
+    """Whitened coordinates are much the same for most of the rows as for all: what was learned of them is where to go on from."""
+    guide.family.load_state_dict(earlier.family.state_dict())
+    if guide.local is not None:
+        guide.local.load_state_dict(earlier.local.state_dict())
+
+
+def _with_draws(
+    outcome: _Outcome, model: RewardModel, layout: Layout, data: Batch, count: int, densities: bool, progress: Progress
+) -> _Outcome:
+    """The outcome with draws of its guide and, where they are wanted, their densities."""
     z, log_guide = draws_and_density(outcome.guide, layout, data, count)
-    stats = {} if log_guide is None else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
+    stats = {} if log_guide is None or not densities else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
     return replace(outcome, draws=layout.constrain(z), sample_stats=stats)
 
 

@@ -21,17 +21,18 @@ from probrm.errors import TrainingError
 from probrm.guides.breathing import Breathing
 from probrm.guides.layout import Layout
 from probrm.guides.whitening import Whitening
-from probrm.inference.potential import Potential, in_double
+from probrm.inference.descent import SKETCH, Descent, finite, without_scales
+from probrm.inference.potential import Arrow, potential_of
 from probrm.inference.scales import estimate_scales
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
-MAX_ROWS = 50_000
-"""Rows that stand for a larger log in a start, which SVI then corrects; a result of its own takes all rows."""
-_ROUGH, _EXACT = 1e-2, 1e-9
-"""Nats that Newton's next step would still gain: between rounds, and at the end."""
-_BURST, _BURSTS, _WALKED = 8, 8, 5_000
-"""Of a rough walk: Newton's steps between two looks, how many looks, and rows."""
+_ROUGH, _EXACT = 1e-2, 1e-12
+"""Nats that the next step would still gain: between rounds, and at the end."""
+_STALE = 0.1
+"""Nats of descent after which a curvature is too old to tell the weights' widths."""
+_BURST, _BURSTS, _WALKED = 25, 8, 5_000
+"""Of a rough walk: steps between two looks, how many looks, and rows."""
 _SETTLED = 0.2
 """Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
@@ -59,141 +60,120 @@ def newton_laplace(
     at: Float[Tensor, " D"] | None = None,
     spread: float = 0.0,
     generator: torch.Generator | None = None,
-    max_rows: int = MAX_ROWS,
     max_rounds: int = 20,
     exact: float = _EXACT,
+    still: float = 0.0,
+    sketch: bool = False,
     progress: Progress = silent,
 ) -> LaplaceStart:
     """Finds a mode of the weights and the Laplace approximation around it.
 
     Args:
         model: linear heads.
-        batch: the training rows.
+        batch: the training rows, in random order.
         layout: of the model's global latents.
         at: the place to start from, unconstrained; None is the origin.
         spread: standard deviation of a random displacement of that place.
         generator: draws that place.
-        max_rows: a larger batch is represented by its first ``max_rows`` rows (the caller has shuffled them).
         max_rounds: of the EM algorithm over the priors' scales.
-        exact: nats that Newton's next step would still gain at the end.
+        exact: nats that the next step would still gain at the end.
+        still: nats of descent since the curvature was worked out, up to which it counts as the mode's.
+        sketch: leaves the curvature at the end one of the first ``SKETCH`` rows in float32, too.
         progress: shows the rounds.
 
     Raises:
         TrainingError: the log density is not finite at the start, or no positive definite curvature was found.
     """
-    batch = Batch(batch.slice(0, max_rows).columns, batch.total).to(dtype=torch.float64)
-    potential = Potential(in_double(model), layout, batch, normal=True)
+    potential = potential_of(model, layout, batch, normal=True)
     device = next(iter(batch.columns.values())).device
     hyper = layout.hyper().to(device)
     z = torch.zeros(layout.size, dtype=torch.float64, device=device) if at is None else at.to(torch.float64)
     if spread:
         noise = torch.randn(layout.size, dtype=torch.float64, generator=generator, device="cpu").to(z.device)
         z = torch.where(hyper, z, z + spread * noise)
-    z, value, curvature = _newton(potential, z, hyper, _ROUGH if bool(hyper.any()) else exact)
-    if not bool(hyper.any()):
-        return LaplaceStart(_whitening(z, hyper, curvature), float(value), 0)
-    rounds = 0
+    descent = Descent(potential, z, hyper)
+    hierarchical = bool(hyper.any())
+    descent.down(_ROUGH if hierarchical else exact)
+    scales, rounds = None, 0
     with progress.task("Newton–Laplace start", max_rounds) as advance:
-        for rounds in range(1, max_rounds + 1):
-            scales = estimate_scales(potential, z, _whitening(z, hyper, curvature).variance(), hyper)
-            z = z.masked_scatter(hyper, z[hyper] + scales.step)
+        while hierarchical and rounds < max_rounds:
+            rounds += 1
+            if descent.moved > _STALE:
+                descent.bend()
+            scales = estimate_scales(potential, descent.z, _whitening(descent.z, hyper, descent.curvature).variance(), hyper)
+            descent.rescale(scales.step)
             settled = rounds == max_rounds or bool((scales.step / scales.width).square().mean().sqrt() < _SETTLED)
-            z, value, curvature = _newton(potential, z, hyper, exact if settled else _ROUGH)
-            advance(1, potential=float(value))
+            descent.down(exact if settled else _ROUGH)
+            advance(1, potential=float(descent.value))
             if settled:
                 break
-    whitening = _whitening(z, hyper, curvature, scales.width)
-    return LaplaceStart(Breathing(whitening, hyper.nonzero()[:, 0], scales.exponents), float(value), rounds)
+    if descent.moved > still or (descent.rough and not sketch):
+        descent.bend(SKETCH if sketch else None)
+    whitening = _whitening(descent.z, hyper, descent.curvature, scales.width if scales else None)
+    if scales is None:
+        return LaplaceStart(whitening, float(descent.value), 0)
+    return LaplaceStart(Breathing(whitening, hyper.nonzero()[:, 0], scales.exponents), float(descent.value), rounds)
 
 
 def walk(
-    model: RewardModel, batch: Batch, layout: Layout, at: Float[Tensor, " D"], *, arrived: Callable[[Tensor], bool]
+    model: RewardModel,
+    batch: Batch,
+    layout: Layout,
+    at: Float[Tensor, " D"],
+    *,
+    around: Whitening | Breathing,
+    arrived: Callable[[Tensor], bool],
 ) -> Float[Tensor, " D"]:
-    """A rough way downhill with the scales held: Newton's steps in bursts, until ``arrived`` says that the rest is known.
+    """A rough way downhill with the scales held: L-BFGS in bursts, until ``arrived`` says that the rest is known.
 
     Args:
         model: linear heads.
         batch: the rows; the first few thousand stand for them.
         layout: of the model's global latents.
         at: the place to start from, unconstrained.
+        around: coordinates of a mode that is known: where it is round, steps need no curvature.
         arrived: is asked after each burst.
 
     Raises:
         TrainingError: the log density is not finite at the start.
     """
-    batch = Batch(batch.slice(0, _WALKED).columns, batch.total).to(dtype=torch.float64)
-    potential, hyper = Potential(in_double(model), layout, batch, normal=True), layout.hyper().to(at.device)
-    z, before = at.to(torch.float64), math.inf
+    potential, hyper = (
+        potential_of(model, layout, Batch(batch.slice(0, _WALKED).columns, batch.total), normal=True),
+        layout.hyper().to(at.device),
+    )
+    linear = around.whitening if isinstance(around, Breathing) else around
+    start = at.to(torch.float64)
+    free = linear.inverse(start).requires_grad_()
+    optimiser = torch.optim.LBFGS([free], max_iter=_BURST, history_size=_BURST, line_search_fn="strong_wolfe")
+
+    def place() -> Tensor:
+        return torch.where(hyper, start, linear(free))
+
+    def energy() -> Tensor:
+        optimiser.zero_grad()
+        loss = potential(place())
+        loss.backward()
+        return loss
+
+    before = float(finite(*potential.gradient(start))[0])
     for _ in range(_BURSTS):
-        z, value, _ = _newton(potential, z, hyper, _ROUGH, max_steps=_BURST)
-        if arrived(z) or before - float(value) < _ROUGH:
+        optimiser.step(energy)
+        z = place().detach()
+        value = float(potential(z))
+        if not math.isfinite(value) or arrived(z) or before - value < _ROUGH:
             break
-        before = float(value)
-    return z
+        before = value
+    return place().detach()
 
 
-def _newton(
-    potential: Potential, z: Tensor, hyper: Tensor, tolerance: float, max_steps: int = 200
-) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Levenberg-damped Newton over all coordinates but the scales; returns mode, value and curvature there."""
-    value, gradient = potential.gradient(z)
-    if not torch.isfinite(value) or not torch.isfinite(gradient).all():
-        raise TrainingError(
-            f"the log density of the model is {float(value)} at the start of the fit",
-            fix="look for extreme covariates; an action on an answer with label 0 is impossible unless action.false_rate > 0",
-        )
-    damping, curvature = 0.0, potential.curvature(z)
-    for _ in range(max_steps):
-        step = _solve(curvature, gradient, hyper, damping)
-        if step is None:
-            damping = max(10 * damping, 1e-3 * float(curvature[2].diagonal().abs().mean()))
-            if damping > 1e12:
-                raise TrainingError(
-                    "no positive definite curvature was found for the Newton–Laplace start", fix="give the weights a tighter prior"
-                )
-            continue
-        decrement = float(step @ gradient)
-        if decrement < tolerance and damping == 0.0:
-            break
-        proposal = z - step
-        new_value, new_gradient = potential.gradient(proposal)
-        if torch.isfinite(new_value) and new_value <= value - 1e-4 * decrement:
-            z, value, gradient = proposal, new_value, new_gradient
-            curvature = potential.curvature(z)
-            damping = damping / 10 if damping > 1e-4 else 0.0
-        else:
-            damping = max(10 * damping, 1e-3 * float(curvature[2].diagonal().abs().mean()))
-            if damping > 1e12:  # the decrement is below rounding
-                break
-    return z, value, curvature
-
-
-def _masked(curvature: tuple[Tensor, Tensor, Tensor], hyper: Tensor, damping: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The curvature with the scales cut loose (unit precision, no coupling) and ``damping`` on the rest."""
-    diagonal, coupling, dense = curvature
-    loose = hyper[len(diagonal) :]
-    coupling = coupling.masked_fill(loose, 0.0)
-    dense = dense.masked_fill(loose, 0.0).masked_fill(loose[:, None], 0.0) + torch.diag(torch.where(loose, 1.0, damping))
-    return diagonal + damping, coupling, dense
-
-
-def _solve(curvature: tuple[Tensor, Tensor, Tensor], gradient: Tensor, hyper: Tensor, damping: float) -> Tensor | None:
-    """The Newton step, zero for the scales; None where the damped curvature is not positive definite."""
-    try:
-        inverse = Whitening(torch.zeros_like(gradient), *_masked(curvature, hyper, damping))
-    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
-        return None
-    return inverse(inverse.transpose(gradient.masked_fill(hyper, 0.0)))
-
-
-def _whitening(z: Tensor, hyper: Tensor, curvature: tuple[Tensor, Tensor, Tensor], widths: Tensor | None = None) -> Whitening:
+def _whitening(z: Tensor, hyper: Tensor, curvature: Arrow, widths: Tensor | None = None) -> Whitening:
     """Laplace over the weights; with ``widths``, over the scales too.
 
     The weights' mode moves with the scales, by ``−H⁻¹ C`` for the cross derivatives ``C``. That shift belongs into the
     map: the base rate and the scale of the reward weights trade off against each other, and a guide that takes them for
     independent is too sure of both.
     """
-    diagonal, coupling, dense = _masked(curvature, hyper, 0.0)
+    diagonal, coupling, dense = without_scales(curvature, hyper)
     try:
         whitening = Whitening(z, diagonal, coupling, dense)
         if widths is None:

@@ -75,7 +75,7 @@ def fit_latent(
     seconds, begun = {}, time.perf_counter()
 
     def train(rows: Batch, start: int, watched: Batch | None, schedule: History | None, label: str) -> Any:
-        with isolated(seed + start, device):
+        with isolated(seed + start, device, rows.numbers):
             rows = prepare(rows) if prepare else rows
             model, guide = build(rows)
             model.to(device)

@@ -11,15 +11,20 @@ _LEAST = 1024
 
 
 def default_batch_size(data: Batch) -> int:
-    """All rows where they hold at most 20 million numbers: gradients are then exact but for one draw of the globals."""
-    numbers = sum(column[0].numel() for column in data.columns.values())
-    return min(len(data), max(_LEAST, _NUMBERS // max(numbers, 1)))
+    """All rows where they hold at most 20 million numbers: gradients are then exact but for one draw of the globals.
+
+    Else as few minibatches as there must be, of equal size.
+    """
+    most = max(_LEAST, _NUMBERS * len(data) // max(data.numbers, 1))
+    return len(data) // -(-len(data) // most)
 
 
 class Minibatches:
     """The minibatch of each step, a function of the step and the seed alone, so that a training can be taken up again.
 
-    Each epoch is one shuffled copy, cut into contiguous slices; rows left over wait for the next epoch's shuffle.
+    All rows are shuffled once. An epoch cuts them into contiguous slices, from a random row on and round the end, and takes the slices in
+    random order: no row is copied but in the one slice that goes round, and rows left over are others in each epoch. A shuffle an epoch
+    would cost several times the steps themselves where these are a few matrix products.
 
     Args:
         data: all rows.
@@ -31,14 +36,26 @@ class Minibatches:
         self._data = data
         self.size = min(size or default_batch_size(data), len(data))
         self._seed = seed
-        self._epoch: tuple[int, Batch] | None = None
+        self._shuffled: Batch | None = None
 
     def __getitem__(self, step: int) -> Batch:
-        if self.size == len(self._data):
+        n = len(self._data)
+        if self.size == n:
             return self._data
-        epoch, place = divmod(step, len(self._data) // self.size)
-        if self._epoch is None or self._epoch[0] != epoch:
-            generator = torch.Generator("cpu").manual_seed((self._seed + epoch) % 2**63)
-            order = torch.randperm(len(self._data), generator=generator, device="cpu")
-            self._epoch = epoch, self._data.rows(order.to(next(iter(self._data.columns.values())).device))
-        return self._epoch[1].slice(place * self.size, (place + 1) * self.size)
+        if self._shuffled is None:
+            order = torch.randperm(n, generator=self._generator(0), device="cpu")
+            self._shuffled = self._data.rows(order.to(next(iter(self._data.columns.values())).device))
+        epoch, place = divmod(step, n // self.size)
+        generator = self._generator(epoch + 1)
+        first = int(torch.randint(n, (), generator=generator, device="cpu"))
+        turn = int(torch.randperm(n // self.size, generator=generator, device="cpu")[place])
+        start = (first + turn * self.size) % n
+        inside = self._shuffled.slice(start, min(start + self.size, n))
+        over = start + self.size - n
+        if over <= 0:
+            return inside
+        columns = {name: torch.cat([column, self._shuffled[name][:over]]) for name, column in inside.columns.items()}
+        return Batch(columns, self._data.total)
+
+    def _generator(self, number: int) -> torch.Generator:
+        return torch.Generator("cpu").manual_seed((self._seed + number) % 2**63)

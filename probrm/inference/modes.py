@@ -13,7 +13,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
-from probrm.inference.laplace import MAX_ROWS, LaplaceStart, newton_laplace, walk
+from probrm.inference.laplace import LaplaceStart, newton_laplace, walk
 from probrm.inference.ranks import spearman
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
@@ -24,7 +24,8 @@ _PLAIN = 0.98
 """The same for a walk that is still on its way."""
 _SPREAD = 1.5
 """Of the random places, in unconstrained units."""
-_ROUGH = 1e-2
+_COMPARED = 50_000
+"""Rows whose likelihood compares modes."""
 _SEEN = 5000
 """Rows whose rewards are compared."""
 LEAST_NATS, LEAST_ERRORS = 3.0, 2.5
@@ -70,19 +71,17 @@ def find_modes(
     layout: Layout,
     starts: int,
     *,
-    max_rows: int = MAX_ROWS,
     progress: Progress = silent,
 ) -> list[Mode]:
     """Newton–Laplace from the origin, from random places and from the mirror images that the model names; one mode a ranking of the answers.
 
-    The walks are rough and share the scales of the first; the best of each group is then worked out exactly.
+    The walks are rough and share the scales and the coordinates of the first mode; what they find beside it is then worked out exactly.
 
     Args:
         model: linear heads.
         data: the rows.
         layout: of the model's global latents.
         starts: how many places: the origin first, then random ones.
-        max_rows: as in ``newton_laplace``.
         progress: shows the places.
 
     Returns:
@@ -91,19 +90,27 @@ def find_modes(
     Raises:
         TrainingError: no place led anywhere; the first one's reason.
     """
-    seen = data.slice(0, min(len(data), max_rows))
-    first, failure = _first(model, data, layout, starts, max_rows)
-    groups = [_Group(first, _rewards(model, layout, first, seen))]
+    seen = data.slice(0, min(len(data), _COMPARED))
+    origin, failures = _first(model, data, layout, starts)
+    first = origin.coordinates.loc
+    groups = [_Group(first, _rewards(model, layout, first, seen), origin)]
     hyper = layout.hyper().to(first.device)
-    randoms = [_SPREAD * torch.randn(layout.size, dtype=torch.float64).to(first.device) for _ in range(starts - 1 - failure)]
+    randoms = [_SPREAD * torch.randn(layout.size, dtype=torch.float64).to(first.device) for _ in range(starts - 1 - failures)]
     mirrors = [layout.unconstrain(values) for values in model.mirrors(layout.constrain(first), data)]
     with progress.task("Starts", starts + len(mirrors)) as advance:
-        advance(1 + failure)
+        advance(1 + failures)
         for at in [*(torch.where(hyper, first, place) for place in randoms), *mirrors]:
             advance(1)
             # Most walks end where an earlier one did; they are left as soon as that is plain.
             try:
-                loc = walk(model, data, layout, at, arrived=lambda z: _home(groups, _rewards(model, layout, z, seen), _PLAIN) is not None)
+                loc = walk(
+                    model,
+                    data,
+                    layout,
+                    at,
+                    around=origin.coordinates,
+                    arrived=lambda z: _home(groups, _rewards(model, layout, z, seen), _PLAIN) is not None,
+                )
             except TrainingError:
                 continue
             rewards = _rewards(model, layout, loc, seen)
@@ -114,7 +121,7 @@ def find_modes(
     modes = []
     for group in groups:
         try:
-            exact = newton_laplace(model, data, layout, at=group.loc, max_rows=max_rows)
+            exact = group.exact or newton_laplace(model, data, layout, at=group.loc, sketch=True)
         except TrainingError:  # a walk that led nowhere
             continue
         loc = exact.coordinates.loc
@@ -130,10 +137,11 @@ class _Group:
 
     loc: Tensor
     rewards: Tensor
+    exact: LaplaceStart | None = None
     hits: int = 1
 
 
-def _first(model: RewardModel, data: Batch, layout: Layout, starts: int, max_rows: int) -> tuple[Tensor, int]:
+def _first(model: RewardModel, data: Batch, layout: Layout, starts: int) -> tuple[LaplaceStart, int]:
     """The first mode, with the scales of the priors worked out, and how many places led nowhere before it.
 
     Raises:
@@ -142,11 +150,9 @@ def _first(model: RewardModel, data: Batch, layout: Layout, starts: int, max_row
     reason: TrainingError | None = None
     for i in range(starts):
         try:
-            found = newton_laplace(model, data, layout, spread=_SPREAD if i else 0.0, max_rows=max_rows, exact=_ROUGH)
+            return newton_laplace(model, data, layout, spread=_SPREAD if i else 0.0, sketch=True), i
         except TrainingError as error:
             reason = reason or error
-            continue
-        return found.coordinates.loc, i
     raise reason or TrainingError("no start converged", fix="use more starts: --starts 8")
 
 

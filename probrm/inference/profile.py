@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from probrm.errors import TrainingError
 from probrm.guides import Layout, Site
 from probrm.guides.ridge import Ridge, Spline
 from probrm.guides.sites import trace_globals
-from probrm.inference.laplace import MAX_ROWS, newton_laplace
+from probrm.inference.laplace import newton_laplace
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.progress import Progress, silent
@@ -30,8 +30,8 @@ _ROUNDS = 6
 """Of the EM algorithm over the scales at a knot, from where its neighbour left them; far out it would go on to no end."""
 _NEAR = 0.2
 """Distance from the end within which a knot is put there."""
-_EXACT = 1e-4
-"""Nats within which a mode on the way is found."""
+_EXACT, _STILL = 1e-4, 0.05
+"""Nats within which a mode on the way is found, and over which its curvature counts as the same."""
 
 
 class Given(RewardModel):
@@ -135,9 +135,7 @@ class Profile:
         return torch.from_numpy(inside + low * np.minimum(x - knots[0], 0.0) + high * np.maximum(x - knots[-1], 0.0))
 
 
-def ridge(
-    model: RewardModel, batch: Batch, layout: Layout, site: str, along: Profile, mean: float, sd: float, *, max_rows: int = MAX_ROWS
-) -> Ridge:
+def ridge(model: RewardModel, batch: Batch, layout: Layout, site: str, along: Profile, mean: float, sd: float) -> Ridge:
     """Coordinates that follow the path: the latent normal with this mean and deviation, the others as they are given its mean.
 
     Args:
@@ -148,14 +146,13 @@ def ridge(
         along: its profile.
         mean: of the latent, unconstrained.
         sd: its deviation.
-        max_rows: as in ``newton_laplace``.
     """
     place = next(s for s in layout.sites if s.name == site)
     rest = torch.arange(layout.size, device=along.path.device) != along.index
     path = along.path[:, rest]
     given = Given(model, {site: place.transform(along.knots.new_tensor(mean))})
     at = Spline(along.knots, path).to(path.device)(along.knots.new_tensor(mean))
-    base = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows).coordinates
+    base = newton_laplace(given, batch, Layout.of(given, batch), at=at).coordinates
     return Ridge(base, along.index, mean, sd, along.knots, path)
 
 
@@ -171,7 +168,6 @@ def profile(
     flat: tuple[float, float] | None = None,
     step: float = 0.5,
     drop: float = 12.0,
-    max_rows: int = MAX_ROWS,
     progress: Progress = silent,
 ) -> Profile:
     """Newton–Laplace at a few values of a scalar latent: from a mode outwards, until the evidence has fallen or an end is reached.
@@ -187,7 +183,6 @@ def profile(
         flat: a range within which the evidence counts for nothing, so that a fall of it within the range ends nothing.
         step: between the first values; it grows by half from one to the next.
         drop: nats below the evidence at ``at`` (outside ``flat``: below that at its end) at which the walk ends.
-        max_rows: as in ``newton_laplace``.
         progress: shows the values.
 
     Raises:
@@ -201,14 +196,16 @@ def profile(
     with progress.task("Profile", 16) as advance:
         for sign, end, edge in ((1, high, max(centre, edges[1])), (-1, low, min(centre, edges[0]))):
             here, value, width, reference = at[rest], centre, step, -math.inf
+            passed: list[tuple[float, Tensor]] = []
             while True:
                 if value not in found:
                     advance(1)
                     try:
-                        found[value] = _node(model, batch, layout, site, place, here, rest, value, max_rows)
+                        found[value] = _node(model, batch, layout, site, place, _ahead(passed, here, value), rest, value)
                     except TrainingError:
                         break
                 evidence, here = found[value]
+                passed.append((value, here))
                 beyond = (value - edge) * sign > 0
                 reference = reference if beyond else max(reference, evidence) if flat is None else evidence
                 if (beyond and evidence < reference - drop) or (end - value) * sign <= 0:
@@ -222,9 +219,7 @@ def profile(
     return _profile(found, at, index, rest)
 
 
-def profile_again(
-    model: RewardModel, batch: Batch, layout: Layout, site: str, like: Profile, *, max_rows: int = MAX_ROWS, progress: Progress = silent
-) -> Profile:
+def profile_again(model: RewardModel, batch: Batch, layout: Layout, site: str, like: Profile, *, progress: Progress = silent) -> Profile:
     """The profile of other rows at the knots of one that is known, from its modes; knots where none is found are left out.
 
     Raises:
@@ -237,12 +232,20 @@ def profile_again(
         for value, at in zip(like.knots.tolist(), like.path, strict=True):
             advance(1)
             try:
-                found[value] = _node(model, batch, layout, site, place, at[rest], rest, value, max_rows)
+                found[value] = _node(model, batch, layout, site, place, at[rest], rest, value)
             except TrainingError:
                 continue
     if len(found) < 2:
         raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
     return _profile(found, like.path[0], like.index, rest)
+
+
+def _ahead(passed: Sequence[tuple[float, Tensor]], here: Tensor, value: float) -> Tensor:
+    """Where the next mode is likely to be: on the line through the last two."""
+    if len(passed) < 2:
+        return here
+    (first, before), (last, now) = passed[-2:]
+    return now + (now - before) * ((value - last) / (last - first))
 
 
 def _profile(found: Mapping[float, tuple[float, Tensor]], at: Tensor, index: int, rest: Tensor) -> Profile:
@@ -254,12 +257,12 @@ def _profile(found: Mapping[float, tuple[float, Tensor]], at: Tensor, index: int
 
 
 def _node(
-    model: RewardModel, batch: Batch, layout: Layout, site: str, place: Site, at: Tensor, rest: Tensor, value: float, max_rows: int
+    model: RewardModel, batch: Batch, layout: Layout, site: str, place: Site, at: Tensor, rest: Tensor, value: float
 ) -> tuple[float, Tensor]:
     """Evidence, and the mode of the other latents."""
     fixed = place.transform(at.new_tensor(value))
     given = Given(model, {site: fixed})
-    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rows=max_rows, max_rounds=_ROUNDS, exact=_EXACT)
+    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rounds=_ROUNDS, exact=_EXACT, still=_STILL, sketch=True)
     node = trace_globals(given, batch.slice(0, 1)).nodes[site]
     mode = laplace.coordinates.loc
     return -laplace.potential - float(node["fn"].log_prob(fixed)) + float(laplace.coordinates.log_det(mode)), mode

@@ -1,4 +1,4 @@
-"""How alike two rankings are."""
+"""Ranks: how alike two rankings are, and how well one tells two classes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def spearman(a: Float[Tensor, " n"], b: Float[Tensor, " n"]) -> float:
     if not all(lengths):
         return float(not any(lengths))
     return float(first @ second / (lengths[0] * lengths[1]))
+
+
+def auroc(label: Float[Tensor, " n"], score: Float[Tensor, " n"]) -> float:
+    """Area under the ROC curve of scores for 0/1 labels of both kinds: the share of pairs in the right order, ties counting half."""
+    good = int(label.sum())
+    return 0.5 + float(_centred_ranks(score)[label == 1].sum()) / (good * (len(label) - good))
 
 
 def _centred_ranks(values: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -14,6 +14,8 @@ _LEAST = 0.05
 """Share of a scale's information that is left to it at least when the weights' uncertainty is taken off."""
 _LONGEST = 1.0
 """Step of a scale's logarithm."""
+_STEPS, _AT_REST = 50, 1e-6
+"""Newton's steps to the mode of the scales, and the one after which it is reached."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,17 @@ def _em(potential: Potential, z: Tensor, variance: Tensor, hyper: Tensor) -> tup
     For a normal prior ``E log N(w | 0, s) = log N(√E[w²] | 0, s)``, so plugging in the root mean square is exact.
     """
     plugged = torch.where(hyper, z, torch.copysign((z.square() + variance).sqrt(), z))
-    free = z[hyper].clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
-
-    def energy(scales: Tensor) -> Tensor:
-        return potential.prior(plugged.masked_scatter(hyper, scales))
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = energy(free)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    scales = free.detach().requires_grad_()
-    gradient = torch.autograd.grad(energy(scales), scales, create_graph=True)[0]
+    scales = z[hyper]
+    for _ in range(_STEPS):  # Newton: the energy is convex in the logarithms of the scales
+        free = scales.clone().requires_grad_()
+        gradient = torch.autograd.grad(potential.prior(plugged.masked_scatter(hyper, free)), free, create_graph=True)[0]
+        hessian = _jacobian(gradient, free)
+        step = torch.linalg.solve(hessian + torch.diag(hessian.diagonal().abs().clamp_min(1e-2) * 1e-9), gradient.detach())
+        scales = scales - step.clamp(-_LONGEST, _LONGEST)
+        if bool(step.abs().max() < _AT_REST):
+            break
     # The Hessian is arrow-shaped at most (local scales below one global scale): its diagonal is the conditional precision.
-    return scales.detach(), _jacobian(gradient, scales).diagonal().clamp_min(1e-2)
+    return scales, hessian.diagonal().clamp_min(1e-2)
 
 
 def follow(potential: Potential, z: Float[Tensor, " D"], variance: Float[Tensor, " D"], hyper: Bool[Tensor, " D"]) -> Float[Tensor, "D K"]:

@@ -15,7 +15,7 @@ from probrm.guides import Layout, Whitening, build_guide, guide_draws
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import own_random_stream
 from probrm.inference.heldout import held_out_score
-from probrm.inference.laplace import MAX_ROWS, LaplaceStart, newton_laplace
+from probrm.inference.laplace import LaplaceStart, newton_laplace
 from probrm.inference.ranks import spearman
 from probrm.inference.settings import SVI
 from probrm.inference.svi import History, run_svi
@@ -51,7 +51,6 @@ def find_starts(
     held_out: Batch | None,
     layout: Layout,
     count: int,
-    max_rows: int = MAX_ROWS,
     progress: Progress = silent,
     first: Tensor | None = None,
 ) -> list[Start]:
@@ -69,7 +68,7 @@ def find_starts(
         # Later starts take the scales over from the first one, so that its mode costs them a single round.
         at = torch.where(hyper.to(found[0][0].coordinates.loc.device), found[0][0].coordinates.loc, 0.0) if found else first
         try:
-            laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, max_rows=max_rows, progress=progress)
+            laplace = newton_laplace(model, data, layout, at=at, spread=_SPREAD if i else 0.0, progress=progress)
         except TrainingError as error:
             failure = failure or error
             continue

@@ -24,10 +24,10 @@ from probrm.progress import Progress, silent
 
 _DECAYS = (1.0, 0.25, 0.0625)
 """The learning rate's stages; each ends when the held-out score has stopped rising."""
-_TREND = 0.9
-"""Of the exponential average of the ELBO that is shown and, without held-out rows, watched."""
 _RISE = 1e-4
-"""Nats a row that count as an improvement."""
+"""Nats a row by which a better held-out score counts as an improvement."""
+_SHIFT = 0.05
+"""Standard deviations of each latent that a better bound has to be worth, to count as an improvement."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class History:
         steps: done so far.
         best: watched value, the highest so far.
         waited: looks since then.
-        trend: exponential average of the ELBO a row.
+        trend: the ELBO a row, averaged over the steps since the last look.
     """
 
     records: list[dict[str, float]] = field(default_factory=list)
@@ -50,12 +50,11 @@ class History:
     waited: int = 0
     trend: float = math.nan
 
-    def look(self, step: int, elbo: float, held_out: float | None, rate: float) -> None:
-        """Notes a look at the training."""
-        self.steps = step
-        self.trend = elbo if math.isnan(self.trend) else _TREND * self.trend + (1 - _TREND) * elbo
-        watched = self.trend if held_out is None else held_out
-        self.best, self.waited = (watched, 0) if watched > self.best + _RISE else (self.best, self.waited + 1)
+    def look(self, step: int, elbo: float, held_out: float | None, rate: float, rise: float = _RISE) -> None:
+        """Notes a look at the training; ``rise`` is what counts as an improvement."""
+        self.steps, self.trend = step, elbo
+        watched = elbo if held_out is None else held_out
+        self.best, self.waited = (watched, 0) if watched > self.best + rise else (self.best, self.waited + 1)
         self.records.append({"step": step, "elbo": elbo, "rate": rate} | ({} if held_out is None else {"held_out": held_out}))
 
     def follow(self, earlier: History) -> None:
@@ -86,6 +85,7 @@ def run_svi(
     *,
     score: Callable[[], float] | None = None,
     schedule: History | None = None,
+    stage: int = 0,
     elbo: ELBO | None = None,
     keep_best: bool = False,
     checkpoint: Checkpoint | None = None,
@@ -99,8 +99,9 @@ def run_svi(
         guide: has been called once, so that all its parameters exist.
         data: the training rows.
         settings: see ``SVI``.
-        score: the held-out score, larger is better; None watches the ELBO.
+        score: the held-out score, larger is better; None watches the bound, averaged between two looks, half as long.
         schedule: an earlier history whose stages and length are repeated instead of watching anything.
+        stage: of the learning rate to begin with; later ones are for a guide that has been trained before.
         elbo: the objective; None for Pyro's own, which enumerates the rows' latents where the model has such in its present form.
         keep_best: goes back to the best look at the held-out score in the end; the history's steps and stages then end there.
         checkpoint: where states are kept, and taken up again.
@@ -117,6 +118,8 @@ def run_svi(
     loss_fn = elbo(model, guide)
     optimiser = _optimiser(loss_fn, guide, settings)
     rates = [group["lr"] for group in optimiser.param_groups]
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate * _DECAYS[stage]
     batches = Minibatches(data, settings.batch_size, seed=torch.initial_seed())
     with own_random_stream(0):
         loss_fn(batches[0])  # checked once by Pyro and torch; then without their checks, a fifth of a step
@@ -130,6 +133,10 @@ def run_svi(
         if saved.meta["done"]:
             return history
     total = schedule.steps if schedule else settings.max_steps
+    patience = settings.patience if score else settings.patience // 2
+    losses: list[Tensor] = []
+    size = guide.layout.size if isinstance(guide, WhitenedGuide) else sum(p.numel() for p in _parameters(guide)) / 2
+    worth = size * _SHIFT**2 / 2  # nats of all rows together
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
@@ -137,28 +144,32 @@ def run_svi(
             loss = loss_fn(batches[step - 1])
             loss.backward()
             optimiser.step()
+            losses.append(loss.detach())
             if step % settings.eval_every and step != total:
                 continue
-            bound = -float(loss.detach()) / data.total
+            seen = -torch.stack(losses) / data.total  # the one place where the device is waited for
+            bound, error = float(seen.mean()), float(seen.std(correction=0)) / math.sqrt(len(losses))
+            losses.clear()
             if not math.isfinite(bound):
                 raise TrainingError(
                     f"the loss became {-bound} at step {step} of the training",
                     fix="lower the learning rate: --set inference.learning_rate=0.005; look for extreme covariates",
                 )
             held_out = score() if score and not schedule else None
-            history.look(step, bound, held_out, optimiser.param_groups[0]["lr"])
+            rise = max(worth / data.total, error) if held_out is None else _RISE
+            history.look(step, bound, held_out, optimiser.param_groups[0]["lr"], rise)
             advance(settings.eval_every, elbo=bound, **({} if held_out is None else {"held_out": held_out}))
             if keep_best and held_out is not None and history.waited == 0:
                 kept = {name: value.detach().clone() for name, value in loss_fn.state_dict().items()}
             done = step == total
-            if history.due(settings.patience, schedule):
-                if len(history.stages) == len(_DECAYS):
+            if history.due(patience, schedule):
+                if stage + len(history.stages) == len(_DECAYS):
                     done = True
                 else:
                     history.stages.append(step)
                     history.waited = 0
                     for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                        group["lr"] = rate * _DECAYS[len(history.stages) - 1]
+                        group["lr"] = rate * _DECAYS[stage + len(history.stages) - 1]
             if done and kept:
                 loss_fn.load_state_dict(kept)
                 history.end_at_best()

@@ -12,7 +12,8 @@ import torch
 from probrm.data.batch import Batch
 from probrm.diagnostics.referee import referee
 from probrm.errors import ConfigError
-from probrm.inference import NUTS
+from probrm.guides.registry import AutoNormal
+from probrm.inference import NUTS, Laplace
 from probrm.model import RewardModel
 from tests.probrm.fitted_rows import make_rows
 
@@ -31,10 +32,11 @@ class Recipe:
     refits_itself: ClassVar[bool] = True
 
     def __init__(self, model: RewardModel, spread: float = 0.0) -> None:
-        self.model, self.spread, self.asked = model, spread, []
+        self.model, self.spread, self.asked, self.settings = model, spread, [], []
 
     def refit(self, run: Any, batch: Batch, *, guide: Any, inference: Any, seed: int, progress: Any) -> Any:
-        guide, self.settings = getattr(guide, "name", guide), (guide, inference)
+        self.settings.append((guide, inference))
+        guide = getattr(guide, "name", guide)
         inference = inference if isinstance(inference, NUTS) else getattr(inference, "name", inference)
         self.asked.append((guide, inference, len(batch), batch.total))
         if isinstance(inference, NUTS):
@@ -49,10 +51,10 @@ def densities(bound: float) -> dict[str, torch.Tensor]:
     return {"log_density": torch.full((1000,), bound - 3), "log_guide": torch.full((1000,), -3.0)}
 
 
-def run_of(guide: str = "auto-normal", inference: str = "svi", **changed: Any) -> Any:
+def run_of(guide: str = "auto-normal", inference: str = "svi", changed: dict[str, Any] | None = None, **settings: Any) -> Any:
     run = normal(1.0, 3, **densities(-12.0))
-    run.sampled, run.config = False, {"guide": {"name": guide}, "inference": {"name": inference}}
-    vars(run).update(changed)
+    run.sampled, run.config = False, {"guide": {"name": guide}, "inference": {"name": inference, **settings}}
+    vars(run).update(changed or {})
     return run
 
 
@@ -84,12 +86,22 @@ def test_where_all_rows_fit_the_runs_own_draws_are_judged(rows: Any, regression:
 
 def test_of_more_rows_a_part_is_drawn_and_the_inference_itself_is_judged(rows: Any, regression: Callable[..., RewardModel]) -> None:
     recipe = Recipe(regression(2))
-    found = referee(run_of("auto-normal", "laplace"), rows, recipe, max_rows=30)
+    found = referee(run_of("auto-normal", "laplace", draws=70, refit=False), rows, recipe, max_rows=30)
     assert (found.judged, found.refitted, found.rows, found.of_rows) == ("laplace", True, 30, 50)
     assert {(rows, total) for *_, rows, total in recipe.asked} == {(30, 30)}
+    assert (AutoNormal(), Laplace(draws=70, refit=False)) in recipe.settings  # the run's own, not a default's
     assert found.variables["weights"].verdict == "too narrow"
     assert found.variables["weights"].sd_ratio_median == pytest.approx(0.5, abs=0.05)
     assert found.bounds.keys() == {"laplace", "auto-normal", "low-rank", "full-rank"}
+
+
+def test_an_inference_that_a_refit_does_not_repeat_is_judged_on_all_rows_or_not_at_all(
+    rows: Any, regression: Callable[..., RewardModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recipe, "refits_itself", False)
+    assert referee(run_of(), rows, Recipe(regression(2))).rows == 50
+    with pytest.raises(ConfigError, match="30 of the run's 50 rows would have to stand for all"):
+        referee(run_of(), rows, Recipe(regression(2)), max_rows=30)
 
 
 def test_a_referee_whose_chains_disagree_says_so(rows: Any, regression: Callable[..., RewardModel]) -> None:
@@ -106,7 +118,7 @@ def test_a_referee_whose_chains_disagree_says_so(rows: Any, regression: Callable
 )
 def test_what_it_has_nothing_to_say_about(changed: dict[str, Any], told: str, rows: Any, regression: Callable[..., RewardModel]) -> None:
     with pytest.raises(ConfigError, match=told):
-        referee(run_of(**changed), rows, Recipe(regression(2)))
+        referee(run_of(changed=changed), rows, Recipe(regression(2)))
 
 
 def test_a_model_that_is_fitted_in_one_way_only(rows: Any) -> None:

@@ -201,12 +201,3 @@ def test_a_direction_that_nothing_determines_is_told(regression: Make, simulated
     with pytest.raises(TrainingError, match="curvature") as caught:
         start(regression(3, prior=Normal(0.0, 1e30)), batch)
     assert "tighter prior" in caught.value.fix
-
-
-def test_more_rows_than_it_looks_at_are_represented_by_the_first(regression: Make, simulated: Rows) -> None:
-    batch = simulated(400, 3)
-    found = start(regression(3), batch, max_rows=100)
-    part = Batch(batch.slice(0, 100).columns, 400)
-    assert torch.allclose(found.coordinates.loc, start(regression(3), part).coordinates.loc, atol=1e-8)
-    sd = covariance(found.coordinates).diagonal().sqrt() / covariance(start(regression(3), batch).coordinates).diagonal().sqrt()
-    assert 0.7 < float(sd.min()) <= float(sd.max()) < 1.4

@@ -137,10 +137,11 @@ def test_rows_count_by_their_weights(product_rows: Batch) -> None:
     assert torch.allclose(front.likelihood, density * columns["weight"], atol=1e-10)
 
 
-def test_rows_that_stand_for_more_count_for_more(product_rows: Batch) -> None:
-    """500 of 1,500 rows looked at: nats are those of the whole."""
+def test_rows_that_stand_for_more_count_for_more(product_rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 of 1,500 rows compared: nats are those of the whole."""
     model = Product(lean=3.0)
-    front, other = find(model, product_rows, 1, max_rows=500)
+    monkeypatch.setattr("probrm.inference.modes._COMPARED", 500)
+    front, other = find(model, product_rows, 1)
     assert len(front.likelihood) == 500
     gaps = front.likelihood - other.likelihood
     assert other.behind == pytest.approx(3 * float(gaps.sum()), abs=1e-8)

@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 import scipy.stats
 import torch
+from sklearn.metrics import roc_auc_score
 
-from probrm.inference.ranks import spearman
+from probrm.inference.ranks import auroc, spearman
 
 st = cast(Any, scipy.stats)
 
@@ -36,3 +37,11 @@ def test_rewards_that_differ_by_a_rising_function_agree_whatever_their_ties() ->
     """Answers that stand in a log several times."""
     a = torch.randn(40)[torch.arange(2000) % 40]
     assert spearman(a, a.exp()) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("digits", [0, 6], ids=["ties", "no ties"])
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 2.0])
+def test_the_area_under_the_curve_is_scikit_learns(shift: float, digits: int) -> None:
+    label = (torch.rand(200) < 0.3).float()
+    score = (torch.randn(200) + shift * label).round(decimals=digits)
+    assert auroc(label, score) == pytest.approx(roc_auc_score(label.numpy(), score.numpy()), abs=1e-12)

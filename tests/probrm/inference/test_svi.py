@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,12 +62,27 @@ def test_history_counts_looks_without_improvement() -> None:
     assert [r["held_out"] for r in history.records] == values
 
 
-def test_history_watches_the_elbos_average_where_there_are_no_held_out_rows() -> None:
+def test_history_watches_the_bound_where_there_are_no_held_out_rows() -> None:
     history = History()
-    for step, elbo in enumerate([-1.0, 1.0], 1):
-        history.look(step, elbo=elbo, held_out=None, rate=0.1)
-    assert history.trend == pytest.approx(-0.8)
+    waited = []
+    for step, elbo in enumerate([-1.0, -0.9, -0.85, -0.7], 1):
+        history.look(step, elbo=elbo, held_out=None, rate=0.1, rise=0.12)
+        waited.append(history.waited)
+    assert waited == [0, 1, 0, 0]  # of rises by .1, .15 above the best and .15
+    assert history.trend == -0.7
     assert "held_out" not in history.records[-1]
+
+
+def test_a_look_sees_the_steps_since_the_last_one(regression: Make, simulated: Rows) -> None:
+    """The bound of one step is noisy where the guide is still too wide; the average of 50 scatters seven times less."""
+    batch = simulated(60, 3)
+    spread = {}
+    for every in (1, 50):
+        torch.manual_seed(1)
+        model = regression(3)
+        found = run_svi(model, cold(model, batch), batch, SVI(learning_rate=1e-9, eval_every=every, patience=1000, max_steps=500))
+        spread[every] = float(torch.tensor([record["elbo"] for record in found.records]).std())
+    assert 3.5 < spread[1] / spread[50] < 14
 
 
 def test_early_stopping_lowers_the_rate_twice_and_ends(regression: Make, simulated: Rows) -> None:
@@ -81,8 +98,32 @@ def test_early_stopping_lowers_the_rate_twice_and_ends(regression: Make, simulat
     rates = [record["rate"] for record in history.records]
     assert sorted(set(rates), reverse=True) == pytest.approx([0.02, 0.005, 0.00125])
     assert [record["step"] for record in history.records] == list(range(25, history.steps + 1, 25))
-    assert all(math.isfinite(record["held_out"]) for record in history.records)
-    assert fitted.held_out == pytest.approx(history.records[-1]["held_out"], abs=0.02)
+    assert not any("held_out" in record for record in history.records)  # a guide that begins at the mode watches its bound
+    assert fitted.held_out is not None
+    assert math.isfinite(fitted.held_out)
+
+
+def test_a_guide_goes_on_from_where_it_stood_on_the_training_rows(
+    regression: Make, simulated: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On all rows it begins with the learned density, in the second stage of the learning rate."""
+    from probrm.inference import fit as module
+
+    begun: list[tuple[int, Any]] = []
+
+    def noted(model: Any, guide: Any, *args: Any, stage: int = 0, **settings: Any) -> Any:
+        begun.append((stage, copy.deepcopy(guide.family.state_dict())))
+        history = run_svi(model, guide, *args, stage=stage, **settings)
+        begun.append((stage, copy.deepcopy(guide.family.state_dict())))
+        return history
+
+    monkeypatch.setattr(sys.modules[module.__module__], "run_svi", noted)
+    batch = simulated(300, 3)
+    train, held_out = batch.subset(torch.arange(250)), batch.subset(torch.arange(250, 300))
+    fit(regression(3), train, held_out=held_out, inference=SVI(draws=10), starts=1)
+    (first, _), (_, trained), (second, taken), _ = begun
+    assert (first, second) == (0, 1)
+    assert all(torch.equal(trained[name], taken[name]) for name in trained)
 
 
 def test_held_out_rows_join_the_refit_and_not_the_score(regression: Make, simulated: Rows, closed_form: Callable[..., Any]) -> None:

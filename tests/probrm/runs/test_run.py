@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pickletools
@@ -122,6 +123,13 @@ def test_summary(run: Run) -> None:
     draws = run.draws["user_activity"].double().numpy()
     np.testing.assert_allclose(table["user_activity"].mean, draws.mean(0), rtol=1e-12)
     np.testing.assert_allclose(table["user_activity"].low, np.quantile(draws, 0.05, axis=0), rtol=1e-12)
+
+
+def test_whose_draws_they_are(run: Run) -> None:
+    """NUTS' too where it kept no statistics, as it did not before there were any."""
+    assert not run.sampled
+    config = run.config | {"inference": run.config["inference"] | {"name": "nuts"}}
+    assert dataclasses.replace(run, config=config, sample_stats={}).sampled
 
 
 def test_to_arviz(run: Run) -> None:
