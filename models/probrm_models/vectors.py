@@ -27,7 +27,7 @@ def run_vectors(
     known = run.record["encoder"]
     return encode_all(
         conversations,
-        EncoderConfig(**known["config"]),
+        EncoderConfig.restore(known["config"]),
         device=resolve_device("auto"),
         embeddings=embeddings,
         expected_key=known["key"],
@@ -43,7 +43,7 @@ def vectors_now(run: Run, conversations: Sequence[Conversation], *, progress: Pr
         EncoderError: the encoder cannot be loaded, or is not the one that the run was fitted on.
     """
     known = run.record["encoder"]
-    encoder = _encoder(EncoderConfig(**known["config"]), resolve_device("auto"))
+    encoder = _encoder(EncoderConfig.restore(known["config"]), resolve_device("auto"))
     vectors = embed(encoder, conversations, progress=progress)
     if encoder.key != known["key"]:
         raise EncoderError(

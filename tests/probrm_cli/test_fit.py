@@ -166,7 +166,7 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
     small: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **small)).save_pretrained(tmp_path / "bert")
     tokenizer.save_pretrained(tmp_path / "bert")
-    Path("c.toml").write_text('[encoder]\npooling = "cls"\nmax_length = 64\n')
+    Path("c.toml").write_text('[encoder]\npooling = "cls"\nlayer = 1\nprompt_layer = "last"\nmax_length = 64\n')
     arguments = ["--config", "c.toml", "--encoder", "bert", "--out", "r", "--json", *support.QUICK]
     done = call("fit", "implicit", "--data", support.log_path(), *arguments)
     assert done.code == 0, done.err
@@ -174,6 +174,8 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
     assert run.record["encoder"]["dim"] == 8
     assert run.config["encoder"] | {"precision": ""} == {
         "name": "bert",
+        "layer": 1,
+        "prompt_layer": "last",
         "pooling": "cls",  # another model's name does not undo the file's other settings
         "max_length": 64,
         "normalize": True,
@@ -303,7 +305,7 @@ def test_modes_that_the_log_does_not_tell_apart_are_both_saved_and_neither_is_na
         (["--set", "model.priors.weights.scale.dist=Normal"], ["model.priors.weights.scale", "positive", "dist=HalfNormal"]),
         (["--set", "model.form=exact"], ["model.form", "'exact'", "'marginal' or 'enumerated'"]),
         (["--set", "action.false_rate=0.7"], ["action.false_rate", "found 0.7", "[0, 0.5)"]),
-        (["--set", "encoder.pooling=max"], ["encoder.pooling", "'max'", "mean, last, cls"]),
+        (["--set", "encoder.pooling=max"], ["encoder.pooling", "'max'", "response, mean, last, cls"]),
         (["--set", "encoder.poling=max"], ["'poling'", "did you mean pooling?"]),
         (["--set", "data.columns=5"], ["data.columns", "found 5"]),
         (["--set", "data.preset=5"], ["data.preset", "found 5", "realhumaneval"]),
