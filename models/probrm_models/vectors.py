@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data import Conversation
-from probrm.encoders import Encoded, Encoder, EncoderConfig, TransformerEncoder, embed, encode_all, load_encoder
+from probrm.encoders import Encoded, Encoder, EncoderConfig, embed, encode_all
 from probrm.errors import EncoderError
 from probrm.inference.device import resolve_device
 from probrm.progress import Progress, silent
 from probrm.runs.run import Run
+
+if TYPE_CHECKING:
+    from probrm.encoders import TransformerEncoder
 
 
 def run_vectors(
@@ -55,4 +59,6 @@ def vectors_now(run: Run, conversations: Sequence[Conversation], *, progress: Pr
 
 @lru_cache(maxsize=1)
 def _encoder(config: EncoderConfig, device: str) -> TransformerEncoder:
+    from probrm.encoders import load_encoder  # transformers: seconds, which vectors in the cache do not need
+
     return load_encoder(config, device=device)

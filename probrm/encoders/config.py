@@ -88,6 +88,12 @@ class EncoderConfig:
             prompt_layer=default["prompt_layer"] if prompt_layer is None else prompt_layer,
         )
 
+    @property
+    def chooses(self) -> bool:
+        """Whether a layer is to be chosen by what was observed."""
+        settled = self.with_layers()
+        return "auto" in (settled.layer, settled.prompt_layer)
+
     @classmethod
     def restore(cls, settings: Mapping[str, Any]) -> EncoderConfig:
         """The settings that a run has recorded; runs of before there were layers mean the last one."""

@@ -14,10 +14,9 @@ from probrm.data.conversation import Conversation
 from probrm.encoders.config import EncoderConfig, Layer, Precision
 from probrm.encoders.depth import Depth
 from probrm.encoders.forward import ForwardPass
-from probrm.encoders.identity import settings_key
-from probrm.encoders.layout import RENDERING_VERSION
+from probrm.encoders.identity import vectors_key
 from probrm.encoders.loading import card_pooling, load_model, load_tokenizer, longest_input
-from probrm.encoders.precision import AGREEMENT, PROBES, agrees, candidate
+from probrm.encoders.precision import AGREEMENT, PROBES, agrees, candidate, find_device
 from probrm.encoders.rendering import Rendered, Renderer
 from probrm.encoders.resolving import ModelFolder, resolve
 from probrm.errors import ConfigError, EncoderError
@@ -42,7 +41,7 @@ def load_encoder(config: EncoderConfig, *, device: str = "cpu") -> TransformerEn
         EncoderError: the model cannot be found, fetched, loaded or used for text.
         ConfigError: no such device.
     """
-    return TransformerEncoder(resolve(config.name), config, _device(device))
+    return TransformerEncoder(resolve(config.name), config, find_device(device))
 
 
 class TransformerEncoder:
@@ -104,18 +103,12 @@ class TransformerEncoder:
         """
         self._check_layers()
         self.prepare(())
-        config = self._config
-        settings = {
-            "pooling": config.pooling,
-            "max_length": config.max_length,
-            "normalize": config.normalize,
-            "text": config.text,
-            "precision": config.precision,
-            "rendering": RENDERING_VERSION,
-            # Left out where they are what they were before there was a choice: the vectors of then are those of now.
-            **{name: layer for name in _LAYERS if (layer := getattr(config, name)) != "last"},
-        }
-        return settings_key(self._folder.files, settings)
+        return vectors_key(self._folder.files, self._config)
+
+    @property
+    def loading_notes(self) -> list[str]:
+        """What a user should be told about the model."""
+        return list(self._loading_notes)
 
     @property
     def notes(self) -> list[str]:
@@ -159,14 +152,14 @@ class TransformerEncoder:
     def every_layer(self, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Float[Tensor, "l n d"]:
         """Vectors of at least one conversation at every layer, from the token embeddings to the last, from one pass.
 
-        Rendered apart: the texts do not enter the notes. To be called before layers are settled, which drops those not needed.
+        To be called before layers are settled, which drops those not needed.
 
         Raises:
             EncoderError: a vector that is not finite, or too little memory for a single text.
         """
         self.prepare(conversations)
         with progress.task("Encoding at every layer", len(conversations)) as advance:
-            return self._forward.every_layer(self._apart(conversations), lambda n: advance(n))
+            return self._forward.every_layer(self._renderer(conversations), lambda n: advance(n))
 
     def use_layers(self, layer: Layer, prompt_layer: Layer) -> None:
         """Settle the layers, by number (``depth`` is the last) or ``"last"``.
@@ -290,12 +283,3 @@ class TransformerEncoder:
 def _name(dtype: torch.dtype) -> Precision:
     names: dict[torch.dtype, Precision] = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
     return names[dtype]
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(f"device '{name}' is not available on this machine", fix="use --device cpu, or --device auto") from None
-    return device
