@@ -10,6 +10,7 @@ from probrm_cli.flags import Columns, Data, Json, Preset, Quiet, parse_columns
 
 if TYPE_CHECKING:
     from probrm.data import Conversation
+    from probrm.encoders import EncoderConfig, Observed
 
 
 def embed(
@@ -41,8 +42,9 @@ def embed(
     if Path(out).exists() and not overwrite:
         raise DataError(f"--out {out}: the file exists already", fix="name another file, or replace it with --overwrite")
     config = encoder_config(encoder, sets or [])
-    conversations, notes = _texts(data, parse_columns(columns), preset, prompts, config.text)
-    encoded = encode_all(conversations, config, device=resolve_device(device), progress=progress(quiet or as_json))
+    conversations, notes, observed = _texts(data, parse_columns(columns), preset, prompts, config)
+    bars = progress(quiet or as_json)
+    encoded = encode_all(conversations, config, device=resolve_device(device), observed=observed, progress=bars)
     write_store(out, conversations, encoded.vectors, encoded.key)
     tell([*notes, *encoded.notes], quiet)
     if as_json:
@@ -51,17 +53,25 @@ def embed(
         typer.echo(f"{len(conversations)} texts, {encoded.vectors.shape[1]} columns: {out}")
 
 
-def _texts(data: str, columns: dict[str, str], preset: str | None, prompts: bool | None, text: str) -> tuple[list[Conversation], list[str]]:
-    """All that a fit or a score of the file would encode, and notes."""
+def _texts(
+    data: str, columns: dict[str, str], preset: str | None, prompts: bool | None, config: EncoderConfig
+) -> tuple[list[Conversation], list[str], Observed | None]:
+    """All that a fit or a score of the file would encode, notes, and what the file observed of it."""
     from probrm.data import LogSpec, PairSpec, holds_pairs, read_log, read_pairs, read_table
     from probrm.data.presets import PRESETS
+    from probrm_models.observed import observed_actions, observed_pairs
     from probrm_models.pair_inputs import prompt_conversation
+
+    def with_prompts(answers: list[Conversation], asked: bool | None) -> list[Conversation]:
+        return [*answers, *(dict.fromkeys(prompt_conversation(answer, config.text) for answer in answers) if asked else ())]
 
     if preset not in PRESETS and (preset or holds_pairs({*read_table(data).column_names, *columns})):
         pairs = read_pairs(data, PairSpec(columns, preset, ties="davidson"), fitting=False, min_pairs=1)  # ties are scored too
-        found, notes, prompts = list(dict.fromkeys([*pairs.chosen, *pairs.rejected])), pairs.notes, prompts is not False
-    else:
-        log = read_log(data, LogSpec(columns, preset), require=(), min_rows=1, drop_unshown=False)
-        found, notes = log.conversations, log.notes
-    alone = dict.fromkeys(prompt_conversation(conversation, text) for conversation in found) if prompts else {}
-    return [*found, *alone], notes
+        prompts = prompts is not False
+        found = with_prompts(list(dict.fromkeys([*pairs.chosen, *pairs.rejected])), prompts)
+        return found, pairs.notes, observed_pairs(pairs, found, prompts=prompts and config.text == "pair")
+    spec = LogSpec(columns, preset)
+    log = read_log(data, spec, require=(), min_rows=1, drop_unshown=False)
+    found = with_prompts(log.conversations, prompts)
+    # Rows that were not shown are encoded, but nobody could act on them.
+    return found, log.notes, observed_actions(read_log(data, spec, require=(), min_rows=1), found) if config.chooses else None

@@ -1,4 +1,4 @@
-"""The figures that every run has, whatever its model: training or chains, importance ratios, single quantities, weak directions."""
+"""The figures that every run has, whatever its model: the encoder's layers, training or chains, importance ratios, single quantities, weak directions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from probrm.figures.chains import rank_plot, traces
 from probrm.figures.density import densities, prior_densities
 from probrm.figures.entries import FEW, single_quantities
 from probrm.figures.joint import joint
+from probrm.figures.layers import layer_choice
 from probrm.figures.ratios import importance_ratios
 from probrm.figures.training import training
 from probrm.runs.run import Run
@@ -38,7 +39,7 @@ def common_figures(
         coin: see ``training``.
     """
     quantities = single_quantities(run.model, run.draws)
-    made = {"training": training(run.history, unit, coin=coin)}
+    made = {"encoder_layers": layer_choice(run.record["encoder"].get("layers", [])), "training": training(run.history, unit, coin=coin)}
     divergent = run.sample_stats.get("diverging")
     one = next((len(value) for value in run.draws.values()), 0) < 2
     if run.sampled:

@@ -37,6 +37,7 @@ from probrm_models.implicit_vectors import scored_batch, without_actions
 from probrm_models.log_rows import fitted_log, row_rewards
 from probrm_models.naive import NaiveModel
 from probrm_models.not_identified import not_identified
+from probrm_models.observed import observed_actions
 from probrm_models.record import approximation, fit_record, fitted_source, guide_note, position, posterior_of
 from probrm_models.scored import with_scores
 from probrm_models.several import SeveralActionsModel, implicit_from_spec
@@ -95,7 +96,8 @@ class ImplicitRecipe(Recipe):
         check_several(log, settings.action)
         check_form(log, settings, config.guide.name)
         device = resolve_device(config.device)  # before the long part, not after it
-        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, progress=progress)
+        observed = observed_actions(log, log.conversations)
+        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         vectors = encoded.vectors
         inputs = ImplicitInputs.fit(log, vectors)
         data = inputs.batch(log, vectors)

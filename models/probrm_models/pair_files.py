@@ -62,7 +62,7 @@ def split_sides(vectors: Tensor, m: int) -> tuple[Tensor, Tensor, Tensor | None]
 def pair_batch(run: Run, pairs: Pairs, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> tuple[Batch, list[str]]:
     """The pairs of a file as the run's model takes them, and notes of the encoder."""
     inputs: PairInputs = run.inputs
-    texts = pair_texts(pairs, EncoderConfig(**run.record["encoder"]["config"]), prompts=run.model.uses_prompts)  # type: ignore[arg-type]
+    texts = pair_texts(pairs, EncoderConfig.restore(run.record["encoder"]["config"]), prompts=run.model.uses_prompts)  # type: ignore[arg-type]
     encoded = run_vectors(run, texts, embeddings=embeddings, progress=progress)
     return inputs.batch(pairs, *split_sides(encoded.vectors, len(pairs))), encoded.notes
 

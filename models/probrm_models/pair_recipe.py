@@ -26,6 +26,7 @@ from probrm.runs.fitted_rows import FittedRows, RowPredictions
 from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
 from probrm_models.fitted_pairs import fitted_pairs, pair_probabilities
+from probrm_models.observed import observed_pairs
 from probrm_models.pair_certificate import certified
 from probrm_models.pair_checks import coin_note, margin_note, occurrences
 from probrm_models.pair_files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
@@ -142,7 +143,8 @@ class PairRecipe(Recipe):
         self.check_pairs(config, pairs)
         device = resolve_device(config.device)  # before the long part, not after it
         texts = pair_texts(pairs, config.encoder, prompts=self.model_class.uses_prompts)
-        encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, progress=progress)
+        observed = observed_pairs(pairs, texts, prompts=self.model_class.uses_prompts and config.encoder.text == "pair")
+        encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         sides = split_sides(encoded.vectors, len(pairs))
         inputs = PairInputs.fit(pairs, *sides)
         data = inputs.batch(pairs, *sides)

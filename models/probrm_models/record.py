@@ -50,6 +50,7 @@ def fit_record(
             "dim": encoded.vectors.shape[1],
             "embeddings": _absolute(embeddings),
             "config": asdict(encoded.config),
+            **({"layers": encoded.layers} if encoded.layers else {}),
         },
         "versions": versions(),
         "seconds": dict(seconds),

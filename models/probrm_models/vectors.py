@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data import Conversation
-from probrm.encoders import Encoded, Encoder, EncoderConfig, TransformerEncoder, embed, encode_all, load_encoder
+from probrm.encoders import Encoded, Encoder, EncoderConfig, embed, encode_all
 from probrm.errors import EncoderError
 from probrm.inference.device import resolve_device
 from probrm.progress import Progress, silent
 from probrm.runs.run import Run
+
+if TYPE_CHECKING:
+    from probrm.encoders import TransformerEncoder
 
 
 def run_vectors(
@@ -27,7 +31,7 @@ def run_vectors(
     known = run.record["encoder"]
     return encode_all(
         conversations,
-        EncoderConfig(**known["config"]),
+        EncoderConfig.restore(known["config"]),
         device=resolve_device("auto"),
         embeddings=embeddings,
         expected_key=known["key"],
@@ -43,7 +47,7 @@ def vectors_now(run: Run, conversations: Sequence[Conversation], *, progress: Pr
         EncoderError: the encoder cannot be loaded, or is not the one that the run was fitted on.
     """
     known = run.record["encoder"]
-    encoder = _encoder(EncoderConfig(**known["config"]), resolve_device("auto"))
+    encoder = _encoder(EncoderConfig.restore(known["config"]), resolve_device("auto"))
     vectors = embed(encoder, conversations, progress=progress)
     if encoder.key != known["key"]:
         raise EncoderError(
@@ -55,4 +59,6 @@ def vectors_now(run: Run, conversations: Sequence[Conversation], *, progress: Pr
 
 @lru_cache(maxsize=1)
 def _encoder(config: EncoderConfig, device: str) -> TransformerEncoder:
+    from probrm.encoders import load_encoder  # transformers: seconds, which vectors in the cache do not need
+
     return load_encoder(config, device=device)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from probrm.encoders.embedding import embed
     from probrm.encoders.encoded import Encoded, encode_all
     from probrm.encoders.identity import content_hash
+    from probrm.encoders.observed import Observed
     from probrm.encoders.store import StoredEncoder, read_store, write_store
     from probrm.encoders.transformer import TransformerEncoder, load_encoder
 
@@ -24,6 +25,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "EncoderConfig",
+    "Observed",
     "StoredEncoder",
     "TransformerEncoder",
     "content_hash",
@@ -42,6 +44,7 @@ __getattr__ = lazy(
     embedding="embed",
     encoded="Encoded encode_all",
     identity="content_hash",
+    observed="Observed",
     store="StoredEncoder read_store write_store",
     transformer="TransformerEncoder load_encoder",
 )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from probrm.data.conversation import Conversation
+from probrm.encoders.config import EncoderConfig
+from probrm.encoders.layout import RENDERING_VERSION
 
 HASH_BYTES = 16
 
@@ -39,3 +41,19 @@ def settings_key(files: Mapping[str, str], settings: Mapping[str, object]) -> st
     """SHA-256 over the hashes of a model's files and over the settings that change its vectors."""
     canonical = json.dumps({"files": dict(files), "settings": dict(settings)}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def vectors_key(files: Mapping[str, str], config: EncoderConfig) -> str:
+    """The key of the vectors that a model makes under these settings."""
+    layers = {"layer": config.layer, "prompt_layer": config.prompt_layer}
+    settings = {
+        "pooling": config.pooling,
+        "max_length": config.max_length,
+        "normalize": config.normalize,
+        "text": config.text,
+        "precision": config.precision,
+        "rendering": RENDERING_VERSION,
+        # Left out where they are what they were before there was a choice: the vectors of then are those of now.
+        **{name: layer for name, layer in layers.items() if layer != "last"},
+    }
+    return settings_key(files, settings)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
+from probrm.errors import ConfigError
 
 AGREEMENT = 0.999
 """Least cosine similarity to float32, over every probe text, for a shorter type to be used."""
@@ -26,6 +27,20 @@ PROBES: tuple[Conversation, ...] = (
 """Looked at where no texts of the user's own are at hand."""
 
 _SIXTEEN_BIT_FLAGS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
+
+
+def find_device(name: str) -> torch.device:
+    """A device by its name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        ConfigError: this machine has none such.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(f"device '{name}' is not available on this machine", fix="use --device cpu, or --device auto") from None
+    return device
 
 
 def candidate(device: torch.device) -> torch.dtype:

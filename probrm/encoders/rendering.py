@@ -1,10 +1,11 @@
-"""From conversations to token ids of at most ``max_length``, keeping both prompt and response."""
+"""From conversations to token ids of at most ``max_length``, keeping both prompt and response, and where each of them stands."""
 
 from __future__ import annotations
 
 import hashlib
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,31 @@ from probrm.encoders.layout import Layout, LayoutMaker
 from probrm.errors import EncoderError
 
 _LEAST_TEXT = 4
+_FRAME, _PROMPT, _RESPONSE = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One conversation as a model takes it, ``t`` tokens long.
+
+    Attributes:
+        ids: token ids, special tokens included, never empty.
+        parts: a byte for each token: 0 special tokens, role marks and templates, 1 a text of the prompt, 2 the response.
+        prompt_only: there is no response: the vector asked for is the prompt's own.
+    """
+
+    ids: list[int]
+    parts: bytes
+    prompt_only: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def text(self) -> list[bool]:
+        """Which tokens are the response's; without any, which are the prompt's; without any, all."""
+        part = next((part for part in (_RESPONSE, _PROMPT) if part in self.parts), _FRAME)
+        return [found == part for found in self.parts]
 
 
 class Renderer:
@@ -60,8 +86,8 @@ class Renderer:
             notes.append(f"{self.merged} of {self.seen} texts differ from another only in what was cut or the tokenizer drops: same vector")
         return notes
 
-    def __call__(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """Token ids of each conversation, special tokens included, never empty.
+    def __call__(self, conversations: Sequence[Conversation]) -> list[Rendered]:
+        """Token ids of each conversation, and which of them belong to its prompt and its response.
 
         Raises:
             EncoderError: ``max_length`` leaves no room for text beside the special tokens.
@@ -87,12 +113,14 @@ class Renderer:
         )
         return dict(zip(order, encoded["input_ids"], strict=True))
 
-    def _assemble(self, layout: Layout, tokens: dict[str, list[int]]) -> list[int]:
+    def _assemble(self, layout: Layout, tokens: dict[str, list[int]]) -> Rendered:
         *inner, last_frame, end = layout.frames
         texts = [tokens[text] for text in layout.texts]
         response = texts[-1]
         first_frame = inner[0] if inner else ()
-        prompt = list(chain.from_iterable(chain(texts[at], inner[at + 1] if at + 1 < len(inner) else ()) for at in range(len(texts) - 1)))
+        between = [*inner[1:], ()]
+        prompt = list(chain.from_iterable(chain(text, frame) for text, frame in zip(texts[:-1], between, strict=False)))
+        parts = b"".join(_part(_PROMPT, text) + _part(_FRAME, frame) for text, frame in zip(texts[:-1], between, strict=False))
         room = self.max_length - len(last_frame) - len(end)
         # A template's long preamble must not crowd out the texts: at most a quarter, its first token (begin of text) kept.
         frame = _shorten_left(list(first_frame), max(2, room // 4), keep_first=True) if len(first_frame) > room // 4 else list(first_frame)
@@ -105,10 +133,11 @@ class Renderer:
         cut = len(prompt) + len(response) > room
         if cut:
             keep = _share(len(prompt), len(response), room)
-            prompt, response = _shorten_left(prompt, keep), response[: room - keep]
+            prompt, parts, response = _shorten_left(prompt, keep), parts[max(0, len(parts) - keep) :], response[: room - keep]
         ids = [*frame, *prompt, *last_frame, *response, *end] or list(self._nothing)
         self._count(layout, ids, cut)
-        return ids
+        parts = _part(_FRAME, frame) + parts + _part(_FRAME, last_frame) + _part(_RESPONSE, response)
+        return Rendered(ids, parts.ljust(len(ids), bytes([_FRAME])), prompt_only=len(texts) > 1 and not layout.texts[-1])
 
     def _count(self, layout: Layout, ids: list[int], cut: bool) -> None:
         content = hash(layout)
@@ -118,6 +147,10 @@ class Renderer:
         self.truncated += cut
         digest = hashlib.blake2b(array("q", ids).tobytes(), digest_size=16).digest()
         self.merged += self._first_texts.setdefault(digest, content) != content
+
+
+def _part(part: int, tokens: Sequence[int]) -> bytes:
+    return bytes([part]) * len(tokens)
 
 
 def _share(prompt: int, response: int, room: int) -> int:

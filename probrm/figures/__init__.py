@@ -7,6 +7,7 @@ from probrm.figures.entries import Entries, single_quantities
 from probrm.figures.forest import caterpillar, forest
 from probrm.figures.grouping import Grouping, by_level, by_member, by_quantile
 from probrm.figures.joint import joint, most_correlated
+from probrm.figures.layers import layer_choice
 from probrm.figures.predictive import predictive_check, replicated_means
 from probrm.figures.ratios import importance_ratios
 from probrm.figures.style import save_png
@@ -24,6 +25,7 @@ __all__ = [
     "forest",
     "importance_ratios",
     "joint",
+    "layer_choice",
     "most_correlated",
     "predictive_check",
     "prior_densities",

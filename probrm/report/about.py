@@ -30,7 +30,8 @@ def data_section(material: Material) -> Section:
     encoder = run.record.get("encoder", {})
     if encoder:
         name = basename(str(encoder.get("config", {}).get("name", "")))
-        facts.append(("text encoder", f"{name}, {encoder.get('dim')} numbers a text"))
+        layer = encoder.get("config", {}).get("layer", "last")
+        facts.append(("text encoder", f"{name}, layer {layer}, {encoder.get('dim')} numbers a text"))
     facts.append(("columns of the file", _listed(data.get("columns", []))))
     blocks: list[Block] = [Facts([(inert(name), inert(value)) for name, value in facts])]
     notes = [inert(without_paths(run, note)) for note in run.record.get("notes", [])]

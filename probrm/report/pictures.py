@@ -10,7 +10,7 @@ from probrm.report.theme import caption_of, figure_markup
 from probrm.report.words import inert, spaced
 
 _PLACES = (
-    ("training", ("training", "elbo", "trace", "rank", "energy", "divergen", "chains")),
+    ("training", ("training", "encoder", "elbo", "trace", "rank", "energy", "divergen", "chains")),
     ("calibration", ("calibration", "predictive", "ppc", "coverage", "reliability")),
     ("identifiability", ("identif", "direction", "pair_of", "profile", "modes", "overlap", "strata", "level", "swap")),
 )

@@ -47,6 +47,22 @@ def test_prompts_alone_are_as_asked_for(flag: str, texts: int) -> None:
     assert read_store("r.safetensors").encode([Conversation("a", "x")]).shape == (1, 384)
 
 
+def test_a_layer_is_chosen_by_the_files_own_actions_or_pairs() -> None:
+    auto = ["--set", "encoder.layer=auto", "--set", "encoder.prompt_layer=auto"]
+    done = call("embed", "--data", support.log_path(), "--out", "a.safetensors", *auto)
+    assert done.code == 0, done.err
+    assert "encoder.layer: " in done.err
+    assert "actions" in done.err
+    frame = pd.DataFrame({"prompt": ["a", "b", "c"] * 4, "chosen": [f"yes {i}" for i in range(12)], "rejected": ["no"] * 12})
+    frame.to_csv("p.csv", index=False)
+    done = call("embed", "--data", "p.csv", "--out", "p.safetensors", *auto)
+    assert done.code == 0, done.err
+    assert "encoder.prompt_layer: " in done.err
+    pd.DataFrame({"prompt": frame["prompt"], "response": frame["chosen"]}).to_csv("texts.csv", index=False)
+    refused(call("embed", "--data", "texts.csv", "--out", "t.safetensors", *auto), "encoder.layer is 'auto'", "name one")
+    assert not Path("t.safetensors").exists()
+
+
 def test_a_store_lacks_texts() -> None:
     support.log_frame(20)[["prompt", "response"]].to_csv("few.csv", index=False)
     assert call("embed", "--data", "few.csv", "--out", "few.safetensors").out == "20 texts, 384 columns: few.safetensors\n"
@@ -80,6 +96,8 @@ def test_an_existing_store_is_kept_unless_it_may_be_replaced() -> None:
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
+        (["--set", "encoder.layer=7"], ["encoder.layer is 7", "layers 0 (the token embeddings) to 6"]),
+        (["--set", "encoder.layer=first"], ["encoder.layer is 'first'", "last, auto, or a number"]),
         (["--encoder", "no/such/folder"], ["no/such/folder", "no such folder"]),
         (["--set", "encoder.pooling=max"], ["encoder.pooling", "mean, last, cls"]),
         (["--set", "guide.name=delta"], ["--set guide.name=delta", "allowed: encoder"]),

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import spearmanr
 
 import probrm
+from probrm.runs import find_recipe
 from tests import support
 from tests.support import call, quick_fit, refused
 
@@ -166,7 +167,7 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
     small: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **small)).save_pretrained(tmp_path / "bert")
     tokenizer.save_pretrained(tmp_path / "bert")
-    Path("c.toml").write_text('[encoder]\npooling = "cls"\nmax_length = 64\n')
+    Path("c.toml").write_text('[encoder]\npooling = "cls"\nlayer = 1\nmax_length = 64\n')
     arguments = ["--config", "c.toml", "--encoder", "bert", "--out", "r", "--json", *support.QUICK]
     done = call("fit", "implicit", "--data", support.log_path(), *arguments)
     assert done.code == 0, done.err
@@ -174,6 +175,8 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
     assert run.record["encoder"]["dim"] == 8
     assert run.config["encoder"] | {"precision": ""} == {
         "name": "bert",
+        "layer": 1,
+        "prompt_layer": None,
         "pooling": "cls",  # another model's name does not undo the file's other settings
         "max_length": 64,
         "normalize": True,
@@ -181,7 +184,24 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
         "batch_tokens": 4096,
         "text": "pair",
     }
+    settled = run.record["encoder"]["config"]
+    assert (settled["layer"], settled["prompt_layer"]) == ("last", "last")  # the model has one block; nobody sees prompts alone
     assert run.reward("What is 2 + 2?", ["4", "5"]).reward.shape == (2,)
+
+
+def test_the_encoders_layer_is_chosen_by_the_actions() -> None:
+    done = call("fit", "implicit", "--data", support.log_path(), "--set", "encoder.layer=auto", "--out", "r", *support.QUICK)
+    assert done.code == 0, done.err
+    run = probrm.load("r")
+    (choice,) = run.record["encoder"]["layers"]
+    settled = run.record["encoder"]["config"]
+    assert settled["layer"] == ("last" if choice["layer"] == 6 else choice["layer"])
+    assert (settled["prompt_layer"], choice["unit"], len(choice["log_likelihood"])) == ("last", "actions", 7)
+    assert any(note.startswith(f"encoder.layer: {choice['layer']} of 6, chosen by") for note in run.record["notes"])
+    assert run.reward("What is 2 + 2?", ["4", "5"]).reward.shape == (2,)
+    assert "encoder_layers" in find_recipe("implicit").figures(run)
+    assert call("score", str(run.path), "--data", support.truth_path(), "--out", "s.csv").code == 0
+    assert "layers" not in probrm.load(support.run_path()).record["encoder"]  # the default encoder's is settled
 
 
 @pytest.mark.parametrize("toml", ["[action]\nfalse_rate = 0.05\n", "[model.action]\nfalse_rate = 0.05\n"])
@@ -303,7 +323,7 @@ def test_modes_that_the_log_does_not_tell_apart_are_both_saved_and_neither_is_na
         (["--set", "model.priors.weights.scale.dist=Normal"], ["model.priors.weights.scale", "positive", "dist=HalfNormal"]),
         (["--set", "model.form=exact"], ["model.form", "'exact'", "'marginal' or 'enumerated'"]),
         (["--set", "action.false_rate=0.7"], ["action.false_rate", "found 0.7", "[0, 0.5)"]),
-        (["--set", "encoder.pooling=max"], ["encoder.pooling", "'max'", "mean, last, cls"]),
+        (["--set", "encoder.pooling=max"], ["encoder.pooling", "'max'", "response, mean, last, cls"]),
         (["--set", "encoder.poling=max"], ["'poling'", "did you mean pooling?"]),
         (["--set", "data.columns=5"], ["data.columns", "found 5"]),
         (["--set", "data.preset=5"], ["data.preset", "found 5", "realhumaneval"]),

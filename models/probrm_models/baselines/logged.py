@@ -18,6 +18,7 @@ from probrm.model import RewardModel
 from probrm.progress import Progress
 from probrm.runs.run import Run
 from probrm_models.implicit_inputs import ImplicitInputs
+from probrm_models.observed import observed_actions
 from probrm_models.record import fit_record
 
 
@@ -56,7 +57,8 @@ class Logged:
             )
         log = read_log(source, config.data)
         device = resolve_device(config.device)
-        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, progress=progress)
+        observed = observed_actions(log, log.conversations)
+        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         inputs = ImplicitInputs.fit(log, encoded.vectors)
         held = None
         if config.held_out > 0:

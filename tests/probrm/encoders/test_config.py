@@ -13,7 +13,11 @@ from probrm.errors import ConfigError
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"pooling": "max"}, "allowed: mean, last, cls"),
+        ({"pooling": "max"}, "allowed: response, mean, last, cls"),
+        ({"layer": "first"}, "allowed: last, auto, or a number from 0"),
+        ({"layer": -1}, "allowed: last, auto, or a number from 0"),
+        ({"prompt_layer": True}, "allowed: last, auto, or a number from 0"),
+        ({"prompt_layer": 1.0}, "allowed: last, auto, or a number from 0"),
         ({"precision": "int8"}, "allowed: auto, float32, bfloat16, float16"),
         ({"text": "prompt"}, "allowed: pair, response"),
         ({"max_length": 4}, "at least 16"),

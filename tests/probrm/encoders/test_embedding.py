@@ -29,7 +29,7 @@ class Watched(TransformerEncoder):
 
 @pytest.fixture
 def encoder(tiny: Callable[[str], Path]) -> Watched:
-    loaded = load_encoder(EncoderConfig(name=str(tiny("bert")), precision="float32", max_length=64))
+    loaded = load_encoder(EncoderConfig(name=str(tiny("bert")), layer=1, prompt_layer="last", precision="float32", max_length=64))
     loaded.__class__ = Watched
     assert isinstance(loaded, Watched)
     loaded.asked = []

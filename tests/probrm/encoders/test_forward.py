@@ -10,6 +10,7 @@ from torch import nn
 
 from probrm.encoders.forward import ForwardPass
 from probrm.encoders.loading import load_model
+from probrm.encoders.rendering import Rendered
 from probrm.encoders.resolving import resolve
 from probrm.errors import EncoderError
 
@@ -38,7 +39,7 @@ def forward(model: nn.Module, budget: int = 4096) -> ForwardPass:
     return ForwardPass(model, pad=0, pooling="mean", normalize=True, budget=budget, device=torch.device("cpu"))
 
 
-SEQUENCES = [[2, *range(5, 5 + length), 3] for length in (30, 3, 17, 8, 25, 1, 12, 40)]
+SEQUENCES = [Rendered([2, *range(5, 5 + length), 3], bytes([0, *[2] * length, 0])) for length in (30, 3, 17, 8, 25, 1, 12, 40)]
 
 
 def test_batches_are_halved_until_they_fit_and_nothing_is_lost(model: nn.Module) -> None:
@@ -67,7 +68,7 @@ def test_vectors_that_are_not_finite_are_refused(model: nn.Module) -> None:
 
 def test_other_errors_of_the_model_are_not_swallowed(model: nn.Module) -> None:
     with pytest.raises(IndexError):
-        forward(model)([[10**6]])
+        forward(model)([Rendered([10**6], b"\2")])
 
 
 def test_vectors_take_part_in_training_and_threads_are_as_before(model: nn.Module) -> None:

@@ -35,11 +35,12 @@ TEXTS = [
 
 
 def load(folder: Path, **settings: object) -> TransformerEncoder:
-    return load_encoder(EncoderConfig(**{"name": str(folder), "precision": "float32", "max_length": 120, **settings}))  # pyright: ignore[reportArgumentType]
+    common = {"name": str(folder), "precision": "float32", "max_length": 120, "layer": "last", "prompt_layer": "last"}
+    return load_encoder(EncoderConfig(**{**common, **settings}))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("pooling", ["mean", "last", "cls"])
+@pytest.mark.parametrize("pooling", ["response", "mean", "last", "cls"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_text_has_one_vector_alone_and_in_a_padded_batch_and_no_other_text_has_it(
     tiny: Callable[[str], Path], tmp_path: Path, family: str, pooling: Pooling, side: str
@@ -48,7 +49,7 @@ def test_a_text_has_one_vector_alone_and_in_a_padded_batch_and_no_other_text_has
     settings = folder / "tokenizer_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "padding_side": side}))
     if pooling == "cls" and family in ("gpt2", "llama"):
-        with pytest.raises(EncoderError, match="sees nothing of the text after it"):
+        with pytest.raises(EncoderError, match=r"the first token, .* that token sees nothing of the text"):
             load(folder, pooling=pooling)
         return
     encoder = load(folder, pooling=pooling, normalize=False)
@@ -75,9 +76,13 @@ def test_every_setting_that_changes_vectors_changes_the_key_and_no_other(tiny: C
         {"normalize": False},
         {"precision": "bfloat16"},
         {"text": "response"},
+        {"pooling": "mean"},
+        {"layer": 0},
+        {"layer": 1},
+        {"prompt_layer": 1},
     ]
     assert len({base, *(load(folder, **setting).key for setting in settings)}) == 1 + len(settings)
-    assert load(folder, batch_tokens=7).key == base
+    assert load(folder, batch_tokens=7).key == load(folder, layer=2).key == base
     copy = shutil.copytree(folder, tmp_path / "elsewhere")
     assert load(copy).key == base
     weights = copy / "model.safetensors"
@@ -114,9 +119,11 @@ def test_a_limit_of_the_model_and_a_cards_pooling_are_told(tiny: Callable[[str],
     folder = shutil.copytree(tiny("bert"), tmp_path / "model")
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
-    encoder = load(folder, max_length=512)
+    encoder = load(folder, max_length=512, pooling="mean")
     assert encoder.config.max_length == 128
     assert len(encoder.notes) == 2
+    assert "trained with cls pooling; mean is used" in encoder.notes[1]
+    assert load(folder).notes == []  # pooling over the response is a choice of its own
     encoder.encode([Conversation("q", "word " * 500)])
     assert "1 of 1 texts are longer than 128 tokens" in encoder.notes[-1]
 
@@ -157,10 +164,27 @@ def test_an_unknown_device_is_refused(tiny: Callable[[str], Path]) -> None:
 # The default encoder itself, where it is installed.
 
 
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"pooling": "mean", "precision": "float32"}, "5a6af14fb6ceafd3b4f4075abc48a5c492e83aa1457b4cc931f80ae98e77a9a9"),
+        ({"pooling": "mean", "precision": "bfloat16"}, "12b8a0b1ec87d6fe239d166ed10da6dec7c08a3d262c58f33e077c5c0019817d"),
+        (
+            {"pooling": "cls", "precision": "float32", "text": "response", "max_length": 64, "normalize": False},
+            "98d667b3909e51f7a9718e42d326e04ce46de94aac6be3a94d94fce041a3a433",
+        ),
+    ],
+)
+def test_keys_of_before_there_were_layers(settings: dict[str, object], key: str) -> None:
+    """Caches, stores and runs of then are found by them."""
+    pytest.importorskip(resolving.OFFLINE_PACKAGE, reason="needs probrm[offline]")
+    assert load_encoder(EncoderConfig.restore({"name": "default", **settings})).key == key
+
+
 @pytest.fixture(scope="module")
 def default() -> TransformerEncoder:
     pytest.importorskip(resolving.OFFLINE_PACKAGE, reason="needs probrm[offline]")
-    return load_encoder(EncoderConfig(precision="float32"))
+    return load_encoder(EncoderConfig(precision="float32", pooling="mean", layer="last"))
 
 
 def test_the_default_tells_good_answers_from_bad_topics(default: TransformerEncoder) -> None:
@@ -176,7 +200,7 @@ def test_the_default_tells_good_answers_from_bad_topics(default: TransformerEnco
 
 
 def test_the_default_in_its_fastest_precision_agrees_with_float32(default: TransformerEncoder) -> None:
-    fastest = load_encoder(EncoderConfig())
+    fastest = load_encoder(EncoderConfig(pooling="mean", layer="last"))
     vectors = fastest.encode(PROBES)
     assert fastest.config.precision in ("bfloat16", "float32")
     assert (vectors * default.encode(PROBES)).sum(1).min() > 0.999
@@ -187,7 +211,7 @@ def test_single_texts_equal_sentence_transformers(default: TransformerEncoder) -
         warnings.simplefilter("ignore")
         library = pytest.importorskip("sentence_transformers", reason="needs probrm[offline]")
         peer = library.SentenceTransformer(str(default._folder.path), device="cpu")
-    ours = load_encoder(EncoderConfig(precision="float32", text="response"))
+    ours = load_encoder(EncoderConfig(precision="float32", text="response", pooling="mean", layer="last"))
     texts = ["Hi", "Was ist 2 + 2? Vier – natürlich.", "def f(x):\n    return x", "word " * 400]
     theirs = torch.from_numpy(peer.encode(texts, show_progress_bar=False))
     torch.testing.assert_close(ours.encode([Conversation("", text) for text in texts]), theirs, atol=1e-5, rtol=0)

@@ -173,7 +173,7 @@ def test_rewards_of_a_chat(run: Run) -> None:
 
 def test_rewards_in_code_keep_the_encoder_and_write_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An RL trainer asks thousands of times."""
-    import probrm_models.vectors as room
+    import probrm.encoders.transformer as room
 
     monkeypatch.setenv("PROBRM_CACHE", str(tmp_path / "cache"))
     run.reward("a", "b")
