@@ -239,6 +239,7 @@ def _variational(
         score=None if begins_at_mode else score,
         schedule=earlier.history if earlier and not begins_at_mode else None,
         stage=int(begins_at_mode and earlier is not None),
+        at_mode=begins_at_mode,
         checkpoint=checkpoint,
         progress=progress,
     )

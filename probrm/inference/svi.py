@@ -24,10 +24,12 @@ from probrm.progress import Progress, silent
 
 _DECAYS = (1.0, 0.25, 0.0625)
 """The learning rate's stages; each ends when the held-out score has stopped rising."""
+_TREND = 0.9
+"""Of the exponential average of the ELBO that is watched where there are no held-out rows."""
 _RISE = 1e-4
-"""Nats a row by which a better held-out score counts as an improvement."""
+"""Nats a row that count as an improvement."""
 _SHIFT = 0.05
-"""Standard deviations of each latent that a better bound has to be worth, to count as an improvement."""
+"""Standard deviations of each latent that a better bound has to be worth, where a guide begins at the mode."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class History:
         steps: done so far.
         best: watched value, the highest so far.
         waited: looks since then.
-        trend: the ELBO a row, averaged over the steps since the last look.
+        trend: exponential average of the ELBO a row.
     """
 
     records: list[dict[str, float]] = field(default_factory=list)
@@ -50,10 +52,11 @@ class History:
     waited: int = 0
     trend: float = math.nan
 
-    def look(self, step: int, elbo: float, held_out: float | None, rate: float, rise: float = _RISE) -> None:
-        """Notes a look at the training; ``rise`` is what counts as an improvement."""
-        self.steps, self.trend = step, elbo
-        watched = elbo if held_out is None else held_out
+    def look(self, step: int, elbo: float, held_out: float | None, rate: float, rise: float = _RISE, trend: float = _TREND) -> None:
+        """Notes a look at the training; ``rise`` is what counts as an improvement, ``trend`` the weight of earlier looks in the average."""
+        self.steps = step
+        self.trend = elbo if math.isnan(self.trend) else trend * self.trend + (1 - trend) * elbo
+        watched = self.trend if held_out is None else held_out
         self.best, self.waited = (watched, 0) if watched > self.best + rise else (self.best, self.waited + 1)
         self.records.append({"step": step, "elbo": elbo, "rate": rate} | ({} if held_out is None else {"held_out": held_out}))
 
@@ -86,6 +89,7 @@ def run_svi(
     score: Callable[[], float] | None = None,
     schedule: History | None = None,
     stage: int = 0,
+    at_mode: bool = False,
     elbo: ELBO | None = None,
     keep_best: bool = False,
     checkpoint: Checkpoint | None = None,
@@ -99,9 +103,11 @@ def run_svi(
         guide: has been called once, so that all its parameters exist.
         data: the training rows.
         settings: see ``SVI``.
-        score: the held-out score, larger is better; None watches the bound, averaged between two looks, half as long.
+        score: the held-out score, larger is better; None watches the bound.
         schedule: an earlier history whose stages and length are repeated instead of watching anything.
         stage: of the learning rate to begin with; later ones are for a guide that has been trained before.
+        at_mode: the guide begins at the mode. Its bound then rises by little: it is watched half as long, and a rise within the standard
+            error of the steps since the last look is none.
         elbo: the objective; None for Pyro's own, which enumerates the rows' latents where the model has such in its present form.
         keep_best: goes back to the best look at the held-out score in the end; the history's steps and stages then end there.
         checkpoint: where states are kept, and taken up again.
@@ -133,10 +139,9 @@ def run_svi(
         if saved.meta["done"]:
             return history
     total = schedule.steps if schedule else settings.max_steps
-    patience = settings.patience if score else settings.patience // 2
+    patience = settings.patience // 2 if at_mode else settings.patience
     losses: list[Tensor] = []
-    size = guide.layout.size if isinstance(guide, WhitenedGuide) else sum(p.numel() for p in _parameters(guide)) / 2
-    worth = size * _SHIFT**2 / 2  # nats of all rows together
+    worth = guide.layout.size * _SHIFT**2 / 2 / data.total if at_mode else _RISE
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
@@ -156,8 +161,8 @@ def run_svi(
                     fix="lower the learning rate: --set inference.learning_rate=0.005; look for extreme covariates",
                 )
             held_out = score() if score and not schedule else None
-            rise = max(worth / data.total, error) if held_out is None else _RISE
-            history.look(step, bound, held_out, optimiser.param_groups[0]["lr"], rise)
+            rate = optimiser.param_groups[0]["lr"]
+            history.look(step, bound, held_out, rate, max(worth, error * at_mode), 0.0 if at_mode else _TREND)
             advance(settings.eval_every, elbo=bound, **({} if held_out is None else {"held_out": held_out}))
             if keep_best and held_out is not None and history.waited == 0:
                 kept = {name: value.detach().clone() for name, value in loss_fn.state_dict().items()}

@@ -66,10 +66,14 @@ def test_history_watches_the_bound_where_there_are_no_held_out_rows() -> None:
     history = History()
     waited = []
     for step, elbo in enumerate([-1.0, -0.9, -0.85, -0.7], 1):
-        history.look(step, elbo=elbo, held_out=None, rate=0.1, rise=0.12)
+        history.look(step, elbo=elbo, held_out=None, rate=0.1, rise=0.12, trend=0.0)
         waited.append(history.waited)
     assert waited == [0, 1, 0, 0]  # of rises by .1, .15 above the best and .15
     assert history.trend == -0.7
+    smooth = History()
+    for step, elbo in enumerate([-1.0, 1.0], 1):
+        smooth.look(step, elbo=elbo, held_out=None, rate=0.1)
+    assert smooth.trend == pytest.approx(-0.8)
     assert "held_out" not in history.records[-1]
 
 
