@@ -11,6 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
+_WIDE = 10_000
+"""Products of columns from which on two blocks count as wide."""
+
+
 @dataclass(frozen=True)
 class LinearForm:
     """``η_q = Σ X_b θ_b`` over the blocks b of predictor q (plus one user's effect in one of them), and a row's log density as a function of
@@ -64,28 +68,35 @@ class LinearForm:
         Args:
             predictors: of all rows.
             users: how many entries the exchangeable site has; 0 without one.
-            rows: how many of the first rows represent all in the block of the coefficients, ``(P, P)``, multiplied in float32: the one part
-                whose cost is quadratic in them. None takes all, as precise as the rest.
+            rows: how many of the first rows represent all where two wide blocks of columns meet, multiplied in float32: the one part whose
+                cost is quadratic in them. None takes all, as precise as the rest. (Narrow blocks hold intercepts and effects, which users'
+                own effects all but replace: what is left of their curvature is a small difference.)
         """
         eta = predictors.detach().requires_grad_()
         first = torch.autograd.grad(-self.density(eta).sum(), eta, create_graph=True)[0]
         second = [torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first]
         places = self.places
         gradient = torch.cat([x.T @ first[q].detach() for x, q in zip(self.designs, places, strict=True)])
-        n = eta.shape[1]
-        looked = min(n, rows or n)
-        some = [x[:looked] if rows is None else x[:looked].float() for x in self.designs]
         blocks: list[list[Tensor]] = []
-        for a, x in enumerate(some):  # symmetric: what stands below the diagonal is there already
-            above = [x.T @ (second[places[a]][places[b]][:looked, None].to(y.dtype) * y) for b, y in enumerate(some) if b >= a]
+        for a in range(len(places)):  # symmetric: what stands below the diagonal is there already
+            above = [self._meeting(a, b, second[places[a]][places[b]], rows) for b in range(a, len(places))]
             blocks.append([*(row[a].T for row in blocks), *above])
-        dense = torch.cat([torch.cat(row, 1) for row in blocks]).to(eta.dtype) * (n / looked)
+        dense = torch.cat([torch.cat(row, 1) for row in blocks])
         diagonal, coupling = eta.new_zeros(users), eta.new_zeros(users, dense.shape[1])
         if self.user is not None and users:
             weights = second[self.user_predictor]
             diagonal.index_add_(0, self.user, weights[self.user_predictor])
             coupling = torch.cat([self._by_user(weights[q], users) @ x for x, q in zip(self.designs, places, strict=True)], 1)
         return gradient, diagonal, coupling, dense
+
+    def _meeting(self, a: int, b: int, weights: Float[Tensor, " n"], rows: int | None) -> Float[Tensor, "p q"]:
+        """``X_aᵀ diag(weights) X_b``."""
+        x, y, n = self.designs[a], self.designs[b], len(weights)
+        if rows is None or x.shape[1] * y.shape[1] < _WIDE:
+            return x.T @ (weights[:, None] * y) if x.shape[1] > y.shape[1] else (weights[:, None] * x).T @ y
+        looked = min(rows, n)
+        found = x[:looked].float().T @ (weights[:looked, None].float() * y[:looked].float())
+        return found.to(x.dtype) * (n / looked)
 
     @cached_property
     def _order(self) -> Int[Tensor, " n"]:

@@ -16,10 +16,12 @@ from probrm.errors import TrainingError
 from probrm.guides.whitening import Whitening
 from probrm.inference.potential import Arrow, Potential
 
-SKETCH = 20_000
+SKETCH = 100_000
 """Rows whose curvature, multiplied in float32, stands for that of all on the way to a mode; gradients are those of all rows."""
 _AGAIN = 0.3
 """A curvature is used again while a step's gain is at most this share of the one before."""
+_LIGHT = 1e-3
+"""Damping, in units of the mean curvature, from which on the next step does without any."""
 _HOPELESS = 1e12
 """Damping at which no step is left."""
 _ROUNDING = 1e-13, 1e-8
@@ -93,7 +95,7 @@ class Descent:
                 self.z, self.value, self.gradient, last = proposal, value, gradient, gain
                 self.moved += gain
                 if self.damping:
-                    self.damping = self.damping / 10 if self.damping > 1e-4 else 0.0
+                    self.damping = self.damping / 10 if self.damping > _LIGHT * self._weight() else 0.0
                     last = math.inf
                     self.bend()
             elif self.moved > 0:
@@ -101,9 +103,12 @@ class Descent:
             elif gain < self._floor or not self._damp():
                 return
 
+    def _weight(self) -> float:
+        return float(self.curvature[2].diagonal().abs().mean())
+
     def _damp(self) -> bool:
         """More damping; False where there is no step left."""
-        self.damping = max(10 * self.damping, 1e-3 * float(self.curvature[2].diagonal().abs().mean()))
+        self.damping = max(10 * self.damping, 1e-3 * self._weight())
         if self.damping <= _HOPELESS:
             self._factorise()
         return self.damping <= _HOPELESS
@@ -114,7 +119,7 @@ class Descent:
                 self.inverse = Whitening(torch.zeros_like(self.z), *without_scales(self.curvature, self.hyper, self.damping))
                 return
             except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
-                self.damping = max(10 * self.damping, 1e-3 * float(self.curvature[2].diagonal().abs().mean()))
+                self.damping = max(10 * self.damping, 1e-3 * self._weight())
             if not self.damping <= _HOPELESS:
                 raise TrainingError(
                     "no positive definite curvature was found for the Newton–Laplace start", fix="give the weights a tighter prior"

@@ -33,6 +33,8 @@ _STALE = 0.1
 """Nats of descent after which a curvature is too old to tell the weights' widths."""
 _BURST, _BURSTS, _WALKED = 25, 8, 5_000
 """Of a rough walk: steps between two looks, how many looks, and rows."""
+_FEW = 5_000
+"""Rows, standing for themselves alone, whose mode is where the way to that of many more begins."""
 _SETTLED = 0.2
 """Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
@@ -91,6 +93,9 @@ def newton_laplace(
     if spread:
         noise = torch.randn(layout.size, dtype=torch.float64, generator=generator, device="cpu").to(z.device)
         z = torch.where(hyper, z, z + spread * noise)
+    if at is None and len(batch) > 2 * _FEW:  # the first steps, which need a new curvature each, see few rows
+        few = batch.slice(0, _FEW).columns
+        z = newton_laplace(model, Batch(few, _FEW), layout, at=z, max_rounds=2, exact=_ROUGH, still=_STALE, sketch=True).coordinates.loc
     descent = Descent(potential, z, hyper)
     hierarchical = bool(hyper.any())
     descent.down(_ROUGH if hierarchical else exact)

@@ -63,6 +63,7 @@ def covariance(found: LaplaceStart) -> Tensor:
 def sketched(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     for module in ("laplace", "descent"):
         monkeypatch.setattr(f"probrm.inference.{module}.SKETCH", count)
+    monkeypatch.setattr("probrm.linear._WIDE", 1)
 
 
 @pytest.mark.parametrize("prior", [Normal(0.0, 1.0), Normal(0.0, HalfNormal(2.0))], ids=["fixed scale", "learned scale"])
