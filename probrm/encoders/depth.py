@@ -40,6 +40,7 @@ class Depth:
         self.model = model
         self._blocks = find_blocks(model)
         self.last: int | None = None if self._blocks is None else len(self._blocks)
+        self._dropped_after: int | None = None
 
     def states(self, layers: Sequence[int | None], **inputs: Tensor) -> list[Tensor]:
         """The hidden states ``(b, t, d)`` numbered ``layers``, None for the last; the model runs no further than the deepest.
@@ -47,6 +48,8 @@ class Depth:
         Raises:
             EncoderError: a state of another shape: the architecture keeps something else between its blocks.
         """
+        if self._dropped_after is not None:
+            assert all(layer is not None and layer <= self._dropped_after for layer in layers), "the blocks of this layer were dropped"
         found: dict[int | None, Any] = {}
         inner = sorted(layer for layer in set(layers) if layer is not None)
         hooks = [self._watch(layer, found, stop=layer == inner[-1] and None not in layers) for layer in inner]
@@ -70,7 +73,8 @@ class Depth:
     def drop_after(self, layer: int) -> None:
         """Forget the blocks that state ``layer`` does not need, and their memory; the first of them stays as a place to stop at."""
         assert self._blocks is not None
-        del self._blocks[layer + 1 :]
+        self._dropped_after = layer if self._dropped_after is None else min(layer, self._dropped_after)
+        del self._blocks[self._dropped_after + 1 :]
 
     def _watch(self, layer: int, found: dict[int | None, Any], *, stop: bool) -> Callable[[], None]:
         assert self._blocks is not None

@@ -101,6 +101,8 @@ def _by_transformer(
 ) -> Encoded:
     """Without loading the model where its settings are remembered and all vectors are there."""
     folder = resolve(config.name)
+    if expected_key is not None and config.chooses:  # a run on a store names no layer, and nothing was observed of new texts
+        _check("", expected_key, f"encoder {config.name!r}")
     place = find_device(device)
     chosen_by = observed.digest(conversations) if observed is not None and config.chooses else None
     asked = question(folder.files, config, device=f"{place.type} {candidate(place)}", observed=chosen_by)
@@ -121,6 +123,8 @@ def _by_transformer(
         known = Settled(encoder.config, encoder.dim, on_model, [choice.to_dict() for choice in choices])
         _check(encoder.key, expected_key, f"encoder {config.name!r}")  # before the long part, not after it
         remember(cache.folder, asked, known)
+    if all(conversation.response for conversation in conversations):
+        encoder.without_prompts()
     vectors = embed(encoder, conversations, cache=cache, progress=progress)
     notes = list(dict.fromkeys([*known.notes, *encoder.notes, *cache.notes]))
     return Encoded(vectors, encoder.key, known.config, notes, known.layers)

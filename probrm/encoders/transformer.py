@@ -170,6 +170,11 @@ class TransformerEncoder:
         self._config = self._numbered(replace(self._config, layer=layer, prompt_layer=prompt_layer))
         self._apply_layers()
 
+    def without_prompts(self) -> None:
+        """No prompt's own vector will be asked for: the blocks that only these need are forgotten, and their memory freed."""
+        if self._forward.layer is not None:
+            self._forward.depth.drop_after(self._forward.layer)
+
     def _starting_dtype(self) -> torch.dtype:
         if self._folder.weight_bytes <= _COMPARABLE_BYTES:
             return torch.float32

@@ -31,7 +31,8 @@ def data_section(material: Material) -> Section:
     if encoder:
         name = basename(str(encoder.get("config", {}).get("name", "")))
         layer = encoder.get("config", {}).get("layer", "last")
-        facts.append(("text encoder", f"{name}, layer {layer}, {encoder.get('dim')} numbers a text"))
+        at = "" if encoder.get("embeddings") else f", layer {layer}"  # a store does not say
+        facts.append(("text encoder", f"{name}{at}, {encoder.get('dim')} numbers a text"))
     facts.append(("columns of the file", _listed(data.get("columns", []))))
     blocks: list[Block] = [Facts([(inert(name), inert(value)) for name, value in facts])]
     notes = [inert(without_paths(run, note)) for note in run.record.get("notes", [])]

@@ -100,6 +100,15 @@ def test_no_block_runs_in_vain() -> None:
     assert [block.runs for block in noted] == [2, 2, 1]
 
 
+def test_a_layer_whose_blocks_were_dropped_is_not_read() -> None:
+    depth = Depth(architectures()["bert"]().eval())
+    depth.drop_after(1)
+    depth.drop_after(2)  # they are gone
+    for layers in ([2], [None], [0, None]):
+        with pytest.raises(AssertionError, match="were dropped"):
+            depth.states(layers, input_ids=IDS, attention_mask=MASK)
+
+
 def test_sublayers_of_the_same_number_are_no_blocks(tiny: Callable[[str], Path]) -> None:
     """T5 with two blocks: each holds a list of two sublayers."""
     assert Depth(load_model(resolve(str(tiny("t5"))), torch.float32)).last == 2
@@ -151,6 +160,15 @@ def test_vectors_at_a_layer_are_means_over_the_response_and_of_a_prompt_over_the
         for layer, state in enumerate(states):
             wanted = torch.tensor([part == (1 if text.prompt_only else 2) for part in text.parts])
             torch.testing.assert_close(every[layer, row], state[0, wanted].mean(0), atol=1e-5, rtol=0)
+
+
+def test_blocks_that_only_prompts_need_are_forgotten_where_none_is_asked_for(tiny: Callable[[str], Path]) -> None:
+    encoder = load_encoder(config(tiny("bert"), layer=0, prompt_layer="last"))
+    before = encoder.encode(TEXTS[:2])
+    size = sum(weight.numel() for weight in encoder._forward.model.parameters())
+    encoder.without_prompts()
+    assert sum(weight.numel() for weight in encoder._forward.model.parameters()) < size
+    assert torch.equal(encoder.encode(TEXTS[:2]), before)
 
 
 def test_a_layer_that_there_is_not(tiny: Callable[[str], Path]) -> None:

@@ -139,6 +139,11 @@ def test_nothing_to_choose_by(tiny: Callable[[str], Path]) -> None:
     assert encode_all(TEXTS, config(tiny("bert"), layer=1)).config.prompt_layer == "last"
 
 
+def test_a_run_on_a_store_is_not_asked_for_a_layer(tiny: Callable[[str], Path]) -> None:
+    with pytest.raises(EncoderError, match="not those that the run was fitted on"):
+        encode_all(TEXTS, config(tiny("bert")), expected_key="of a store", expected_dim=32)
+
+
 def test_a_run_on_vectors_of_another_encoder_is_told_before_encoding(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = config(tiny("bert"), layer=1, prompt_layer="last")
 
