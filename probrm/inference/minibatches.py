@@ -19,7 +19,8 @@ def default_batch_size(data: Batch) -> int:
 class Minibatches:
     """The minibatch of each step, a function of the step and the seed alone, so that a training can be taken up again.
 
-    Each epoch is one shuffled copy, cut into contiguous slices; rows left over wait for the next epoch's shuffle.
+    Each epoch is one shuffled copy, cut into contiguous slices; rows left over wait for the next epoch's shuffle. Columns in 16 bits
+    (vectors that fill a GPU otherwise) become float32 in each minibatch.
 
     Args:
         data: all rows.
@@ -28,8 +29,8 @@ class Minibatches:
     """
 
     def __init__(self, data: Batch, size: int | None, *, seed: int) -> None:
-        self._data = data
         self.size = min(size or default_batch_size(data), len(data))
+        self._data = data.widened() if self.size == len(data) else data  # in 16 bits a large data set stays as it is
         self._seed = seed
         self._epoch: tuple[int, Batch] | None = None
 
@@ -41,4 +42,4 @@ class Minibatches:
             generator = torch.Generator("cpu").manual_seed((self._seed + epoch) % 2**63)
             order = torch.randperm(len(self._data), generator=generator, device="cpu")
             self._epoch = epoch, self._data.rows(order.to(next(iter(self._data.columns.values())).device))
-        return self._epoch[1].slice(place * self.size, (place + 1) * self.size)
+        return self._epoch[1].slice(place * self.size, (place + 1) * self.size).widened()
