@@ -217,7 +217,7 @@ def _variational(
     if isinstance(built, nn.Module):
         built.to(coordinates.loc.device)
     if not isinstance(built, WhitenedGuide):
-        adopt(built, layout, data.slice(0, 1))
+        adopt(built, layout, data.slice(0, 1).widened())
     score = scorer(model, built, data, held_out)
     history = run_svi(model, built, data, settings, score=score, schedule=schedule, checkpoint=checkpoint, progress=progress)
     return _Outcome(built, {}, history), score() if score else None
