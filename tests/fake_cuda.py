@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 import subprocess
 import sys
 import traceback
@@ -234,7 +235,8 @@ def _main(module: str, *names: str) -> None:
             found[name] = ""
         except Exception as error:
             found[name] = f"{type(error).__name__}: {error}\n{''.join(traceback.format_tb(error.__traceback__))}"
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # torch's threads for devices do not end by themselves
 
 
 if __name__ == "__main__":
