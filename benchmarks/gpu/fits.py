@@ -73,15 +73,12 @@ def measure(settings: Settings, sheet: Sheet) -> None:
     """Both fits of each model, the CPU's in a process beside the device's, and how far they are apart."""
     given = materials(settings.stores, tiny=settings.tiny)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as beside:
-        # On the CPU there is nothing to compare with: one process, and the fit against itself.
-        alone = settings.device == "cpu"
-        references = {} if alone else {kind: beside.submit(fitted, kind, given[kind], "cpu", settings.tiny) for kind in given}
+        references = {kind: beside.submit(fitted, kind, material, "cpu", settings.tiny) for kind, material in given.items()}
         for kind, material in given.items():
             there = fitted(kind, material, settings.device, settings.tiny)
+            here = references[kind].result()
             sheet.row(f"{kind}: fit on {settings.device}", there.seconds, "s")
-            here = there if alone else references[kind].result()
-            if not alone:
-                sheet.row(f"{kind}: fit on the CPU, one thread", here.seconds, "s")
+            sheet.row(f"{kind}: fit beside it on the CPU, one thread", here.seconds, "s")
             compare(kind, here, there, sheet)
     sheet.note(
         "vectors' means and widths are judged over all their entries; the tolerance is what other random numbers do on one CPU, twice"

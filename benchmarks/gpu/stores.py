@@ -20,7 +20,7 @@ from probrm_models.pair_inputs import pair_texts
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KINDS = {"implicit": "log", "bradley-terry": "pairs", "vrm": "pairs"}
 """The example's file that each model is fitted to."""
-_TINY = 120
+_TINY = 60
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def make(out: Path, *, tiny: bool = False) -> None:
         texts = _texts(name, str(source))
         store = out / f"{name}.safetensors"
         if tiny:
-            write_store(store, texts, torch.randn(len(texts), 4, generator=torch.Generator().manual_seed(0)), "random numbers")
+            write_store(store, texts, torch.randn(len(texts), 2, generator=torch.Generator().manual_seed(0)), "random numbers")
         else:
-            encoded = encode_all(texts, EncoderConfig(precision="float32"))
+            encoded = encode_all(texts, EncoderConfig())
             write_store(store, texts, encoded.vectors, encoded.key)
 
 
