@@ -10,7 +10,18 @@ WORKERS ?= 2
 # Spinning OpenMP workers slow the small steps of a training loop several times.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test test-long lint bench clean
+# What `make gpu` runs with: a machine's own Python where wheels were carried to it (see CONTRIBUTING.md), else the virtual environment.
+CARRIED := $(wildcard .whl/*.whl)
+GPU_PYTHON := $(if $(CARRIED),$(PYTHON),$(BIN)/python)
+# Flags of benchmarks.gpu: make gpu GPU='--device cpu --tiny'
+GPU ?=
+# What a machine with torch, transformers, pandas, scikit-learn, xarray and h5py lacks; versions from constraints.txt.
+GPU_PACKAGES := annotated-types arviz h5netcdf jaxtyping opt-einsum platformdirs pydantic pydantic-core pyro-api pyro-ppl rich \
+	typer typing-extensions typing-inspection wadler-lindig xarray-einstats
+GPU_MACHINE := --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
+	--platform manylinux2014_x86_64
+
+.PHONY: help demo test test-long lint bench gpu gpu-stores gpu-wheels clean
 
 help:
 	@echo "make demo       fit the example log and hold the result against the truth"
@@ -18,6 +29,7 @@ help:
 	@echo "make test-long  statistical tests of minutes"
 	@echo "make lint       linters, types and layers only"
 	@echo "make bench      speed and memory, as README reports them"
+	@echo "make gpu        what it does on a GPU: results, speed, memory (CONTRIBUTING.md)"
 	@echo "make clean      remove caches and built files; .venv and runs/ stay"
 
 # The encoder comes first and alone: pip checks hashes only when everything in an installation has one.
@@ -60,6 +72,17 @@ bench: $(READY)
 	@echo "== benchmarks/pairs"; $(BIN)/python -m benchmarks.pairs --out runs/benchmark-pairs
 	@echo "== benchmarks/implicit"; $(BIN)/python -m benchmarks.implicit --out runs/benchmark-implicit
 	@echo "== benchmarks/implicit_sbc.py"; $(BIN)/python -m benchmarks.implicit_sbc --out runs/implicit-sbc
+
+gpu: $(if $(CARRIED),,$(READY))
+	@if [ -n "$(CARRIED)" ]; then $(PYTHON) -m pip install -q --no-index --no-deps --no-compile --upgrade --target .whl/site .whl/*.whl; fi
+	PYTHONPATH="$(CURDIR)/.whl/site$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m benchmarks.gpu $(if $(wildcard .whl/stores/log.safetensors),--stores .whl/stores) $(GPU)
+
+# For a GPU machine without a network: wheels, and the vectors of the example, into one folder that git leaves out.
+gpu-wheels: $(READY)
+	$(BIN)/python -m pip download -q --no-deps --only-binary=:all: $(GPU_MACHINE) -c constraints.txt -d .whl $(GPU_PACKAGES)
+
+gpu-stores: $(READY)
+	$(BIN)/python -m benchmarks.gpu.stores --out .whl/stores
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -164,11 +164,16 @@ class ImplicitModel(RewardModel):
             logit = logit + _predictor(self.propensity_trunk, values["propensity_weights"], self._propensity_inputs(batch))
         if "user_activity" in values:
             activity = values["user_activity"]
-            strangers = int(batch["user"].max()) + 1 - activity.shape[-1]
-            if strangers > 0:
-                activity = torch.cat([activity, self.new_user_activity(values, strangers)], -1)
-            logit = logit + activity.index_select(-1, batch["user"])
+            logit = logit + self.with_new_users(activity, values, batch).index_select(-1, batch["user"])
         return known_or(logit.expand(*logit.shape[:-1], len(batch)), batch)
+
+    def with_new_users(self, activity: Float[Tensor, "*s u"], values: Values, batch: Batch) -> Float[Tensor, "*s v"]:
+        """The known users' effects, and behind them those of the users of these rows that the fit has not seen."""
+        known = activity.shape[-1]
+        if batch.limits("user") <= known:  # so in every fit
+            return activity
+        unseen = int(batch["user"].max()) + 1 - known
+        return torch.cat([activity, self.new_user_activity(values, unseen)], -1) if unseen > 0 else activity
 
     def _propensity_inputs(self, batch: Batch) -> Float[Tensor, "n i"]:
         parts = [batch["embedding"]] if self.config.share_embedding else []

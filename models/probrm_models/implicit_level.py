@@ -73,10 +73,9 @@ class LevelFinder:
 
     def _ends(self, model: ImplicitModel, data: Batch, found: LevelRange) -> tuple[float, float]:
         """From where the prior begins, or no propensity below 1 could explain the actions, to where the prior ends."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with own_random_stream(0):
             draws = torch.logit(prior_of(model).sample(torch.Size([_DRAWS])).double())
-        low, high = (float(q) for q in torch.quantile(draws, torch.tensor([_TAIL, 1 - _TAIL], dtype=torch.float64)))
+        low, high = (float(q) for q in torch.quantile(draws, draws.new_tensor([_TAIL, 1 - _TAIL])))
         if model.config.action.false_rate == 0.0 and not model.shape.actions:  # of several, some may speak against the answer
             least = float((data["action"] * data["weight"]).sum() / data["weight"].sum())
             low = max(low, math.log(least / (1 - least)))
@@ -110,8 +109,8 @@ def _deviation(around: Whitening | Breathing, layout: Layout) -> float:
 
 
 def prior_of(model: ImplicitModel) -> torch.distributions.Distribution:
-    """The base rate's prior as a distribution of float64."""
-    with poutine.block(), poutine.trace() as tracer:
+    """The base rate's prior as a distribution of float64, on the CPU whatever the fit computes on."""
+    with torch.device("cpu"), poutine.block(), poutine.trace() as tracer:
         model.base_rate()
     fn: Any = tracer.trace.nodes["base_rate"].get("fn")
     return fn.base_dist if hasattr(fn, "base_dist") and not fn.event_shape else fn

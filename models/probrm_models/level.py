@@ -77,12 +77,14 @@ class LevelCorrection:
 
     def __call__(self, base_rate: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         """Its value at base rates in (0, 1)."""
-        return self.spline.to(base_rate.device)(torch.logit(base_rate))
+        if self.spline.knots.device != base_rate.device:  # after a fit the model goes back to the CPU, and this does not go with it
+            self.spline.to(base_rate.device)
+        return self.spline(torch.logit(base_rate))
 
 
 @dataclass(frozen=True)
 class Level:
-    """Densities of the base rate's logit on a grid, up to constants, ``(g,)`` each.
+    """Densities of the base rate's logit on a grid, up to constants, ``(g,)`` each, on the CPU.
 
     Attributes:
         grid: the logits.
@@ -100,10 +102,10 @@ class Level:
 
     @classmethod
     def of(cls, prior: torch.distributions.Distribution, actions: Profile, everything: Profile, range_: LevelRange | None) -> Level:
-        """From the profiles with and without labels and the prior of the base rate."""
+        """From the profiles with and without labels and the prior of the base rate, which is on the CPU."""
         low = min(float(p.knots[0]) for p in (actions, everything)) - _BEYOND
         high = max(float(p.knots[-1]) for p in (actions, everything)) + _BEYOND
-        grid = torch.linspace(low, high, _GRID, dtype=torch.float64)
+        grid = torch.linspace(low, high, _GRID, dtype=torch.float64, device="cpu")  # where the profiles' curves are, too
         rate = torch.sigmoid(grid)
         density = prior.log_prob(rate) + (rate * (1 - rate)).log()
         of_actions, of_everything = (p.curve(grid) for p in (actions, everything))

@@ -114,9 +114,10 @@ def fit_response_effects(
     used, ends = torch.cat([chosen, rejected]).unique(return_inverse=True)
     parts = graph(ends[: len(x)], ends[len(x) :], len(used))
     posterior = _Posterior(x[parts.pairs], y[parts.pairs], weight[parts.pairs], parts)
-    known = torch.tensor([scale is not None, residual is not None])
-    logs = torch.tensor([scale or 1.0, residual or 1.0], dtype=torch.float64).log()
-    widths = torch.tensor([scale_prior, residual_prior], dtype=torch.float64)
+    # What is two by two stays on the CPU.
+    known = torch.tensor([scale is not None, residual is not None], device="cpu")
+    logs = torch.tensor([scale or 1.0, residual or 1.0], dtype=torch.float64, device="cpu").log()
+    widths = torch.tensor([scale_prior, residual_prior], dtype=torch.float64, device="cpu")
     rounds = 0
     posterior.newton(logs, _ROUGH)
     if not bool(known.all()):
@@ -165,7 +166,7 @@ def _scale_step(
     complete = 2 * moments + 2 * ratio
     missing = missing.masked_fill(known, 0.0).masked_fill(known[:, None], 0.0)
     root = complete.rsqrt()
-    shares, axes = torch.linalg.eigh(torch.eye(2, dtype=root.dtype) - root[:, None] * missing * root)
+    shares, axes = torch.linalg.eigh(torch.eye(2, dtype=root.dtype, device=root.device) - root[:, None] * missing * root)
     step = root * (axes @ ((axes.T @ (root * gradient)) / shares.clamp_min(_LEAST)))
     return step.clamp(-1.0, 1.0), float(step @ gradient) / 2
 
@@ -225,7 +226,7 @@ class _Posterior:
         effects = 2 * (square + 2 * ((thrice @ factor) * factor).sum() + within.square().sum()) + 4 * (own + along @ along)
         both = 2 * ((factor @ within) * factor).sum() - 4 * (factor.T @ w) @ along
         missing = torch.stack([weights, both, both, effects]).reshape(2, 2).cpu() / (units[:, None] * units)
-        return moments, missing, torch.tensor([len(w), len(e)], dtype=torch.float64)
+        return moments, missing, torch.tensor([len(w), len(e)], dtype=torch.float64, device="cpu")
 
     def average(self) -> float:
         """Takes the pairs' posterior standard deviations from the present Gaussian; returns the largest change."""

@@ -39,6 +39,7 @@ from probrm.errors import ConfigError
 from probrm.heads import columns, scaled
 from probrm.linear import LinearForm
 from probrm.model import Values
+from probrm.priors.filling import half_normal
 from probrm_models.implicit import ImplicitModel, known_or
 from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
 from probrm_models.several_linear import several_linear_form
@@ -102,7 +103,7 @@ class SeveralActionsModel(ImplicitModel):
             values["user_activity"] = self.user_activity()
         for name, graded, scale in (("action_strength", self.graded, _STRENGTH), ("action_width", self.timed, _WIDTH)):
             if graded:  # parameters of the likelihood, unlike the scale of a prior: no mark that Newton's steps leave them alone
-                values[name] = pyro.sample(name, dist.HalfNormal(scale).expand((len(graded),)).to_event(1))  # type: ignore[attr-defined]
+                values[name] = pyro.sample(name, half_normal(scale).expand((len(graded),)).to_event(1))
         if len(self.stick):
             values["level_hazards"] = pyro.sample("level_hazards", dist.Beta(torch.ones_like(self.stick), self.stick).to_event(1))
         false_rate = self.config.action.sample_false_rate()
@@ -142,11 +143,7 @@ class SeveralActionsModel(ImplicitModel):
     def _activity(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"] | None:
         if "user_activity" not in values:
             return None
-        activity = values["user_activity"]
-        strangers = int(batch["user"].max()) + 1 - activity.shape[-1]
-        if strangers > 0:
-            activity = torch.cat([activity, self.new_user_activity(values, strangers)], -1)
-        return activity.index_select(-1, batch["user"])
+        return self.with_new_users(values["user_activity"], values, batch).index_select(-1, batch["user"])
 
     @staticmethod
     def _entry(values: Values, name: str, columns: list[str], action: ActionSpec) -> Float[Tensor, "*s 1"]:

@@ -57,7 +57,7 @@ def several_linear_form(model: SeveralActionsModel, batch: Batch) -> LinearForm:
         found = [torch.cat([model.reward_intercept(values)[None], *weights])]
         for k, action in enumerate(model.actions):
             parts = (
-                [values["propensity_intercept"][[model.with_intercept.index(action.column)]]]
+                [_entry(values["propensity_intercept"], model.with_intercept.index(action.column))]
                 if action.column in model.with_intercept
                 else []
             )
@@ -92,3 +92,7 @@ def several_linear_form(model: SeveralActionsModel, batch: Batch) -> LinearForm:
 
     designs += [ones] * n_singles + ([difference] if compared else [])
     return LinearForm(designs, coefficients, density, batch["user"] if shape.users else None, count + 1)
+
+
+def _entry(values: Float[Tensor, " k"], place: int) -> Float[Tensor, " 1"]:
+    return values[place : place + 1]  # a list of places would be copied to a GPU

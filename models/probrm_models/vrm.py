@@ -116,7 +116,7 @@ class VRMModel(PairModel):
     def features_prior(self, n: int, like: Tensor) -> Any:
         """Of z (``standard``), or of the residual ε of the scores (``embedding``); event shape ``(dim,)``."""
         loc, scale = (self.config.features.loc, self.config.features.scale) if self.standard else (0.0, 1.0)
-        return dist.Normal(torch.full((n, self.dim), loc, dtype=like.dtype, device=like.device), scale).to_event(1)
+        return dist.Normal(like.new_full((n, self.dim), loc), like.new_full((), scale)).to_event(1)  # numbers would be copied to a GPU
 
     def objectives(self, values: Values) -> Float[Tensor, "*s k d"]:
         """``V``: each objective's weights over the embedding, or with the ``standard`` prior over z."""

@@ -127,8 +127,7 @@ class LogisticNormalWeights(nn.Module):
 
     def prior(self, n: int, like: Tensor) -> Any:
         """Of n rows, event shape ``(K,)``."""
-        zeros = torch.zeros((n, self.objectives), dtype=like.dtype, device=like.device)
-        return dist.Normal(zeros, self.scale).to_event(1)
+        return dist.Normal(like.new_zeros(n, self.objectives), like.new_full((), self.scale)).to_event(1)
 
     def posterior(self, x: Float[Tensor, "n p"]) -> Any:
         """``q(η | x)`` of n prompts."""

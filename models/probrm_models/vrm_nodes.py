@@ -52,9 +52,10 @@ def pair_nodes(model: VRMModel, prompt: Float[Tensor, "n p"], count: int = NODES
 
 
 def _points(prompt: Float[Tensor, "n p"], dims: int, count: int) -> Float[Tensor, "n m d"]:
-    """Uniform on the unit cube, by prompt."""
-    generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(prompt.shape[1], dims, dtype=torch.float64, generator=generator)
-    sobol = SobolEngine(dims, scramble=True, seed=0).draw(count, dtype=torch.float64)
+    """Uniform on the unit cube, by prompt; on the CPU, where Sobol' points are made."""
+    with torch.device("cpu"):
+        generator = torch.Generator().manual_seed(0)
+        directions = torch.randn(prompt.shape[1], dims, dtype=torch.float64, generator=generator)
+        sobol = SobolEngine(dims, scramble=True, seed=0).draw(count, dtype=torch.float64)
     turned = (sobol + _TURNS * (prompt @ directions)[:, None]).remainder(1.0)
     return (1 - (2 * turned - 1).abs()).clamp(_EDGE, 1 - _EDGE)

@@ -62,5 +62,5 @@ class LogBernoulli(TorchDistribution):
 
     def enumerate_support(self, expand: bool = True) -> Float[Tensor, "2 ..."]:
         """The values 0 and 1 along a new first dimension."""
-        values = self.log_p1.new_tensor([0.0, 1.0]).reshape((2,) + (1,) * len(self.batch_shape))
+        values = torch.arange(2, dtype=self.log_p1.dtype, device=self.log_p1.device).reshape((2,) + (1,) * len(self.batch_shape))
         return values.expand((2, *self.batch_shape)) if expand else values

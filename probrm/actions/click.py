@@ -47,7 +47,7 @@ class Click:
         log_p1 = log_s + math.log1p(-self.miss_rate)
         log_p0 = log_not_s
         if isinstance(false_rate, Tensor) or false_rate > 0:
-            rate = torch.as_tensor(false_rate, dtype=log_s.dtype, device=log_s.device)
+            rate = false_rate.to(log_s) if isinstance(false_rate, Tensor) else log_s.new_full((), false_rate)  # filled in, not copied there
             log_p1 = logaddexp(log_p1, log_not_s + rate.log())
             log_p0 = log_p0 + torch.log1p(-rate)
         if self.miss_rate > 0:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+
+
+class Limits:
+    """How far the integer columns of a data set go; each is looked at once, however many minibatches are cut from the set."""
+
+    def __init__(self, columns: Mapping[str, Tensor]) -> None:
+        self._columns = {name: column for name, column in columns.items() if not column.is_floating_point()}
+        self._known: dict[str, int] = {}
+
+    def __call__(self, name: str) -> int:
+        """One more than the column's largest entry in the whole set."""
+        if name not in self._known:
+            self._known[name] = int(self._columns[name].max()) + 1
+        return self._known[name]
 
 
 @dataclass(frozen=True)
@@ -20,10 +34,16 @@ class Batch:
     Attributes:
         columns: tensors whose first dimension is the row.
         total: rows of the data set that these were drawn from.
+        limits: of the integer columns of that data set, at most: asking a minibatch on a GPU itself would wait for the GPU.
     """
 
     columns: Mapping[str, Tensor]
     total: int
+    limits: Limits = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.limits is None:
+            object.__setattr__(self, "limits", Limits(self.columns))
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -46,18 +66,24 @@ class Batch:
 
     def rows(self, index: Int[Tensor, " b"]) -> Batch:
         """A minibatch: these rows, standing for the same ``total``."""
-        return Batch({name: column.index_select(0, index) for name, column in self.columns.items()}, self.total)
+        return Batch({name: column.index_select(0, index) for name, column in self.columns.items()}, self.total, self.limits)
 
     def slice(self, start: int, stop: int) -> Batch:
         """A contiguous minibatch without copying."""
-        return Batch({name: column[start:stop] for name, column in self.columns.items()}, self.total)
+        return Batch({name: column[start:stop] for name, column in self.columns.items()}, self.total, self.limits)
 
     def subset(self, index: Int[Tensor, " b"]) -> Batch:
         """A data set of its own: these rows, standing for themselves alone."""
-        return Batch(self.rows(index).columns, len(index))
+        return Batch(self.rows(index).columns, len(index), self.limits)
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Batch:
         """Moves all columns; ``dtype`` applies to floating-point columns only."""
-        return Batch(
-            {name: c.to(device=device, dtype=dtype if c.is_floating_point() else None) for name, c in self.columns.items()}, self.total
-        )
+        columns = {name: c.to(device=device, dtype=dtype if c.is_floating_point() else None) for name, c in self.columns.items()}
+        return Batch(columns, self.total, self.limits)
+
+    def widened(self) -> Batch:
+        """Floating-point columns that are kept in 16 bits, as float32: what models compute in. Others are not copied."""
+        narrow = {name for name, c in self.columns.items() if c.dtype in (torch.bfloat16, torch.float16)}
+        if not narrow:
+            return self
+        return Batch({name: c.float() if name in narrow else c for name, c in self.columns.items()}, self.total, self.limits)

@@ -83,5 +83,5 @@ def guide_draws(guide: Guide, batch: Batch, count: int) -> dict[str, Tensor]:
     """Draws of the global sites from any guide; one that has no ``draws`` of its own is run ``count`` times."""
     if isinstance(guide, WhitenedGuide):
         return guide.draws(count)
-    drawn = [global_latents(pyro.poutine.trace(guide).get_trace(batch.slice(0, 1))) for _ in range(count)]
+    drawn = [global_latents(pyro.poutine.trace(guide).get_trace(batch.slice(0, 1).widened())) for _ in range(count)]
     return {name: torch.stack([sites[name]["value"] for sites in drawn]) for name in drawn[0]}

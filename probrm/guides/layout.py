@@ -54,7 +54,7 @@ class Layout:
     def of(cls, model: RewardModel, batch: Batch) -> Layout:
         """Reads the sites off one run of the model; those inside plate ``rows`` are local and left out."""
         with poutine.block(), torch.random.fork_rng(devices=[]):
-            trace = poutine.trace(model).get_trace(batch.slice(0, 1))
+            trace = poutine.trace(model).get_trace(batch.slice(0, 1).widened())
         nodes = global_latents(trace)
         first = model.exchangeable
         sites, start = [], 0

@@ -37,13 +37,19 @@ class Spline(nn.Module):
         knots, c = self.knots.to(at), self.coefficients.to(at)
         inside = torch.minimum(torch.maximum(at, knots[0]), knots[-1])
         piece = (torch.searchsorted(knots, inside.detach().contiguous()) - 1).clamp(0, len(knots) - 2)
-        x = _wide(inside - knots[piece], c)
-        value = ((c[0, piece] * x + c[1, piece]) * x + c[2, piece]) * x + c[3, piece]
+        x = _wide(inside - _at(knots, piece), c)
+        cubic, square, linear, constant = (_at(power, piece) for power in c)
+        value = ((cubic * x + square) * x + linear) * x + constant
         width = knots[-1] - knots[-2]
         last = 3 * c[0, -1] * width**2 + 2 * c[1, -1] * width + c[2, -1]
         # One term for both ends: at an end exactly, the slopes of `inside` and of the rest add up to one.
         beyond = _wide(at - inside, c)
         return value + torch.where(_wide(at <= knots[0], c), beyond * c[2, 0], beyond * last)
+
+
+def _at(table: Tensor, place: Tensor) -> Tensor:
+    """``table[place]``, which asks a GPU for the number where there is one place only."""
+    return table.index_select(0, place.reshape(-1)).reshape((*place.shape, *table.shape[1:]))
 
 
 def _wide(x: Tensor, like: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_ROUNDS = 25
-"""Safeguarded Newton steps; 8 settle it in double precision where logits vary by a few units."""
+_ROUNDS, _UNWATCHED = 25, 12
+"""Safeguarded Newton steps; 8 settle it in double precision where logits vary by a few units. On a GPU, where to look whether they have
+would make the host wait, there are always as many as the second says."""
 
 
 def mean_rate_intercept(rate: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Tensor, "*s"]:
@@ -42,7 +43,8 @@ def _root(level: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Ten
     low, high = level - slope.amax(-1), level - slope.amin(-1)
     b = level - slope.mean(-1)
     tolerance = 1e-6 if slope.dtype == torch.float32 else 1e-12
-    for _ in range(_ROUNDS):
+    watched = slope.device.type == "cpu"
+    for _ in range(_ROUNDS if watched else _UNWATCHED):
         p = torch.sigmoid(b.unsqueeze(-1) + slope)
         mean = p.mean(-1)
         error = torch.logit(mean) - level
@@ -50,15 +52,13 @@ def _root(level: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Ten
         proposal = b - error * mean * (1 - mean) / (p * (1 - p)).mean(-1)
         inside = (proposal >= low) & (proposal <= high)  # false for NaN, too: probabilities that are all 0 or 1
         b = torch.where(inside, proposal, (low + high) / 2)
-        if _at_rest(error, tolerance):
+        if watched and _at_rest(error, tolerance):
             break
     return b
 
 
 def _at_rest(error: Tensor, tolerance: float) -> bool:
-    """Whether all roots are found, where that can be seen for less than the rounds that are left: not on a GPU, not under ``vmap``."""
-    if error.device.type != "cpu":
-        return False
+    """Whether all roots are found, as far as that can be seen."""
     try:
         return bool((error.abs() < tolerance).all())
     except RuntimeError:  # vmap lets nobody look

@@ -44,7 +44,7 @@ def draws_and_density(guide: Guide, layout: Layout, batch: Batch, count: int) ->
         return z, None if isinstance(guide.family, Point) else density.log_prob(epsilon) - guide.coordinates.log_det(z)
     drawn, densities = [], []
     for _ in range(count):
-        trace = poutine.trace(guide).get_trace(batch.slice(0, 1))
+        trace = poutine.trace(guide).get_trace(batch.slice(0, 1).widened())
         latents = global_latents(trace)
         drawn.append({name: site["value"] for name, site in latents.items()})
         densities.append(_density(trace, latents))

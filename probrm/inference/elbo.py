@@ -56,9 +56,10 @@ class LocalKLELBO(ELBO):
     def differentiable_loss(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Tensor:
         """One draw's estimate of the loss, a scalar with gradients for both."""
         joint, drawn = self._get_trace(model, guide, args, kwargs)
-        beta = self.weight
+        beta: Any = self.weight
         if self.warmup:
-            beta = self.beta(int(guide.steps))
+            # On the guide's device: asking for the count would make the host wait in every step.
+            beta = self.weight * (guide.steps.double() / self.warmup).clamp(max=1.0)
             guide.steps += int(torch.is_grad_enabled())  # a look at the loss is no step
         loss: Any = 0.0
         for name, site in _samples(joint):
@@ -67,7 +68,8 @@ class LocalKLELBO(ELBO):
             elif in_rows(site):
                 if site["infer"].get(AS_GUIDE):
                     continue
-                loss = loss + beta * self._floored(divergence(drawn.nodes[name]["fn"], site["fn"]), site["scale"])
+                nats = self._floored(divergence(drawn.nodes[name]["fn"], site["fn"]), site["scale"])
+                loss = loss + (beta.to(nats) if isinstance(beta, Tensor) else beta) * nats
             else:
                 loss = loss - site["fn"].log_prob(site["value"]).sum()
         for _, site in _samples(drawn):
@@ -87,7 +89,7 @@ class LocalKLELBO(ELBO):
         return prune_subsample_sites(joint), prune_subsample_sites(drawn)
 
     def _floored(self, nats: Float[Tensor, "n d"], scale: Any) -> Tensor:
-        rows = torch.as_tensor(scale, dtype=nats.dtype, device=nats.device).expand(len(nats))
+        rows = (scale.to(nats) if isinstance(scale, Tensor) else nats.new_full((), scale)).expand(len(nats))
         if not self.free_bits:
             return (nats.sum(-1) * rows).sum()
         total = rows.sum()

@@ -227,7 +227,7 @@ def _variational(
         built.to(coordinates.loc.device)
     begins_at_mode = _starts_at_mode(guide)
     if not isinstance(built, WhitenedGuide):
-        adopt(built, layout, data.slice(0, 1))
+        adopt(built, layout, data.slice(0, 1).widened())
     score = scorer(model, built, data, held_out)
     if begins_at_mode and earlier is not None:
         _take_over(built, earlier.guide)
@@ -258,7 +258,11 @@ def _with_draws(
 ) -> _Outcome:
     """The outcome with draws of its guide and, where they are wanted, their densities."""
     z, log_guide = draws_and_density(outcome.guide, layout, data, count)
-    stats = {} if log_guide is None or not densities else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
+    stats = (
+        {}
+        if log_guide is None or not densities
+        else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
+    )
     return replace(outcome, draws=layout.constrain(z), sample_stats=stats)
 
 

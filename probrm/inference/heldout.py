@@ -22,7 +22,7 @@ def pointwise_log_predictive(model: RewardModel, draws: Mapping[str, Tensor], ba
     """``log E_draws p(observed | globals)`` of each row, new users' effects drawn from their prior."""
     count = len(next(iter(draws.values())))
     rows = max(1, _NUMBERS // count)
-    parts = [model.log_likelihood(draws, batch.slice(i, i + rows)) for i in range(0, len(batch), rows)]
+    parts = [model.log_likelihood(draws, batch.slice(i, i + rows).widened()) for i in range(0, len(batch), rows)]
     return torch.logsumexp(torch.cat(parts, -1), 0) - math.log(count)
 
 

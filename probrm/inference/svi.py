@@ -9,7 +9,7 @@ from typing import Any
 
 import pyro
 import torch
-from pyro.infer import ELBO, Trace_ELBO, TraceEnum_ELBO
+from pyro.infer import ELBO
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
@@ -19,6 +19,7 @@ from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import own_random_stream
 from probrm.inference.minibatches import Minibatches
 from probrm.inference.settings import SVI
+from probrm.inference.unwatched import EnumeratedBound, TraceBound
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
@@ -108,7 +109,7 @@ def run_svi(
         stage: of the learning rate to begin with; later ones are for a guide that has been trained before.
         at_mode: the guide begins at the mode. Its bound then rises by little: it is watched half as long, and a rise within the standard
             error of the steps since the last look is none.
-        elbo: the objective; None for Pyro's own, which enumerates the rows' latents where the model has such in its present form.
+        elbo: the objective; None for Pyro's, which enumerates the rows' latents where the model has such in its present form.
         keep_best: goes back to the best look at the held-out score in the end; the history's steps and stages then end there.
         checkpoint: where states are kept, and taken up again.
         progress: shows steps with ELBO and score.
@@ -118,10 +119,7 @@ def run_svi(
         TrainingError: a loss that is not finite.
         ConfigError: nothing to train.
     """
-    if elbo is None:
-        enumerated = getattr(model, "form", "marginal") != "marginal"
-        elbo = TraceEnum_ELBO(max_plate_nesting=1) if enumerated else Trace_ELBO()
-    loss_fn = elbo(model, guide)
+    loss_fn = (elbo or _bound(model))(model, guide)
     optimiser = _optimiser(loss_fn, guide, settings)
     rates = [group["lr"] for group in optimiser.param_groups]
     for group, rate in zip(optimiser.param_groups, rates, strict=True):
@@ -145,11 +143,7 @@ def run_svi(
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
-            optimiser.zero_grad(set_to_none=True)
-            loss = loss_fn(batches[step - 1])
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.detach())
+            losses.append(svi_step(loss_fn, optimiser, batches[step - 1]).detach())
             if step % settings.eval_every and step != total:
                 continue
             seen = -torch.stack(losses) / data.total  # the one place where the device is waited for
@@ -183,6 +177,20 @@ def run_svi(
             if done:
                 break
     return history
+
+
+def svi_step(loss_fn: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch) -> Tensor:
+    """One step, in which the host never waits for the device; the loss before it, a scalar."""
+    optimiser.zero_grad(set_to_none=True)
+    loss = loss_fn(batch)
+    loss.backward()
+    optimiser.step()
+    return loss
+
+
+def _bound(model: RewardModel) -> ELBO:
+    enumerated = getattr(model, "form", "marginal") != "marginal"
+    return EnumeratedBound(max_plate_nesting=1) if enumerated else TraceBound()
 
 
 def _optimiser(loss_fn: nn.Module, guide: Any, settings: SVI) -> torch.optim.Optimizer:

@@ -14,6 +14,8 @@ from pyro import poutine
 from pyro.distributions import Independent
 from torch import Tensor
 
+from probrm.priors.filling import on_default_device
+
 SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 """For the pydantic dataclasses of this room: a misspelt field is an error, fields may hold other priors."""
 
@@ -53,7 +55,7 @@ class _FromDistribution:
     distribution: Any
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
-        return pyro.sample(name, Independent(self.distribution.expand(shape), len(shape)))
+        return pyro.sample(name, Independent(on_default_device(self.distribution).expand(shape), len(shape)))
 
 
 def as_prior(value: Any) -> Any:

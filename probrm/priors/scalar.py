@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from probrm.priors.base import SETTINGS, Positive, hyper, register_prior
+from probrm.priors.filling import beta, filled, half_cauchy, half_normal
 
 
 @register_prior
@@ -23,7 +24,7 @@ class Beta:
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues the site ``name``; values in (0, 1)."""
-        return pyro.sample(name, dist.Beta(self.concentration1, self.concentration0).expand(shape).to_event(len(shape)))  # type: ignore[attr-defined]
+        return pyro.sample(name, beta(self.concentration1, self.concentration0).expand(shape).to_event(len(shape)))
 
 
 class _PositiveScale:
@@ -45,7 +46,7 @@ class HalfNormal(_PositiveScale):
     scale: Positive = 1.0
 
     def _distribution(self) -> Any:
-        return dist.HalfNormal(self.scale)
+        return half_normal(self.scale)
 
 
 @register_prior
@@ -56,7 +57,7 @@ class HalfCauchy(_PositiveScale):
     scale: Positive = 1.0
 
     def _distribution(self) -> Any:
-        return dist.HalfCauchy(self.scale)
+        return half_cauchy(self.scale)
 
 
 @register_prior
@@ -68,7 +69,7 @@ class Gamma(_PositiveScale):
     rate: Positive = 2.0
 
     def _distribution(self) -> Any:
-        return dist.Gamma(self.concentration, self.rate)
+        return dist.Gamma(filled(self.concentration), filled(self.rate))
 
 
 @register_prior
@@ -80,4 +81,4 @@ class LogNormal(_PositiveScale):
     scale: Positive = 1.0
 
     def _distribution(self) -> Any:
-        return dist.LogNormal(self.loc, self.scale)
+        return dist.LogNormal(filled(self.loc), filled(self.scale))

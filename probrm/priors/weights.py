@@ -7,6 +7,7 @@ curvature, in which the likelihood's correlations, not the prior's funnel, are w
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -15,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from probrm.priors.base import SETTINGS, Positive, Scale, check_centre, hyper, register_prior, sample_scale
+from probrm.priors.filling import filled, half_cauchy, laplace, normal
 from probrm.priors.standin import sample_with_stand_in
 
 
@@ -32,7 +34,7 @@ class Normal:
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
-        return pyro.sample(name, dist.Normal(self.loc, scale).expand(shape).to_event(len(shape)))  # type: ignore[attr-defined]
+        return pyro.sample(name, normal(self.loc, scale).expand(shape).to_event(len(shape)))
 
 
 @register_prior
@@ -51,7 +53,7 @@ class StudentT:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
         wide = min(math.sqrt(self.df / (self.df - 2)), 2.0) if self.df > 2 else 2.0
-        return sample_with_stand_in(name, dist.StudentT(self.df, self.loc, scale), dist.Normal(self.loc, scale * wide), shape)
+        return sample_with_stand_in(name, _student(self.df, self.loc, scale), normal(self.loc, scale * wide), shape)
 
 
 @register_prior
@@ -68,7 +70,7 @@ class Laplace:
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name`` (and ``name_scale`` where the scale has a prior)."""
         scale = sample_scale(self.scale, name)
-        return sample_with_stand_in(name, dist.Laplace(self.loc, scale), dist.Normal(self.loc, scale * math.sqrt(2)), shape)
+        return sample_with_stand_in(name, laplace(self.loc, scale), normal(self.loc, scale * math.sqrt(2)), shape)
 
 
 @register_prior
@@ -80,6 +82,11 @@ class Horseshoe:
 
     def sample(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
         """Issues ``name_global`` (τ), ``name_local`` (λ) and ``name``."""
-        tau = hyper(f"{name}_global", dist.HalfCauchy(self.scale))
-        local = hyper(f"{name}_local", dist.HalfCauchy(1.0).expand(shape).to_event(len(shape)))
-        return pyro.sample(name, dist.Normal(0.0, tau * local).to_event(len(shape)))
+        tau = hyper(f"{name}_global", half_cauchy(self.scale))
+        local = hyper(f"{name}_local", half_cauchy(1.0).expand(shape).to_event(len(shape)))
+        return pyro.sample(name, normal(0.0, tau * local).to_event(len(shape)))
+
+
+def _student(df: float, loc: float, scale: float | Tensor) -> Any:
+    like = scale if isinstance(scale, Tensor) else None
+    return dist.StudentT(filled(df, like), filled(loc, like), filled(scale))

@@ -74,6 +74,7 @@ def fit_baseline(
     check_known("baseline", name, BASELINES, "ips")
     config = config or default_config(name)
     began = time.perf_counter()
+    data = data.to("cpu")  # coefficients are found there, in float64, whatever the rows are on
     with isolated(seed):
         held = _held_out(data, held_out, seed)
         rest = torch.from_numpy(np.setdiff1d(np.arange(len(data)), held))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from probrm.heads import mean_rate_intercept
+from probrm.heads import mean_rate, mean_rate_intercept
 
 SLOPES: dict[str, Callable[[], Tensor]] = {
     "constant": lambda: torch.full((50,), 1.7).double(),
@@ -45,6 +45,14 @@ def test_the_mean_is_the_rate_in_single_precision(name: str, rate: float) -> Non
     assert found.dtype == torch.float32
     allowed = 2e-6 * (10 + float(slope.abs().max()))
     assert float(torch.logit(mean(found.double(), slope.double()))) == pytest.approx(math.log(rate / (1 - rate)), abs=allowed)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_the_rounds_of_a_gpu_are_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slope, rates = SLOPES[name](), torch.tensor([1e-5, 0.3, 0.5, 0.99]).double()
+    expected = mean_rate_intercept(rates, slope.expand(4, -1))
+    monkeypatch.setattr(mean_rate, "_ROUNDS", mean_rate._UNWATCHED)
+    torch.testing.assert_close(mean_rate_intercept(rates, slope.expand(4, -1)), expected, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.99])

@@ -66,7 +66,18 @@ def test_all_rows_at_once_are_not_copied(size: int | None) -> None:
     assert Minibatches(data, size, seed=0)[17] is data
 
 
-@pytest.mark.parametrize(("n", "width", "expected"), [(500, 10, 500), (50_000, 99, 50_000), (200_000, 399, 50_000), (60_000, 399, 30_000), (5000, 10**6, 1000)])
+@pytest.mark.parametrize(
+    ("n", "width", "expected"), [(500, 10, 500), (50_000, 99, 50_000), (200_000, 399, 50_000), (60_000, 399, 30_000), (5000, 10**6, 1000)]
+)
 def test_default_size_is_what_holds_20_million_numbers(n: int, width: int, expected: int) -> None:
     wide = Batch({"row": torch.empty(n, device="meta"), "x": torch.empty(n, width, device="meta")}, n)
     assert default_batch_size(wide) == expected
+
+
+@pytest.mark.parametrize("size", [None, 7])
+def test_vectors_in_16_bits_are_widened_by_minibatch(size: int | None) -> None:
+    data = Batch({"row": torch.arange(30), "x": torch.randn(30, 3).bfloat16()}, 30)
+    batch = Minibatches(data, size, seed=0)[1]
+    assert batch["x"].dtype == torch.float32
+    assert torch.equal(batch["x"], data["x"][batch["row"]].float())
+    assert data["x"].dtype == torch.bfloat16
