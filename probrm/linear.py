@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-
 _WIDE = 10_000
 """Products of columns from which on two blocks count as wide."""
 
