@@ -95,7 +95,7 @@ def main() -> None:
         print(f"{name:>22}: {len(chosen) / statistics.median(measured):6.1f} texts/s (median of {arguments.rounds}; {spread})")
     for name in ours:
         ratio = statistics.median(seconds["sentence-transformers"]) / statistics.median(seconds[name])
-        print(f"{'ratio, ' + name:>22}: {ratio:.2f}")
+        print(f"{'ratio':>22}: {ratio:.2f} ({name})")
     exact = load_encoder(replace(same, precision="float32")).encode(conversations)
     print(f"cosine of ours ({ours[SAME].config.precision}) to our float32: at least {(vectors[SAME] * exact).sum(1).min():.5f}")
     print(f"largest difference of our float32 to sentence-transformers': {(exact - vectors['sentence-transformers']).abs().max():.1e}")
