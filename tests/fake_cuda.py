@@ -116,7 +116,11 @@ def noting() -> Iterator[list[str]]:
 
 def _waits(what: str) -> None:
     if _Watch.places is not None:
-        ours = [frame for frame in traceback.extract_stack() if str(ROOT) in frame.filename and frame.filename != __file__]
+        ours = [
+            frame
+            for frame in traceback.extract_stack()
+            if str(ROOT) in frame.filename and "site-packages" not in frame.filename and frame.filename != __file__
+        ]
         _Watch.places.append(f"{what} in {ours[-1].name}" if ours else what)
     if _Watch.forbidden:
         raise HostWaits(what)

@@ -120,10 +120,11 @@ class Potential:
         gradient, diagonal, coupling, dense = (part.to(z.dtype) for part in form.curvature(predictors, users, rows))
         jacobian = self._jacobian(theta, rest)
         slope = torch.autograd.grad(theta @ gradient, rest, create_graph=True)[0]
-        dense_z = jacobian.T @ dense @ jacobian
+        back = jacobian.T.to_sparse()  # most coefficients are a latent each
+        dense_z = back @ (back @ dense).T
         if slope.requires_grad:  # coefficients that are not the latents themselves
             dense_z = dense_z + self._jacobian(slope, rest)
-        return diagonal, coupling @ jacobian, (dense_z + dense_z.T) / 2
+        return diagonal, (back @ coupling.T).T, (dense_z + dense_z.T) / 2
 
     def prior_curvature(self, z: Float[Tensor, " D"]) -> Arrow:
         """The prior's part of the Hessian.
