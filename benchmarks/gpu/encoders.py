@@ -16,6 +16,7 @@ from benchmarks.gpu.measuring import alternating, ceiling, seconds
 from benchmarks.gpu.parts import Settings, Sheet
 from probrm.data.conversation import Conversation
 from probrm.encoders import EncoderConfig, load_encoder
+from probrm.encoders.rendering import Rendered
 
 SHARE, RATIO = 0.5, 1.2
 """Aims."""
@@ -42,7 +43,15 @@ def _large(settings: Settings, sheet: Sheet, folder: Path) -> None:
     best = 0.0
     for budget in (64, 128) if tiny else (4096, 32768):
         # "response": the texts alone, without a prompt around them.
-        how = {"pooling": "mean", "max_length": length, "precision": "bfloat16", "batch_tokens": budget, "text": "response"}
+        how = {
+            "pooling": "mean",
+            "layer": "last",
+            "prompt_layer": "last",
+            "max_length": length,
+            "precision": "bfloat16",
+            "batch_tokens": budget,
+            "text": "response",
+        }
         encoder = load_encoder(EncoderConfig(name=str(folder), **how), device=device)
         title = f"Qwen3-0.6B, {budget:,} tokens a pass"
         rate = count * length / _forward_seconds(encoder, sequences, texts, device)
@@ -59,7 +68,8 @@ def _large(settings: Settings, sheet: Sheet, folder: Path) -> None:
 def _forward_seconds(encoder: Any, sequences: list[list[int]], texts: list[Conversation], device: str) -> float:
     """From token ids; from texts where the encoder does not show that step."""
     forward = getattr(encoder, "_forward", None)
-    work = partial(encoder.encode, texts) if forward is None else partial(forward, sequences)
+    rendered = [Rendered(sequence, b"\x02" * len(sequence)) for sequence in sequences]
+    work = partial(encoder.encode, texts) if forward is None else partial(forward, rendered)
     work()
     return min(seconds(work, device) for _ in range(2))
 
@@ -80,7 +90,8 @@ def _small(settings: Settings, sheet: Sheet, folder: Path) -> None:
     lengths = [min(250, int(draw.lognormvariate(4.3, 0.8)) + 1) // (10 if tiny else 1) + 1 for _ in range(count)]
     texts = [" ".join(f"w{draw.randrange(5, 1000)}" for _ in range(length)) for length in lengths]
     precision = "bfloat16" if device.startswith("cuda") else "float32"
-    config = EncoderConfig(name=str(folder), max_length=256, precision=precision, text="response", batch_tokens=512 if tiny else 32768)
+    how = {"pooling": "mean", "layer": "last", "prompt_layer": "last", "max_length": 256, "text": "response"}
+    config = EncoderConfig(name=str(folder), **how, precision=precision, batch_tokens=512 if tiny else 32768)
     encoder = load_encoder(config, device=device)
     conversations = [Conversation("", text) for text in texts]
     work: dict[str, Callable[[], object]] = {"probrm": lambda: encoder.encode(conversations)}

@@ -31,8 +31,10 @@ _ROUGH, _EXACT = 1e-2, 1e-12
 """Nats that the next step would still gain: between rounds, and at the end."""
 _STALE = 0.1
 """Nats of descent after which a curvature is too old to tell the weights' widths."""
-_BURST, _BURSTS, _WALKED = 25, 8, 5_000
-"""Of a rough walk: steps between two looks, how many looks, and rows."""
+WALKED = 5_000
+"""Rows that a rough walk sees."""
+_BURST, _BURSTS = 25, 8
+"""Of a rough walk: steps between two looks, and how many looks."""
 _FEW = 5_000
 """Rows, standing for themselves alone, whose mode is where the way to that of many more begins."""
 _SETTLED = 0.2
@@ -143,7 +145,7 @@ def walk(
         TrainingError: the log density is not finite at the start.
     """
     potential, hyper = (
-        potential_of(model, layout, Batch(batch.slice(0, _WALKED).columns, batch.total), normal=True),
+        potential_of(model, layout, Batch(batch.slice(0, WALKED).columns, batch.total), normal=True),
         layout.hyper().to(at.device),
     )
     linear = around.whitening if isinstance(around, Breathing) else around

@@ -22,9 +22,9 @@ def default_batch_size(data: Batch) -> int:
 class Minibatches:
     """The minibatch of each step, a function of the step and the seed alone, so that a training can be taken up again.
 
-    All rows are shuffled once. An epoch cuts them into contiguous slices, from a random row on and round the end, and takes the slices in
-    random order: no row is copied but in the one slice that goes round, and rows left over are others in each epoch. A shuffle an epoch
-    would cost several times the steps themselves where these are a few matrix products. Columns in 16 bits
+    All rows are shuffled once, and the first ones stand once more behind the last. An epoch cuts them into contiguous slices, from a random
+    row on and round the end, and takes the slices in random order: nothing is copied, and rows left over are others in each epoch. A shuffle
+    an epoch would cost several times the steps themselves where these are a few matrix products. Columns in 16 bits
     (vectors that fill a GPU otherwise) become float32 in each minibatch.
 
     Args:
@@ -45,18 +45,14 @@ class Minibatches:
             return self._data
         if self._shuffled is None:
             order = torch.randperm(n, generator=self._generator(0), device="cpu")
+            order = torch.cat([order, order[: self.size]])
             self._shuffled = self._data.rows(order.to(next(iter(self._data.columns.values())).device))
         epoch, place = divmod(step, n // self.size)
         generator = self._generator(epoch + 1)
         first = int(torch.randint(n, (), generator=generator, device="cpu"))
         turn = int(torch.randperm(n // self.size, generator=generator, device="cpu")[place])
         start = (first + turn * self.size) % n
-        inside = self._shuffled.slice(start, min(start + self.size, n))
-        over = start + self.size - n
-        if over <= 0:
-            return inside.widened()
-        columns = {name: torch.cat([column, self._shuffled[name][:over]]) for name, column in inside.columns.items()}
-        return Batch(columns, self._data.total, inside.limits).widened()
+        return self._shuffled.slice(start, start + self.size).widened()
 
     def _generator(self, number: int) -> torch.Generator:
         return torch.Generator("cpu").manual_seed((self._seed + number) % 2**63)

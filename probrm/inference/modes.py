@@ -13,7 +13,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
-from probrm.inference.laplace import LaplaceStart, newton_laplace, walk
+from probrm.inference.laplace import WALKED, LaplaceStart, newton_laplace, walk
 from probrm.inference.ranks import spearman
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
@@ -94,6 +94,9 @@ def find_modes(
     origin, failures = _first(model, data, layout, starts)
     first = origin.coordinates.loc
     groups = [_Group(first, _rewards(model, layout, first, seen), origin)]
+    if len(data) > WALKED:  # walks see some of the rows: what they find is compared with the mode of these
+        near = walk(model, data, layout, first, around=origin.coordinates, arrived=lambda z: False)
+        groups[0].rewards = _rewards(model, layout, near, seen)
     hyper = layout.hyper().to(first.device)
     randoms = [_SPREAD * torch.randn(layout.size, dtype=torch.float64).to(first.device) for _ in range(starts - 1 - failures)]
     mirrors = [layout.unconstrain(values) for values in model.mirrors(layout.constrain(first), data)]

@@ -30,7 +30,7 @@ _ROUNDS = 6
 """Of the EM algorithm over the scales at a knot, from where its neighbour left them; far out it would go on to no end."""
 _NEAR = 0.2
 """Distance from the end within which a knot is put there."""
-_EXACT, _STILL = 1e-4, 0.05
+_EXACT, _STILL = 1e-4, 0.3
 """Nats within which a mode on the way is found, and over which its curvature counts as the same."""
 
 

@@ -13,10 +13,13 @@ import torch
 from probrm.encoders.batching import pad_right
 from probrm.encoders.forward import ForwardPass
 from probrm.encoders.pooling import pool
+from probrm.encoders.rendering import Rendered
 from tests.fake_cuda import DEVICE, no_waiting, noting, outcomes
 
 NAME = "tests.probrm.encoders.test_fake_cuda"
 SEQUENCES = [[5, 6, 7, 8, 9], [5, 6], [7, 8, 9]]
+RENDERED = [Rendered(ids, bytes([1, *(2 for _ in ids[1:])])) for ids in SEQUENCES]
+"""A prompt of one token before each response."""
 _SMALL: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_size": 16,
@@ -58,14 +61,14 @@ def made(make: Callable[[], Any]) -> Any:
 
 def _vectors(make: Callable[[], Any], pooling: str) -> None:
     """Those of the CPU; and the host waits for nothing but tokens going there, vectors coming back, and whether they are finite."""
-    here = _forward(make, "cpu", pooling=pooling)(SEQUENCES)
+    here = _forward(make, "cpu", pooling=pooling)(RENDERED)
     forward = _forward(make, DEVICE, pooling=pooling)
     # Tensors of the fake device know no inference mode; it changes nothing about devices.
     with mock.patch("torch.inference_mode", _no_grad), noting() as places:
-        there = forward(SEQUENCES)
+        there = forward(RENDERED)
     assert there.device.type == "cpu"
     torch.testing.assert_close(there, here, atol=1e-5, rtol=1e-5)
-    assert {place.split(" in ")[-1] for place in places} <= {"<genexpr>", "_vectors", "__call__"}, places
+    assert {place.split(" in ")[-1] for place in places} <= {"<genexpr>", "_vectors", "_run"}, places
 
 
 def _waits_within(make: Callable[[], Any], times: int) -> None:
@@ -81,7 +84,11 @@ def _waits_within(make: Callable[[], Any], times: int) -> None:
 
 
 CASES: dict[str, Callable[[], None]] = {
-    **{f"{name}, {pooling}": partial(_vectors, make, pooling) for name, make in MODELS.items() for pooling in ("mean", "last", "cls")},
+    **{
+        f"{name}, {pooling}": partial(_vectors, make, pooling)
+        for name, make in MODELS.items()
+        for pooling in ("mean", "response", "last", "cls")
+    },
     "qwen3 waits for nothing": partial(_waits_within, qwen, 0),
     "bert asks once whether there is padding": partial(_waits_within, bert, 1),  # transformers does, before the first layer
 }
