@@ -44,7 +44,7 @@ def embed(
     config = encoder_config(encoder, sets or [])
     conversations, notes, observed = _texts(data, parse_columns(columns), preset, prompts, config)
     bars = progress(quiet or as_json)
-    encoded = encode_all(conversations, config, device=resolve_device(device), observed=observed, progress=bars)
+    encoded = encode_all(conversations, config, device=resolve_device(device), observed=lambda: observed, progress=bars)
     write_store(out, conversations, encoded.vectors, encoded.key)
     tell([*notes, *encoded.notes], quiet)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -96,7 +97,7 @@ class ImplicitRecipe(Recipe):
         check_several(log, settings.action)
         check_form(log, settings, config.guide.name)
         device = resolve_device(config.device)  # before the long part, not after it
-        observed = observed_actions(log, log.conversations)
+        observed = partial(observed_actions, log, log.conversations)
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         vectors = encoded.vectors
         inputs = ImplicitInputs.fit(log, vectors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -143,7 +144,7 @@ class PairRecipe(Recipe):
         self.check_pairs(config, pairs)
         device = resolve_device(config.device)  # before the long part, not after it
         texts = pair_texts(pairs, config.encoder, prompts=self.model_class.uses_prompts)
-        observed = observed_pairs(pairs, texts, prompts=self.model_class.uses_prompts and config.encoder.text == "pair")
+        observed = partial(observed_pairs, pairs, texts, prompts=self.model_class.uses_prompts and config.encoder.text == "pair")
         encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         sides = split_sides(encoded.vectors, len(pairs))
         inputs = PairInputs.fit(pairs, *sides)

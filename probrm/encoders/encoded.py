@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def encode_all(
     *,
     device: str = "cpu",
     embeddings: str | Encoder | None = None,
-    observed: Observed | None = None,
+    observed: Callable[[], Observed | None] | None = None,
     expected_key: str | None = None,
     expected_dim: int | None = None,
     progress: Progress = silent,
@@ -65,7 +65,7 @@ def encode_all(
         config: which encoder.
         device: where it runs.
         embeddings: a store of precomputed vectors, or an encoder of your own, used instead of ``config``.
-        observed: what a layer that is ``"auto"`` is chosen by.
+        observed: gives what a layer that is ``"auto"`` is chosen by; called where there is such a layer.
         expected_key: refuse vectors of any other encoder: those that a run was fitted on.
         expected_dim: their length; with it, vectors that are all in the cache are taken from there, and no encoder is loaded.
         progress: shows the encoding.
@@ -81,7 +81,9 @@ def encode_all(
             vectors = cached(expected_key, expected_dim, conversations, cache)
             if vectors is not None:
                 return Encoded(vectors, expected_key, config, [*cache.notes])
-        return _by_transformer(conversations, config.with_layers(), device, observed, expected_key, cache, progress)
+        config = config.with_layers()
+        seen = observed() if observed is not None and config.chooses else None
+        return _by_transformer(conversations, config, device, seen, expected_key, cache, progress)
     encoder = read_store(embeddings) if isinstance(embeddings, str) else embeddings
     if isinstance(encoder, Preparable):
         encoder.prepare(list(dict.fromkeys(conversations)))
@@ -104,7 +106,7 @@ def _by_transformer(
     if expected_key is not None and config.chooses:  # a run on a store names no layer, and nothing was observed of new texts
         _check("", expected_key, f"encoder {config.name!r}")
     place = find_device(device)
-    chosen_by = observed.digest(conversations) if observed is not None and config.chooses else None
+    chosen_by = None if observed is None else observed.digest(conversations)
     asked = question(folder.files, config, device=f"{place.type} {candidate(place)}", observed=chosen_by)
     known = recall(cache.folder, asked, config)
     if known is not None:

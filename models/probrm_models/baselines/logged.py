@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Logged:
             )
         log = read_log(source, config.data)
         device = resolve_device(config.device)
-        observed = observed_actions(log, log.conversations)
+        observed = partial(observed_actions, log, log.conversations)
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         inputs = ImplicitInputs.fit(log, encoded.vectors)
         held = None

@@ -83,7 +83,7 @@ def test_no_transformers_is_imported_for_them(tiny: Callable[[str], Path]) -> No
 
 
 def test_a_layer_chosen_by_the_actions(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = encode_all(TEXTS, config(tiny("bert")), observed=actions())
+    found = encode_all(TEXTS, config(tiny("bert")), observed=actions)
     assert isinstance(found.config.layer, int)
     assert found.config.layer < 2
     assert found.config.prompt_layer == "last"  # nobody asks for a prompt's own vector
@@ -94,7 +94,7 @@ def test_a_layer_chosen_by_the_actions(tiny: Callable[[str], Path], monkeypatch:
     assert found.key == named.key
     torch.testing.assert_close(found.vectors, named.encode(TEXTS), atol=2e-3, rtol=0)
     models = loaded(monkeypatch)
-    again = encode_all(TEXTS, config(tiny("bert")), observed=actions())
+    again = encode_all(TEXTS, config(tiny("bert")), observed=actions)
     assert models == []
     assert (again.key, again.config, again.notes, again.layers) == (found.key, found.config, found.notes, found.layers)
     scored = encode_all(TEXTS, found.config, expected_key=found.key, expected_dim=32)
@@ -102,10 +102,10 @@ def test_a_layer_chosen_by_the_actions(tiny: Callable[[str], Path], monkeypatch:
 
 
 def test_other_actions_may_choose_another_layer(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    encode_all(TEXTS, config(tiny("bert")), observed=actions())
+    encode_all(TEXTS, config(tiny("bert")), observed=actions)
     models = loaded(monkeypatch)
     other = actions()
-    encode_all(TEXTS, config(tiny("bert")), observed=Observed(other.answer, other.group, 1 - other.outcome, other.weight))
+    encode_all(TEXTS, config(tiny("bert")), observed=lambda: Observed(other.answer, other.group, 1 - other.outcome, other.weight))
     assert [one.layer for one in models] == ["auto"]
 
 
@@ -119,14 +119,14 @@ def test_a_text_of_the_subsample_is_encoded_once(tiny: Callable[[str], Path], mo
 
     monkeypatch.setattr(transformer.TransformerEncoder, "encode", counted)
     new = [Conversation("new", str(i)) for i in range(5)]
-    encode_all([*TEXTS, *new], config(tiny("bert")), observed=actions())
+    encode_all([*TEXTS, *new], config(tiny("bert")), observed=actions)
     assert encoded == [5]
 
 
 @pytest.mark.parametrize("prompts", [False, True])
 def test_layers_chosen_by_pairs(tiny: Callable[[str], Path], prompts: bool) -> None:
     texts = [*TEXTS, *PROMPTS]
-    found = encode_all(texts, config(tiny("llama"), normalize=False, precision="float32"), observed=pairs(prompts=prompts))
+    found = encode_all(texts, config(tiny("llama"), normalize=False, precision="float32"), observed=lambda: pairs(prompts=prompts))
     assert [choice["setting"] for choice in found.layers] == ["layer", "prompt_layer"][: 1 + prompts]
     torch.testing.assert_close(found.vectors, load_encoder(found.config).encode(texts), atol=1e-5, rtol=0)
 
