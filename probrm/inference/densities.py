@@ -6,7 +6,6 @@ arXiv 1802.02538) needs nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pyro
@@ -19,12 +18,12 @@ from probrm.data.batch import Batch
 from probrm.guides import Guide, Layout, WhitenedGuide
 from probrm.guides.families import Point
 from probrm.guides.sites import global_latents, in_rows
-from probrm.inference.potential import Potential, potential_of
+from probrm.inference.potential import potential_of
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
-_NUMBERS = 2_000_000
-"""Rows × draws at a time: what a processor's cache holds; more takes twice as long."""
+_DRAWS, _ROWS = 100, 20_000
+"""Draws and rows at a time: what a processor's cache holds; more takes twice as long."""
 
 
 @torch.no_grad()
@@ -78,30 +77,29 @@ def log_joint(
         z: the draws.
         progress: shows them.
     """
-    potential = potential_of(model, layout, data)
     z = z.to(torch.float64)
-    density = _density_of(potential)
-    found = []
     with progress.task("Densities of the draws", len(z)) as advance, pyro.validation_enabled(False):
-        for chunk in z.split(max(1, _NUMBERS // len(data))):
-            found.append(density(chunk))
+        found = []
+        for chunk in z.split(_DRAWS):
+            found.append(_densities(model, layout, data, chunk))
             advance(len(chunk))
     return torch.cat(found)
 
 
-def _density_of(potential: Potential) -> Callable[[Tensor], Tensor]:
-    """From draws ``(s, D)`` to their log densities ``(s,)``."""
-    form, layout = potential.form, potential.layout
-    if form is None:
-        return lambda z: torch.stack([-potential(one) for one in z])
-
-    def density(z: Tensor) -> Tensor:
-        thetas = torch.vmap(lambda one: form.coefficients(layout.constrain(one)))(z)
+def _densities(model: RewardModel, layout: Layout, data: Batch, z: Float[Tensor, "s D"]) -> Float[Tensor, " s"]:
+    """Of some draws: the rows in slices, whose predictors are one matrix product each."""
+    whole = potential_of(model, layout, data)
+    if whole.form is None:
+        return torch.stack([-whole(one) for one in z])
+    density = -torch.vmap(whole.prior)(z)
+    thetas = torch.vmap(lambda one: whole.form.coefficients(layout.constrain(one)))(z)  # type: ignore[union-attr]
+    for start in range(0, len(data), _ROWS):
+        rows = whole.batch.slice(start, start + _ROWS)
+        form = whole.model.linear_form(Batch(rows.columns, len(rows) * data.scale, data.limits))  # type: ignore[arg-type]
+        assert form is not None
         predictors = form.summed([theta.to(design.dtype) @ design.T for design, theta in zip(form.designs, thetas, strict=True)])
         if form.user is not None and layout.exchangeable:
             effects = layout.constrain(z)[layout.sites[0].name]
             predictors[form.user_predictor] = predictors[form.user_predictor] + effects.to(predictors[0].dtype).index_select(-1, form.user)
-        rows = torch.vmap(form.density, in_dims=1)(torch.stack(predictors))
-        return rows.sum(-1, dtype=torch.float64) - torch.vmap(potential.prior)(z)
-
+        density = density + torch.vmap(form.density, in_dims=1)(torch.stack(predictors)).sum(-1, dtype=torch.float64)
     return density

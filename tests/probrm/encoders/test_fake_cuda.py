@@ -68,7 +68,8 @@ def _vectors(make: Callable[[], Any], pooling: str) -> None:
         there = forward(RENDERED)
     assert there.device.type == "cpu"
     torch.testing.assert_close(there, here, atol=1e-5, rtol=1e-5)
-    assert {place.split(" in ")[-1] for place in places} <= {"<genexpr>", "_vectors", "_run"}, places
+    padding = {"states"} if make is bert else set()  # see below
+    assert {place.split(" in ")[-1] for place in places} <= {"<genexpr>", "_vectors", "_run"} | padding, sorted(set(places))
 
 
 def _waits_within(make: Callable[[], Any], times: int) -> None:
