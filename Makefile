@@ -68,7 +68,8 @@ test-long: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
 
 bench: $(READY)
-	@for script in $(filter-out benchmarks/implicit_sbc.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/implicit_sbc.py benchmarks/layers.py benchmarks/layer_sets.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@echo "== benchmarks/layers.py"; $(BIN)/python -m benchmarks.layers --out runs/benchmark-layers --rows all
 	@echo "== benchmarks/pairs"; $(BIN)/python -m benchmarks.pairs --out runs/benchmark-pairs
 	@echo "== benchmarks/implicit"; $(BIN)/python -m benchmarks.implicit --out runs/benchmark-implicit
 	@echo "== benchmarks/implicit_sbc.py"; $(BIN)/python -m benchmarks.implicit_sbc --out runs/implicit-sbc
