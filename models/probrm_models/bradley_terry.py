@@ -28,7 +28,7 @@ from torch import Tensor
 
 from probrm.actions import Preference
 from probrm.data.batch import Batch
-from probrm.heads import build_trunk, columns, scaled
+from probrm.heads import build_trunk, last_layer
 from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryShape
@@ -66,15 +66,12 @@ class BradleyTerryModel(PairModel):
         """``w·(φ(h) − mean of φ over the fitted responses)``; of pairs, the chosen response's."""
         response = batch["response"] if "response" in batch else batch["chosen"]
         weights = values["reward_weights"]
-        return self._scores(weights, response) - (weights @ self.origin).unsqueeze(-1)
+        return last_layer(self.trunk, weights, response) - (weights @ self.origin).unsqueeze(-1)
 
     def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``r_chosen − r_rejected``."""
         weights = values["reward_weights"]
-        return self._scores(weights, batch["chosen"]) - self._scores(weights, batch["rejected"])
-
-    def _scores(self, weights: Float[Tensor, "*s k"], response: Float[Tensor, "n d"]) -> Float[Tensor, "*s n"]:
-        return scaled(self.trunk, weights) @ columns(self.trunk, response).T
+        return last_layer(self.trunk, weights, batch["chosen"]) - last_layer(self.trunk, weights, batch["rejected"])
 
     def preference_dist(self, difference: Tensor, values: Values) -> Preference:
         """``o | r − r'``."""

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import Trunk, build_trunk, columns, mean_rate_intercept, scaled
+from probrm.heads import build_trunk, columns, last_layer, mean_rate_intercept, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
@@ -50,10 +50,6 @@ def known_or(propensity: Float[Tensor, "*s n"], batch: Batch) -> Float[Tensor, "
     known = batch["known_propensity"]
     fixed = torch.logit(known.nan_to_num(0.5).clamp(1e-6, 1 - 1e-6))  # a sure activity, too, keeps a finite logit
     return torch.where(known.isnan(), propensity, fixed)
-
-
-def _predictor(trunk: Trunk, weights: Float[Tensor, "*s k"], x: Float[Tensor, "n d"]) -> Float[Tensor, "*s n"]:
-    return scaled(trunk, weights) @ columns(trunk, x).T
 
 
 ENOUGH = 50
@@ -142,7 +138,7 @@ class ImplicitModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit γ``."""
-        logit = self.reward_intercept(values).unsqueeze(-1) + _predictor(self.reward_trunk, values["reward_weights"], batch["embedding"])
+        logit = self.reward_intercept(values).unsqueeze(-1) + last_layer(self.reward_trunk, values["reward_weights"], batch["embedding"])
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
@@ -150,7 +146,7 @@ class ImplicitModel(RewardModel):
     def reward_intercept(self, values: Values) -> Float[Tensor, "*s"]:
         """``c``: the mean of γ over the reference rows is the base rate."""
         weights = values["reward_weights"]
-        slope = _predictor(self.reward_trunk, weights, self.reference_embedding.to(weights.dtype))
+        slope = last_layer(self.reward_trunk, weights, self.reference_embedding.to(weights.dtype))
         if "reward_effects" in values:
             slope = slope + values["reward_effects"] @ self.reference_covariates.to(weights.dtype).T
         return mean_rate_intercept(values["base_rate"], slope)
@@ -161,7 +157,7 @@ class ImplicitModel(RewardModel):
         if "propensity_effects" in values:
             logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
         if self.propensity_trunk is not None:
-            logit = logit + _predictor(self.propensity_trunk, values["propensity_weights"], self._propensity_inputs(batch))
+            logit = logit + last_layer(self.propensity_trunk, values["propensity_weights"], self._propensity_inputs(batch))
         if "user_activity" in values:
             activity = values["user_activity"]
             logit = logit + self.with_new_users(activity, values, batch).index_select(-1, batch["user"])

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import LinearTrunk, columns, scaled
+from probrm.heads import LinearTrunk, columns, last_layer, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm_models.implicit import ImplicitModel
@@ -50,10 +50,7 @@ class NaiveModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit P(action)``."""
-        logit = (
-            torch.logit(values["base_rate"]).unsqueeze(-1)
-            + scaled(self.trunk, values["reward_weights"]) @ columns(self.trunk, batch["embedding"]).T
-        )
+        logit = torch.logit(values["base_rate"]).unsqueeze(-1) + last_layer(self.trunk, values["reward_weights"], batch["embedding"])
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit

@@ -36,7 +36,7 @@ from probrm.actions import Dwell, LogBernoulli, Ordinal, cut_points
 from probrm.data.actions import ActionSpec
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
-from probrm.heads import columns, scaled
+from probrm.heads import last_layer
 from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm.priors.filling import half_normal
@@ -124,11 +124,8 @@ class SeveralActionsModel(ImplicitModel):
             if "propensity_effects" in values:
                 location = location + values["propensity_effects"][..., k, :] @ batch["propensity_covariates"].T
             if self.propensity_trunk is not None:
-                location = (
-                    location
-                    + scaled(self.propensity_trunk, values["propensity_weights"][..., k, :])
-                    @ columns(self.propensity_trunk, self._propensity_inputs(batch)).T
-                )
+                weights = values["propensity_weights"][..., k, :]
+                location = location + last_layer(self.propensity_trunk, weights, self._propensity_inputs(batch))
             if activity is not None and action.column in self.acted:
                 location = location + activity
             # An experiment knows the propensity of one action; a log with more of them has no such column.

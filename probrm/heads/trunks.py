@@ -69,6 +69,11 @@ def scaled(trunk: Trunk, weights: Float[Tensor, "*s k"]) -> Float[Tensor, "*s k"
     return weights / trunk.out_dim**0.5 if isinstance(trunk, LinearTrunk) else weights
 
 
+def last_layer(trunk: Trunk, weights: Float[Tensor, "*s k"], x: Float[Tensor, "n d"]) -> Float[Tensor, "*s n"]:
+    """``w @ trunk(x).T``, for one draw of the weights or many, without a copy of the inputs under a linear trunk."""
+    return scaled(trunk, weights) @ columns(trunk, x).T
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class HeadConfig:
     """Which trunk a head has.

@@ -6,6 +6,7 @@ arXiv 1802.02538) needs nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyro
@@ -18,7 +19,8 @@ from probrm.data.batch import Batch
 from probrm.guides import Guide, Layout, WhitenedGuide
 from probrm.guides.families import Point
 from probrm.guides.sites import global_latents, in_rows
-from probrm.inference.potential import potential_of
+from probrm.inference.potential import Potential, potential_of
+from probrm.linear import LinearForm
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
@@ -77,26 +79,23 @@ def log_joint(
         z: the draws.
         progress: shows them.
     """
-    z = z.to(torch.float64)
+    whole, z = potential_of(model, layout, data), z.to(torch.float64)
+    parts = [whole.batch.slice(start, start + _ROWS) for start in range(0, len(data), _ROWS)]
+    forms = [whole.model.linear_form(Batch(rows.columns, len(rows) * data.scale, data.limits)) for rows in parts]  # type: ignore[arg-type]
+    found = []
     with progress.task("Densities of the draws", len(z)) as advance, pyro.validation_enabled(False):
-        found = []
         for chunk in z.split(_DRAWS):
-            found.append(_densities(model, layout, data, chunk))
+            density = [-whole(one) for one in chunk] if None in forms else [_densities(whole, layout, forms, chunk)]  # type: ignore[arg-type]
+            found.append(torch.stack(density).reshape(-1))
             advance(len(chunk))
     return torch.cat(found)
 
 
-def _densities(model: RewardModel, layout: Layout, data: Batch, z: Float[Tensor, "s D"]) -> Float[Tensor, " s"]:
-    """Of some draws: the rows in slices, whose predictors are one matrix product each."""
-    whole = potential_of(model, layout, data)
-    if whole.form is None:
-        return torch.stack([-whole(one) for one in z])
+def _densities(whole: Potential, layout: Layout, forms: Sequence[LinearForm], z: Float[Tensor, "s D"]) -> Float[Tensor, " s"]:
+    """Of some draws: the predictors of each slice of rows are one matrix product."""
     density = -torch.vmap(whole.prior)(z)
-    thetas = torch.vmap(lambda one: whole.form.coefficients(layout.constrain(one)))(z)  # type: ignore[union-attr]
-    for start in range(0, len(data), _ROWS):
-        rows = whole.batch.slice(start, start + _ROWS)
-        form = whole.model.linear_form(Batch(rows.columns, len(rows) * data.scale, data.limits))  # type: ignore[arg-type]
-        assert form is not None
+    thetas = torch.vmap(lambda one: forms[0].coefficients(layout.constrain(one)))(z)
+    for form in forms:
         predictors = form.summed([theta.to(design.dtype) @ design.T for design, theta in zip(form.designs, thetas, strict=True)])
         if form.user is not None and layout.exchangeable:
             effects = layout.constrain(z)[layout.sites[0].name]

@@ -16,7 +16,10 @@ def spearman(a: Float[Tensor, " n"], b: Float[Tensor, " n"]) -> float:
 
 
 def auroc(label: Float[Tensor, " n"], score: Float[Tensor, " n"]) -> float:
-    """Area under the ROC curve of scores for 0/1 labels of both kinds: the share of pairs in the right order, ties counting half."""
+    """Area under the ROC curve of scores for 0/1 labels of both kinds: the share of pairs in the right order, ties counting half.
+
+    scikit-learn has it too, and every fit with labels would wait a second for its import.
+    """
     good = int(label.sum())
     return 0.5 + float(_centred_ranks(score)[label == 1].sum()) / (good * (len(label) - good))
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.heads import LinearTrunk, columns, scaled
+from probrm.heads import LinearTrunk, last_layer
 from probrm.model import RewardModel, Values
 from probrm_models.baselines.link import Link
 from probrm_models.implicit_config import ImplicitShape
@@ -58,10 +58,7 @@ class BaselineModel(RewardModel):
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit γ``."""
-        logit = (
-            values["reward_intercept"].unsqueeze(-1)
-            + scaled(self.trunk, values["reward_weights"]) @ columns(self.trunk, batch["embedding"]).T
-        )
+        logit = values["reward_intercept"].unsqueeze(-1) + last_layer(self.trunk, values["reward_weights"], batch["embedding"])
         if "reward_effects" in values:
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
@@ -75,7 +72,7 @@ class BaselineModel(RewardModel):
         if "propensity_effects" in values:
             logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
         if "propensity_weights" in values:
-            logit = logit + scaled(self.trunk, values["propensity_weights"]) @ columns(self.trunk, batch["embedding"]).T
+            logit = logit + last_layer(self.trunk, values["propensity_weights"], batch["embedding"])
         if "user_activity" in values:
             activity = F.pad(values["user_activity"], (0, 1))  # strangers
             logit = logit + activity.index_select(-1, batch["user"].clamp(max=activity.shape[-1] - 1))

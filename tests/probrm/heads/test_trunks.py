@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from probrm.heads import HeadConfig, LinearTrunk, MLPTrunk, Trunk, build_trunk
+from probrm.heads import HeadConfig, LinearTrunk, MLPTrunk, Trunk, build_trunk, columns, last_layer
 
 
 def test_the_linear_trunk_divides_by_the_root_of_the_size_and_has_no_parameters() -> None:
@@ -47,3 +47,12 @@ def test_mlp_is_the_formula() -> None:
 def test_bad_settings_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(HeadConfig).validate_python(bad)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp"])
+@pytest.mark.parametrize("draws", [(), (3,)], ids=["one draw", "three"])
+def test_a_last_layer_is_the_weights_on_the_features(name: Any, draws: tuple[int, ...]) -> None:
+    trunk = build_trunk(HeadConfig(name), 9)
+    x, weights = torch.randn(5, 9), torch.randn(*draws, trunk.out_dim)
+    torch.testing.assert_close(last_layer(trunk, weights, x), weights @ trunk(x).T)
+    assert (columns(trunk, x) is x) == (name == "linear")

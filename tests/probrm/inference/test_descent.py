@@ -97,6 +97,18 @@ def test_single_precision_finds_the_same_mode(rows: Batch, monkeypatch: pytest.M
     assert not torch.equal(found.coordinates.loc, exact.coordinates.loc)
 
 
+@pytest.mark.parametrize("prior", [Normal(0.0, 1.0), Normal(0.0, HalfNormal(2.0))], ids=["fixed scale", "learned scale"])
+def test_the_way_may_begin_at_the_mode_of_few_rows(prior: Any, rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Linear(8, "logistic", prior)
+    exact = start(model, rows, max_rounds=50)
+    monkeypatch.setattr("probrm.inference.laplace._FEW", 100)
+    found = start(model, rows, max_rounds=50)
+    sd = covariance(exact).diagonal().sqrt()
+    hyper = Layout.of(model, rows).hyper()
+    assert float(((found.coordinates.loc - exact.coordinates.loc).abs() / sd)[~hyper].max()) < (0.02 if hyper.any() else 1e-4)
+    assert not torch.equal(found.coordinates.loc, exact.coordinates.loc)  # another way
+
+
 def test_a_curvature_serves_several_steps(rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer curvatures than steps, and the same mode as with a new one at every step."""
     model = Linear(8, "logistic")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from probrm.errors import ConfigError
-from probrm.inference.device import isolated, resolve_device
+from probrm.inference.device import isolated, resolve_device, threads_for
 
 
 def test_auto_is_what_there_is() -> None:
@@ -55,3 +55,17 @@ def test_isolated_draws_by_its_seed() -> None:
             found.append(torch.randn(4))
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
+
+
+def test_few_numbers_take_one_thread_and_many_no_more_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probrm.inference.device.encoding_threads", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert (threads_for(1000), threads_for(10**8)) == (1, 4)
+    for allowed, expected in (("2", 2), ("16", 4), ("", 4), ("0", 4), ("two", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+        assert threads_for(10**8) == expected
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with isolated(0, numbers=10**8):
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == before

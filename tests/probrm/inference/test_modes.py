@@ -241,3 +241,15 @@ def test_the_toy_is_what_it_says() -> None:
     assert not torch.allclose(density, Product().log_likelihood({"w": -w, "v": v}, batch), atol=1e-2)
     both = F.logsigmoid(1 + x @ w) + F.logsigmoid(1 + x @ v)
     assert torch.allclose(density[batch["y"] == 1], both[batch["y"] == 1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("told", "starts"), [(True, 1), (False, 8)], ids=["by its mirror image", "by chance"])
+def test_walks_that_see_few_rows_find_the_same_modes(told: bool, starts: int, product_rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the rows: what the walks find is compared with the mode of these, and worked out on all."""
+    exact = find(Product(told), product_rows, starts)
+    for module in ("laplace", "modes"):
+        monkeypatch.setattr(f"probrm.inference.{module}.WALKED", 500)
+    found = find(Product(told), product_rows, starts)
+    assert len(found) == len(exact) == 2
+    assert sum(m.hits for m in found) == starts + told
+    assert torch.allclose(torch.stack([m.loc for m in found]).sort(0)[0], torch.stack([m.loc for m in exact]).sort(0)[0], atol=1e-4)
