@@ -12,6 +12,8 @@ from torch import Tensor
 
 _WIDE = 10_000
 """Products of columns from which on two blocks count as wide."""
+_SLICE = 4096
+"""Rows whose products are added up in 16 bits where the processor multiplies in these; the slices' sums are added in 32."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class LinearForm:
         user: each row's entry of the exchangeable site, ``(n,)``; None without one.
         user_predictor: which predictor that entry is added to.
         predictor: of each block; empty where each block is a predictor of its own.
+        curved: blocks whose coefficients are no affine function of unconstrained latents; None where any may be such.
     """
 
     designs: list[Float[Tensor, "n p"]]
@@ -34,6 +37,7 @@ class LinearForm:
     user: Int[Tensor, " n"] | None = None
     user_predictor: int = 0
     predictor: tuple[int, ...] = ()
+    curved: tuple[int, ...] | None = None
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -56,6 +60,14 @@ class LinearForm:
             rows[self.user_predictor] = rows[self.user_predictor] + effects.to(rows[0].dtype).index_select(0, self.user)
         return torch.stack(rows)
 
+    def derivatives(self, predictors: Float[Tensor, "q n"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "q n"], Float[Tensor, "q q n"]]:
+        """The rows' log densities, and of *minus* these the first and second derivatives in their predictors."""
+        eta = predictors.detach().requires_grad_()
+        density = self.density(eta)
+        first = torch.autograd.grad(-density.sum(), eta, create_graph=True)[0]
+        second = torch.stack([torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first])
+        return density.detach(), first.detach(), second
+
     def curvature(
         self, predictors: Float[Tensor, "q n"], users: int, rows: int | None = None
     ) -> tuple[Float[Tensor, " P"], Float[Tensor, " u"], Float[Tensor, "u P"], Float[Tensor, "P P"]]:
@@ -67,15 +79,13 @@ class LinearForm:
         Args:
             predictors: of all rows.
             users: how many entries the exchangeable site has; 0 without one.
-            rows: how many of the first rows represent all where two wide blocks of columns meet, multiplied in float32: the one part whose
-                cost is quadratic in them. None takes all, as precise as the rest. (Narrow blocks hold intercepts and effects, which users'
-                own effects all but replace: what is left of their curvature is a small difference.)
+            rows: how many of the first rows represent all where two wide blocks of columns meet, in low precision: the one part whose cost is
+                quadratic in them. None takes all, as precise as the rest. (Narrow blocks hold intercepts and effects, which users' own
+                effects all but replace: what is left of their curvature is a small difference.)
         """
-        eta = predictors.detach().requires_grad_()
-        first = torch.autograd.grad(-self.density(eta).sum(), eta, create_graph=True)[0]
-        second = [torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first]
-        places = self.places
-        gradient = torch.cat([x.T @ first[q].detach() for x, q in zip(self.designs, places, strict=True)])
+        _, first, second = self.derivatives(predictors)
+        eta, places = predictors, self.places
+        gradient = torch.cat([x.T @ first[q] for x, q in zip(self.designs, places, strict=True)])
         blocks: list[list[Tensor]] = []
         for a in range(len(places)):  # symmetric: what stands below the diagonal is there already
             above = [self._meeting(a, b, second[places[a]][places[b]], rows) for b in range(a, len(places))]
@@ -92,10 +102,27 @@ class LinearForm:
         """``X_aᵀ diag(weights) X_b``."""
         x, y, n = self.designs[a], self.designs[b], len(weights)
         if rows is None or x.shape[1] * y.shape[1] < _WIDE:
-            return x.T @ (weights[:, None] * y) if x.shape[1] > y.shape[1] else (weights[:, None] * x).T @ y
+            return ((weights[:, None] * y).T @ x).T if x.shape[1] > y.shape[1] else (weights[:, None] * x).T @ y
         looked = min(rows, n)
-        found = x[:looked].float().T @ (weights[:looked, None].float() * y[:looked].float())
+        left = self._short(a, looked)
+        right = left if a == b else self._short(b, looked)
+        scale = weights[:looked, None].to(left.dtype)
+        found = x.new_zeros(x.shape[1], y.shape[1], dtype=torch.float32)
+        for some, of_these, others in zip(left.split(_SLICE), scale.split(_SLICE), right.split(_SLICE), strict=True):
+            found += (some * of_these).T @ others
         return found.to(x.dtype) * (n / looked)
+
+    def _short(self, block: int, rows: int) -> Float[Tensor, "n p"]:
+        """The first rows of a block in the precision that the processor multiplies fastest."""
+        if (block, rows) not in self._shortened:
+            design = self.designs[block][:rows]
+            short = design.device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
+            self._shortened[block, rows] = design.to(torch.bfloat16 if short else torch.float32)
+        return self._shortened[block, rows]
+
+    @cached_property
+    def _shortened(self) -> dict[tuple[int, int], Tensor]:
+        return {}
 
     @cached_property
     def _order(self) -> Int[Tensor, " n"]:

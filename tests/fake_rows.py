@@ -92,20 +92,24 @@ def pair_rows(n: int = 32) -> Batch:
     return Batch({**sides, "outcome": outcome, "weight": torch.ones(n), "share": torch.rand(n, generator=g)}, n)
 
 
-def implicit(config: ImplicitConfig | None = None, rows: Batch | None = None, actions: tuple[ActionSpec, ...] = ()) -> tuple[Any, Batch]:
+def implicit(
+    config: ImplicitConfig | None = None, rows: Batch | None = None, actions: tuple[ActionSpec, ...] = (), device: str = DEVICE
+) -> tuple[Any, Batch]:
     """A model of a log made on the CPU, as recipes make it, and moved; with its rows."""
     rows = rows or log_rows()
     with torch.device("cpu"):
         shape = ImplicitShape(SHAPE.embedding, SHAPE.reward_effects, SHAPE.propensity_effects, SHAPE.users, actions=actions)
         model = build_implicit(shape, config or ImplicitConfig(), rows)
-    return model.to(DEVICE), rows.to(DEVICE)
+    return model.to(device), rows.to(device)
 
 
-def bradley_terry(config: BradleyTerryConfig | None = None) -> tuple[BradleyTerryModel, Batch]:
+def bradley_terry(
+    config: BradleyTerryConfig | None = None, rows: Batch | None = None, device: str = DEVICE
+) -> tuple[BradleyTerryModel, Batch]:
     """Likewise, of pairs with ties."""
     with torch.device("cpu"):
         model = BradleyTerryModel(BradleyTerryShape(8, ties=True), config)
-    return model.to(DEVICE), pair_rows().to(DEVICE)
+    return model.to(device), (rows or pair_rows()).to(device)
 
 
 def guided(model: RewardModel, batch: Batch, guide: Any = "auto-normal") -> Step:

@@ -272,6 +272,7 @@ class ImplicitModel(RewardModel):
             user=batch["user"] if self.shape.users else None,
             user_predictor=1,
             predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity)),
+            curved=(0,),
         )
 
     def _designs(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:

@@ -15,7 +15,7 @@ from probrm.guides import Breathing, Layout, Ridge, Whitening
 from probrm.inference.device import own_random_stream
 from probrm.inference.fit import Coordinates
 from probrm.inference.laplace import newton_laplace
-from probrm.inference.profile import profile, profile_again, ridge
+from probrm.inference.profile import profile, ridge
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 from probrm_models.implicit import ImplicitModel
@@ -60,12 +60,9 @@ class LevelFinder:
         walk = partial(profile, model, layout=layout, site="base_rate", at=mode, low=low, high=high)
         step = min(_STEP, _DEVIATIONS * _deviation(around, layout))
         walk = partial(walk, flat=flat and flat.logits, step=step, progress=self.progress)
-        everything = walk(data)
         labelled = bool((~data["label"].isnan()).any())
-        actions = everything
-        if labelled:
-            again = partial(profile_again, model, actions_alone(data), layout, "base_rate", everything)
-            actions = again(progress=self.progress)
+        everything = walk(data, other=actions_alone(data) if labelled else None)
+        actions = everything.other or everything
         self.level = Level.of(prior_of(model), actions, everything, flat)
         coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments())
         model.level = self.level.correction()

@@ -85,6 +85,7 @@ class NaiveModel(RewardModel):
                 *(values[name] for name in names),
             ],
             predictor=(0,) * (2 + len(names)),
+            curved=(0,),
             density=lambda predictors: self.action_dist(predictors[0]).log_prob(batch["action"]) * weight,
         )
 

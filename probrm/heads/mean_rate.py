@@ -6,6 +6,8 @@ rate's logit: the logistic curve pulls the mean towards one half, the more so th
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -18,23 +20,42 @@ would make the host wait, there are always as many as the second says."""
 def mean_rate_intercept(rate: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Tensor, "*s"]:
     """``b`` such that the mean over the last dimension of ``σ(b + slope)`` is ``rate``.
 
-    Differentiable twice: the root is found without a graph, and two Newton steps from there carry the derivatives (an error of
-    order δ becomes one of order δ⁴, so the first three derivatives are those of the root).
+    Differentiable as often as wanted: the root is found without a graph, its derivatives are those of the implicit function.
 
     Args:
         rate: in (0, 1).
         slope: the reference rows' logits without their intercept.
     """
-    level = torch.logit(rate)
     if slope.shape[-1] == 1:
-        return level - slope.squeeze(-1)
-    b = _root(level.detach(), slope.detach())
-    for _ in range(2):
-        p = torch.sigmoid(b.unsqueeze(-1) + slope)
-        mean = p.mean(-1)
-        # Newton on the difference of logits: nearly linear, where that of rates is not.
-        b = b - (torch.logit(mean) - level) * mean * (1 - mean) / (p * (1 - p)).mean(-1)
-    return b
+        return torch.logit(rate) - slope.squeeze(-1)
+    found: Tensor = _Intercept.apply(rate, slope)  # type: ignore[assignment]
+    return found
+
+
+class _Intercept(torch.autograd.Function):
+    """With ``q = p (1 − p)``: ``∂b/∂rate = 1 / mean q`` and ``∂b/∂slope_i = −q_i / Σ q``."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rate: Float[Tensor, "*s"], slope: Float[Tensor, "*s r"]) -> Float[Tensor, "*s"]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The root."""
+        return _root(torch.logit(rate), slope)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keeps the place."""
+        ctx.save_for_backward(inputs[1], output)
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Float[Tensor, "*s"]) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """By functions that can be differentiated again: the root among them, with this derivative."""
+        slope, b = ctx.saved_tensors
+        logits = b.unsqueeze(-1) + slope
+        q = torch.sigmoid(logits) * torch.sigmoid(-logits)
+        share = gradient / q.mean(-1)
+        return share.sum_to_size(ctx.shape), -(share / slope.shape[-1]).unsqueeze(-1) * q
 
 
 @torch.no_grad()

@@ -35,43 +35,51 @@ class Descent:
         potential: what falls.
         z: the place to begin at, ``(D,)``, float64.
         hyper: which coordinates are scales.
+        rows: the likelihood's curvature at a place nearby, to begin with; None works it out here.
 
     Attributes:
         z: the present place.
         value: of the potential there.
-        curvature: its Hessian where it was worked out last, the prior's part at the present scales.
-        rough: whether that was from some of the rows, in float32.
-        moved: nats of descent since then.
+        rows: the likelihood's curvature where it was worked out last.
+        curvature: the same with the prior's at the present scales.
+        rough: whether it was from some of the rows, in low precision.
+        moved: nats of descent since then; infinite where it came from elsewhere.
 
     Raises:
         TrainingError: the potential is not finite there.
     """
 
-    def __init__(self, potential: Potential, z: Float[Tensor, " D"], hyper: Bool[Tensor, " D"]) -> None:
+    def __init__(self, potential: Potential, z: Float[Tensor, " D"], hyper: Bool[Tensor, " D"], rows: Arrow | None = None) -> None:
         self.potential, self.hyper, self.z = potential, hyper, z
         self.value, self.gradient = finite(*potential.gradient(z))
-        self.damping, self.moved, self.rough = 0.0, 0.0, True
+        self.damping, self.moved, self.rough = 0.0, math.inf, True
+        self.rows: Arrow
         self.curvature: Arrow
         self.inverse: Whitening
         self._floor = _ROUNDING[potential.single] * max(1.0, abs(float(self.value)))
-        self.bend(SKETCH)
+        if rows is None:
+            self.bend(SKETCH)
+        else:
+            self.rows = rows
+            self._with_prior()
 
     def bend(self, rows: int | None = SKETCH) -> None:
         """Works the curvature out here, from the first ``rows`` rows or from all."""
-        self.curvature, self.moved = self.potential.curvature(self.z, rows), 0.0
+        self.rows, self.moved = self.potential.rows_curvature(self.z, rows), 0.0
         self.rough = rows is not None
+        self._with_prior()
+
+    def _with_prior(self) -> None:
+        prior = self.potential.prior_curvature(self.z)
+        self.curvature = self.rows[0] + prior[0], self.rows[1] + prior[1], self.rows[2] + prior[2]
         self._factorise()
 
     def rescale(self, step: Float[Tensor, " K"]) -> None:
         """Moves the scales of the priors, and with them the prior's part of the curvature."""
-        before = self.potential.prior_curvature(self.z)
         self.z = self.z.masked_scatter(self.hyper, self.z[self.hyper] + step)
-        after = self.potential.prior_curvature(self.z)
-        diagonal, coupling, dense = (c - b + a for c, b, a in zip(self.curvature, before, after, strict=True))
-        self.curvature = diagonal, coupling, dense
         self.value, self.gradient = finite(*self.potential.gradient(self.z))
         self.damping = 0.0
-        self._factorise()
+        self._with_prior()
 
     def down(self, tolerance: float, max_steps: int = 500) -> None:
         """Steps until the next one would gain less than ``tolerance`` nats, or less than can be seen.

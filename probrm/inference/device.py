@@ -60,6 +60,17 @@ def threads_for(numbers: int) -> int:
 
 
 @contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads on the CPU while it is open."""
+    previous = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(previous)
+
+
+@contextmanager
 def isolated(seed: int, device: str = "cpu", numbers: int = 0) -> Iterator[None]:
     """A fit's own random stream, default device, thread count (by the ``numbers`` in its rows) and Pyro settings.
 
@@ -69,11 +80,7 @@ def isolated(seed: int, device: str = "cpu", numbers: int = 0) -> Iterator[None]
     One thread is fastest for steps of a few milliseconds (with two, spinning workers take several times as long). Sums are repeatable to
     the bit with the same number of threads. Pyro's parameter store is kept out of it: parameters live in modules.
     """
-    previous = torch.get_num_threads()
     place = nullcontext() if device == "cpu" else torch.device(device)
-    with place, own_random_stream(seed, cuda=device != "cpu"), pyro.settings.context(module_local_params=True):
-        torch.set_num_threads(threads_for(numbers))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(previous)
+    stream = own_random_stream(seed, cuda=device != "cpu")
+    with place, stream, threads(threads_for(numbers)), pyro.settings.context(module_local_params=True):
+        yield

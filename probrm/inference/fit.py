@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,8 @@ from probrm.errors import ConfigError, TrainingError
 from probrm.guides import Breathing, GuideConfig, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.densities import draws_and_density, log_joint
-from probrm.inference.device import isolated, resolve_device
+from probrm.inference.device import isolated, resolve_device, threads
+from probrm.inference.expansion import expanded
 from probrm.inference.laplace import newton_laplace
 from probrm.inference.nuts import run_nuts
 from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
@@ -231,18 +232,20 @@ def _variational(
     score = scorer(model, built, data, held_out)
     if begins_at_mode and earlier is not None:
         _take_over(built, earlier.guide)
-    history = run_svi(
-        model,
-        built,
-        data,
-        settings,
-        score=None if begins_at_mode else score,
-        schedule=earlier.history if earlier and not begins_at_mode else None,
-        stage=int(begins_at_mode and earlier is not None),
-        at_mode=begins_at_mode,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
+    fast = expanded(model, data, layout, coordinates.loc) if begins_at_mode and settings.batch_size is None else None
+    with threads(1) if fast else nullcontext():  # its steps take a few milliseconds
+        history = run_svi(
+            fast or model,
+            built,
+            fast.data if fast else data,
+            replace(settings, batch_size=fast.batch_size) if fast else settings,
+            score=None if begins_at_mode else score,
+            schedule=earlier.history if earlier and not begins_at_mode else None,
+            stage=int(begins_at_mode and earlier is not None),
+            at_mode=begins_at_mode,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
     return _Outcome(built, {}, history), score() if score else None
 
 

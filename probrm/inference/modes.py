@@ -13,7 +13,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
-from probrm.inference.laplace import WALKED, LaplaceStart, newton_laplace, walk
+from probrm.inference.laplace import LaplaceStart, newton_laplace, walk, walked
 from probrm.inference.ranks import spearman
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
@@ -94,7 +94,7 @@ def find_modes(
     origin, failures = _first(model, data, layout, starts)
     first = origin.coordinates.loc
     groups = [_Group(first, _rewards(model, layout, first, seen), origin)]
-    if len(data) > WALKED:  # walks see some of the rows: what they find is compared with the mode of these
+    if walked(len(data)) < len(data):  # walks see some of the rows: what they find is compared with the mode of these
         near = walk(model, data, layout, first, around=origin.coordinates, arrived=lambda z: False)
         groups[0].rewards = _rewards(model, layout, near, seen)
     hyper = layout.hyper().to(first.device)

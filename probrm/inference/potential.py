@@ -101,30 +101,42 @@ class Potential:
             z: the place.
             rows: see ``LinearForm.curvature``; used with linear predictors alone.
         """
-        if self.form is None:
-            return self._arrow(z, rows=True)
-        likelihood, prior = self._rows_curvature(z, self.form, rows), self.prior_curvature(z)
+        likelihood, prior = self.rows_curvature(z, rows), self.prior_curvature(z)
         return likelihood[0] + prior[0], likelihood[1] + prior[1], likelihood[2] + prior[2]
 
-    def _rows_curvature(self, z: Tensor, form: LinearForm, rows: int | None) -> Arrow:
-        """The likelihood's part from the rows' linear predictors; ``J`` is the derivative of their coefficients in ``z``.
+    def rows_curvature(self, z: Float[Tensor, " D"], rows: int | None = None) -> Arrow:
+        """The likelihood's part of it; with linear predictors ``Jᵀ (Xᵀ W X) J + Σ g ∂²θ``.
 
-        ``Jᵀ (Xᵀ W X) J + Σ g ∂²θ``: only the last needs backward passes, and those see no rows.
+        ``J`` is the derivative of their coefficients in ``z``: only the last part needs backward passes, and those see no rows.
         """
+        form = self.form
+        if form is None:
+            whole, prior = self._arrow(z, rows=True), self._arrow(z, rows=False)
+            return whole[0] - prior[0], whole[1] - prior[1], whole[2] - prior[2]
         users = self.layout.exchangeable
-        block, rest = z.detach()[:users], z.detach()[users:].requires_grad_()
-        values = self.layout.constrain(torch.cat([block, rest]))
-        theta = torch.cat(form.coefficients(values))
+        effects, rest = z.detach()[:users], z.detach()[users:].requires_grad_()
+        values = self.layout.constrain(torch.cat([effects, rest]))
+        blocks = form.coefficients(values)
         with torch.no_grad():
             predictors = form.predictors(values, self._effects(values))
         gradient, diagonal, coupling, dense = (part.to(z.dtype) for part in form.curvature(predictors, users, rows))
-        jacobian = self._jacobian(theta, rest)
-        slope = torch.autograd.grad(theta @ gradient, rest, create_graph=True)[0]
-        back = jacobian.T.to_sparse()  # most coefficients are a latent each
+        curved = range(len(blocks)) if form.curved is None else form.curved
+        for i, block in enumerate(blocks):
+            if i in curved or i not in self._jacobians:
+                self._jacobians[i] = self._jacobian(block, rest)
+        back = torch.cat([self._jacobians[i] for i in range(len(blocks))]).T.to_sparse()  # most coefficients are a latent each
         dense_z = back @ (back @ dense).T
-        if slope.requires_grad:  # coefficients that are not the latents themselves
+        pulls = gradient.split([len(block) for block in blocks])
+        pull = sum((blocks[i] @ pulls[i] for i in curved), gradient[:0].sum())
+        if pull.requires_grad:
+            slope = torch.autograd.grad(pull, rest, create_graph=True)[0]
             dense_z = dense_z + self._jacobian(slope, rest)
         return diagonal, (back @ coupling.T).T, (dense_z + dense_z.T) / 2
+
+    @cached_property
+    def _jacobians(self) -> dict[int, Tensor]:
+        """Of each block's coefficients: those of straight blocks are worked out once."""
+        return {}
 
     def prior_curvature(self, z: Float[Tensor, " D"]) -> Arrow:
         """The prior's part of the Hessian.
@@ -136,8 +148,11 @@ class Potential:
         gradient = torch.autograd.grad(self.prior(z), z, create_graph=True)[0]
         hyper, users = self.layout.hyper().to(z.device), self.layout.exchangeable
         uneven = torch.linspace(1.0, 2.0, len(z), dtype=z.dtype, device=z.device)
-        columns = torch.eye(len(z), dtype=z.dtype, device=z.device)[hyper]
-        found = self._products(gradient, z, torch.cat([torch.stack([torch.ones_like(z), uneven]).masked_fill(hyper, 0.0), columns]))
+        directions = [torch.stack([torch.ones_like(z), uneven]).masked_fill(hyper, 0.0)]
+        for place in (site.flat for site in self.layout.sites if site.hyper):  # a unit vector a scale
+            directions.append(z.new_zeros(place.stop - place.start, len(z)))
+            directions[-1][:, place].fill_diagonal_(1.0)
+        found = self._products(gradient, z, torch.cat(directions))
         diagonal, check, of_scales = found[0], found[1], found[2:]
         if not torch.allclose((uneven * diagonal)[~hyper], check[~hyper], rtol=1e-8, atol=1e-8):
             return self._arrow(z, rows=False)
@@ -153,9 +168,12 @@ class Potential:
 
     @staticmethod
     def _jacobian(outputs: Tensor, inputs: Tensor) -> Tensor:
+        nothing = torch.zeros(len(outputs), len(inputs), dtype=outputs.dtype, device=outputs.device)
+        if not outputs.requires_grad:
+            return nothing
         rows = torch.eye(len(outputs), dtype=outputs.dtype, device=outputs.device)
         found = torch.autograd.grad(outputs, inputs, rows, is_grads_batched=True, retain_graph=True, allow_unused=True)[0]
-        return torch.zeros(len(outputs), len(inputs), dtype=outputs.dtype, device=outputs.device) if found is None else found.detach()
+        return nothing if found is None else found.detach()
 
     def _arrow(self, z: Tensor, rows: bool) -> Arrow:
         """By one backward pass a coordinate, of the whole density or (``rows`` off) of the prior alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
-from probrm.guides import Layout, Site
+from probrm.guides import Layout
 from probrm.guides.ridge import Ridge, Spline
 from probrm.guides.sites import trace_globals
 from probrm.inference.laplace import newton_laplace
+from probrm.inference.potential import Arrow
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.progress import Progress, silent
@@ -108,12 +109,14 @@ class Profile:
         knots: its unconstrained values, ascending, ``(k,)``.
         evidence: ``log p(data | latent)`` by Laplace's approximation over the others, the latent's own prior left out, ``(k,)``.
         path: modes of all latents there, ``(k, D)``.
+        other: the same for other data, where it was asked for.
     """
 
     index: int
     knots: Float[Tensor, " k"]
     evidence: Float[Tensor, " k"]
     path: Float[Tensor, "k D"]
+    other: Profile | None = None
 
     def curve(self, at: Float[Tensor, " g"]) -> Float[Tensor, " g"]:
         """The evidence between the knots, and beyond them: on the CPU.
@@ -168,6 +171,7 @@ def profile(
     flat: tuple[float, float] | None = None,
     step: float = 0.5,
     drop: float = 12.0,
+    other: Batch | None = None,
     progress: Progress = silent,
 ) -> Profile:
     """Newton–Laplace at a few values of a scalar latent: from a mode outwards, until the evidence has fallen or an end is reached.
@@ -183,27 +187,33 @@ def profile(
         flat: a range within which the evidence counts for nothing, so that a fall of it within the range ends nothing.
         step: between the first values; it grows by half from one to the next.
         drop: nats below the evidence at ``at`` (outside ``flat``: below that at its end) at which the walk ends.
+        other: much the same data, which is profiled at the same values, from the modes found there; values where it has none are left out.
         progress: shows the values.
 
     Raises:
         TrainingError: no mode was found beside the first.
     """
-    place = next(s for s in layout.sites if s.name == site)
-    index, centre = place.flat.start, float(at[place.flat.start])
-    rest = torch.arange(layout.size, device=at.device) != index
+    nodes = _Nodes(model, layout, site, at.device)
+    centre = float(at[nodes.index])
     edges = flat or (centre, centre)
-    found: dict[float, tuple[float, Tensor]] = {}
+    found: dict[float, _Node] = {}
+    others: dict[float, _Node] = {}
+    begun: Arrow | None = None
     with progress.task("Profile", 16) as advance:
         for sign, end, edge in ((1, high, max(centre, edges[1])), (-1, low, min(centre, edges[0]))):
-            here, value, width, reference = at[rest], centre, step, -math.inf
+            value, width, reference, rows = centre, step, -math.inf, begun
             passed: list[tuple[float, Tensor]] = []
             while True:
                 if value not in found:
                     advance(1)
                     try:
-                        found[value] = _node(model, batch, layout, site, place, _ahead(passed, here, value), rest, value)
+                        found[value], rows = nodes(batch, value, _ahead(passed, value) if passed else at[nodes.rest], rows)
                     except TrainingError:
                         break
+                    if other is not None:
+                        with suppress(TrainingError):
+                            others[value], _ = nodes(other, value, found[value][1], rows)
+                begun = rows if begun is None else begun
                 evidence, here = found[value]
                 passed.append((value, here))
                 beyond = (value - edge) * sign > 0
@@ -214,55 +224,55 @@ def profile(
                 if (end - value) * sign < _NEAR:  # no two knots next to each other, whose difference is their error
                     value = end
                 width *= 1.5
-    if len(found) < 2:
-        raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
-    return _profile(found, at, index, rest)
+    return replace(nodes.along(found, at), other=None if other is None else nodes.along(others, at))
 
 
-def profile_again(model: RewardModel, batch: Batch, layout: Layout, site: str, like: Profile, *, progress: Progress = silent) -> Profile:
-    """The profile of other rows at the knots of one that is known, from its modes; knots where none is found are left out.
-
-    Raises:
-        TrainingError: fewer than two are left.
-    """
-    place = next(s for s in layout.sites if s.name == site)
-    rest = torch.arange(layout.size, device=like.path.device) != like.index
-    found: dict[float, tuple[float, Tensor]] = {}
-    with progress.task("Profile", len(like.knots)) as advance:
-        for value, at in zip(like.knots.tolist(), like.path, strict=True):
-            advance(1)
-            try:
-                found[value] = _node(model, batch, layout, site, place, at[rest], rest, value)
-            except TrainingError:
-                continue
-    if len(found) < 2:
-        raise TrainingError(f"the profile over {site} found no mode beside the first", fix="give the weights a tighter prior")
-    return _profile(found, like.path[0], like.index, rest)
+_Node = tuple[float, Tensor]
+"""At one value of the latent: the evidence, and the mode of the others."""
 
 
-def _ahead(passed: Sequence[tuple[float, Tensor]], here: Tensor, value: float) -> Tensor:
-    """Where the next mode is likely to be: on the line through the last two."""
+class _Nodes:
+    """Newton–Laplace over the others at values of one latent."""
+
+    def __init__(self, model: RewardModel, layout: Layout, site: str, device: torch.device) -> None:
+        self.model, self.site = model, site
+        self.place = next(s for s in layout.sites if s.name == site)
+        self.index = self.place.flat.start
+        self.rest = torch.arange(layout.size, device=device) != self.index
+
+    def __call__(self, batch: Batch, value: float, at: Tensor, rows: Arrow | None) -> tuple[_Node, Arrow | None]:
+        """At one value, from a place and a curvature nearby; with the curvature there.
+
+        Raises:
+            TrainingError: no mode was found.
+        """
+        fixed = self.place.transform(at.new_tensor(value))
+        given = Given(self.model, {self.site: fixed})
+        layout = Layout.of(given, batch)
+        laplace = newton_laplace(given, batch, layout, at=at, rows=rows, max_rounds=_ROUNDS, exact=_EXACT, still=_STILL, sketch=True)
+        node = trace_globals(given, batch.slice(0, 1)).nodes[self.site]
+        mode = laplace.coordinates.loc
+        evidence = -laplace.potential - float(node["fn"].log_prob(fixed)) + float(laplace.coordinates.log_det(mode))
+        return (evidence, mode), laplace.rows
+
+    def along(self, found: Mapping[float, _Node], at: Tensor) -> Profile:
+        """The nodes as a profile.
+
+        Raises:
+            TrainingError: there are fewer than two.
+        """
+        if len(found) < 2:
+            raise TrainingError(f"the profile over {self.site} found no mode beside the first", fix="give the weights a tighter prior")
+        knots = sorted(found)
+        path = at.repeat(len(knots), 1)
+        path[:, self.index] = at.new_tensor(knots)
+        path[:, self.rest] = torch.stack([found[value][1] for value in knots])
+        return Profile(self.index, path[:, self.index].clone(), at.new_tensor([found[value][0] for value in knots]), path)
+
+
+def _ahead(passed: Sequence[tuple[float, Tensor]], value: float) -> Tensor:
+    """Where the next mode is likely to be: at the last one, or on the line through the last two."""
     if len(passed) < 2:
-        return here
+        return passed[-1][1]
     (first, before), (last, now) = passed[-2:]
     return now + (now - before) * ((value - last) / (last - first))
-
-
-def _profile(found: Mapping[float, tuple[float, Tensor]], at: Tensor, index: int, rest: Tensor) -> Profile:
-    knots = sorted(found)
-    path = at.repeat(len(knots), 1)
-    path[:, index] = at.new_tensor(knots)
-    path[:, rest] = torch.stack([found[value][1] for value in knots])
-    return Profile(index, path[:, index].clone(), at.new_tensor([found[value][0] for value in knots]), path)
-
-
-def _node(
-    model: RewardModel, batch: Batch, layout: Layout, site: str, place: Site, at: Tensor, rest: Tensor, value: float
-) -> tuple[float, Tensor]:
-    """Evidence, and the mode of the other latents."""
-    fixed = place.transform(at.new_tensor(value))
-    given = Given(model, {site: fixed})
-    laplace = newton_laplace(given, batch, Layout.of(given, batch), at=at, max_rounds=_ROUNDS, exact=_EXACT, still=_STILL, sketch=True)
-    node = trace_globals(given, batch.slice(0, 1)).nodes[site]
-    mode = laplace.coordinates.loc
-    return -laplace.potential - float(node["fn"].log_prob(fixed)) + float(laplace.coordinates.log_det(mode)), mode

@@ -17,6 +17,7 @@ from probrm.errors import ConfigError, TrainingError
 from probrm.guides import WhitenedGuide
 from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.device import own_random_stream
+from probrm.inference.expansion import Expanded
 from probrm.inference.minibatches import Minibatches
 from probrm.inference.settings import SVI
 from probrm.inference.unwatched import EnumeratedBound, TraceBound
@@ -82,7 +83,7 @@ class History:
 
 
 def run_svi(
-    model: RewardModel,
+    model: RewardModel | Expanded,
     guide: Any,
     data: Batch,
     settings: SVI,
@@ -100,7 +101,7 @@ def run_svi(
     """Trains guide and model in place.
 
     Args:
-        model: its parameters that require gradients are trained too.
+        model: its parameters that require gradients are trained too; or one around its mode.
         guide: has been called once, so that all its parameters exist.
         data: the training rows.
         settings: see ``SVI``.
@@ -188,7 +189,7 @@ def svi_step(loss_fn: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch)
     return loss
 
 
-def _bound(model: RewardModel) -> ELBO:
+def _bound(model: RewardModel | Expanded) -> ELBO:
     enumerated = getattr(model, "form", "marginal") != "marginal"
     return EnumeratedBound(max_plate_nesting=1) if enumerated else TraceBound()
 

@@ -150,3 +150,36 @@ def test_moved_scales_move_the_curvature_of_the_prior_with_them(scale_by: float,
     assert float(descent.z[layout.hyper()]) == pytest.approx(scale_by)
     for found, expected in zip(descent.curvature, potential.curvature(descent.z), strict=True):  # the likelihood's part has not moved
         assert torch.allclose(found, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("prior", [Normal(0.0, 1.0), Normal(0.0, HalfNormal(2.0))], ids=["fixed scale", "learned scale"])
+def test_a_way_may_begin_with_a_neighbours_curvature(prior: Any, rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The likelihood's curvature at another data set's mode saves one of this one's, and leads to the same end; so does one three times
+    too large, which costs steps."""
+    model = Linear(8, "logistic", prior)
+    layout = Layout.of(model, rows)
+    half = start(model, Batch(rows.slice(0, 300).columns, 600), max_rounds=50)
+    assert half.rows is not None
+    exact = start(model, rows, at=half.coordinates.loc, max_rounds=50)
+    calls: list[int] = []
+    bend = Descent.bend
+    monkeypatch.setattr(Descent, "bend", lambda self, *args: (calls.append(1), bend(self, *args))[1])
+    start(model, rows, at=half.coordinates.loc, max_rounds=50)
+    before = len(calls)
+    found = start(model, rows, at=half.coordinates.loc, rows=half.rows, max_rounds=50)
+    assert len(calls) - before < before
+    tripled = 3 * half.rows[0], 3 * half.rows[1], 3 * half.rows[2]
+    for other in (found, start(model, rows, at=half.coordinates.loc, rows=tripled, max_rounds=50)):
+        sd = covariance(exact).diagonal().sqrt()
+        moved = (other.coordinates.loc - exact.coordinates.loc).abs() / sd
+        assert float(moved[~layout.hyper()].max()) < (0.02 if layout.hyper().any() else 1e-4)
+        assert (covariance(other).diagonal().sqrt() / sd)[~layout.hyper()].numpy() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_curvature_handed_on_is_that_of_the_rows_alone(rows: Batch) -> None:
+    model = Linear(8, "logistic")
+    found = start(model, rows)
+    assert found.rows is not None
+    p = torch.sigmoid(rows["x"].double() @ found.coordinates.loc)
+    by_hand = (rows["x"].double() * (p * (1 - p))[:, None]).T @ rows["x"].double()
+    assert torch.allclose(found.rows[2], by_hand, atol=1e-6)

@@ -10,10 +10,12 @@ from typing import Any
 import pyro
 import pytest
 import torch
+from pyro import poutine
 
 from probrm.guides import Whitening
 from probrm.guides.layout import Layout
 from probrm.inference.densities import log_joint
+from probrm.inference.expansion import Expanded
 from probrm.inference.heldout import held_out_score, pointwise_log_predictive
 from probrm.inference.laplace import newton_laplace
 from probrm.inference.minibatches import Minibatches
@@ -52,7 +54,15 @@ def _energy(at: _Place) -> None:
     torch.autograd.grad(at.potential(z) - at.whitening.log_det(z), epsilon)
 
 
+def _expansion(at: _Place) -> None:
+    """A minibatch against the expansion around a mode."""
+    small = Expanded(at.model, at.batch, at.layout, at.z)
+    values = at.layout.constrain(torch.zeros(at.layout.size))
+    poutine.condition(small, data=values)(small.data.slice(0, 8))
+
+
 PIECES: dict[str, Callable[[_Place], object]] = {
+    "expansion": _expansion,
     "energy of NUTS": _energy,
     "gradient": lambda at: at.potential.gradient(at.z),
     "curvature": lambda at: at.potential.curvature(at.z),

@@ -19,7 +19,7 @@ from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
 from probrm.inference import newton_laplace
-from probrm.inference.laplace import walk
+from probrm.inference.laplace import walk, walked
 from probrm.inference.modes import LEAST_ERRORS, LEAST_NATS, Mode, find_modes
 from probrm.inference.ranks import spearman
 from probrm.model import RewardModel, Values
@@ -247,9 +247,12 @@ def test_the_toy_is_what_it_says() -> None:
 def test_walks_that_see_few_rows_find_the_same_modes(told: bool, starts: int, product_rows: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of the rows: what the walks find is compared with the mode of these, and worked out on all."""
     exact = find(Product(told), product_rows, starts)
-    for module in ("laplace", "modes"):
-        monkeypatch.setattr(f"probrm.inference.{module}.WALKED", 500)
+    monkeypatch.setattr("probrm.inference.laplace.WALKED", 500)
     found = find(Product(told), product_rows, starts)
     assert len(found) == len(exact) == 2
     assert sum(m.hits for m in found) == starts + told
     assert torch.allclose(torch.stack([m.loc for m in found]).sort(0)[0], torch.stack([m.loc for m in exact]).sort(0)[0], atol=1e-4)
+
+
+def test_walks_see_a_twentieth_of_many_rows() -> None:
+    assert [walked(n) for n in (100, 5000, 100_000, 100_020, 10**6)] == [100, 5000, 5000, 5001, 50_000]

@@ -128,6 +128,20 @@ def test_the_closed_form_is_that_of_the_model(case: Case) -> None:
     assert torch.allclose(torch.diag(case.covariance)[case.index], found.variance()[case.index], atol=1e-8)  # type: ignore[union-attr]
 
 
+def test_other_rows_are_profiled_at_the_same_values(case: Case) -> None:
+    """Less of the data, from the modes and with the curvature of all of it."""
+    fewer = Batch(case.batch.slice(0, 20).columns, 20)
+    along = case.profile(other=fewer)
+    assert along.other is not None
+    assert torch.equal(along.knots, along.other.knots)
+    assert not torch.allclose(along.evidence, along.other.evidence, atol=0.1)
+    for value, evidence, place in zip(along.knots, along.other.evidence, along.other.path, strict=True):
+        alone = profile(case.model, fewer, case.layout, "level", place, low=float(value), high=float(value) + 1.0)
+        assert float(alone.evidence[0]) == pytest.approx(float(evidence), abs=1e-3)
+        assert torch.allclose(alone.path[0], place, atol=1e-2)
+    assert torch.equal(case.profile().evidence, along.evidence)  # it changes nothing
+
+
 def test_evidence_and_path_are_the_closed_forms(case: Case) -> None:
     """Laplace's approximation is exact here; the factor (2π)^{G/2} of its G other latents is left out."""
     along = case.profile()
