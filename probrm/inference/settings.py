@@ -20,7 +20,8 @@ class SVI:
         learning_rate: of the guide, in units of posterior standard deviations a step.
         network_learning_rate: of trunks and amortised guides.
         weight_decay: of trunks.
-        batch_size: rows a step; None takes all rows, or as many as hold 20 million numbers.
+        batch_size: rows a step; None takes all rows, of many with linear heads 4,096 against their expansion around the mode, and of what
+            has no expansion as many as hold 20 million numbers.
         max_steps: a bound; early stopping usually comes first.
         eval_every: steps between looks at the held-out likelihood of the observed action.
         patience: looks without improvement before the learning rate falls (twice, by 4), then the end.
