@@ -30,9 +30,9 @@ from probrm.data import Batch
 from probrm.diagnostics import Ranks, rank
 from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.inference.device import own_random_stream
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_config import ImplicitShape
-from probrm_models.implicit_level import LevelFinder
+from probrm_models.implicit.config import ImplicitShape
+from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder
+from probrm_models.implicit.model import ImplicitModel
 
 ROWS, DIM, USERS, VERDICTS = 150, 2, 10, 50
 SHAPE = ImplicitShape(DIM, (), ("a", "b"), tuple(f"u{i}" for i in range(USERS)))

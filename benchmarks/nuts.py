@@ -21,8 +21,8 @@ from torch import Tensor
 from probrm.data import Batch
 from probrm.inference import NUTS, SVI, Fitted, InferenceConfig, Laplace, fit
 from probrm.priors import Normal
-from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
-from probrm_models.naive import NaiveModel
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm_models.implicit.naive import NaiveModel
 
 _DECAY = 0.75
 """Standard deviations of an embedding's principal directions fall like ``j^-0.75``, about as MiniLM's do."""

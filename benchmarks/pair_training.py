@@ -32,14 +32,14 @@ from torch import Tensor
 from probrm.data import Batch
 from probrm.guides import guide_config
 from probrm.inference import SVI
-from probrm.inference.elbo import LocalKLELBO
-from probrm.inference.minibatches import Minibatches
-from probrm.inference.svi import run_svi
-from probrm_models.vrm import VRMModel
-from probrm_models.vrm_config import DecoderConfig, DivergenceConfig, FeaturesConfig, VRMConfig, VRMShape, WeightsConfig
-from probrm_models.vrm_guide import with_shares
-from probrm_models.vrm_networks import FLOOR
-from probrm_models.vrm_start import build_guide
+from probrm.inference.svi.elbo import LocalKLELBO
+from probrm.inference.svi.minibatches import Minibatches
+from probrm.inference.svi.train import run_svi
+from probrm_models.vrm.config import DecoderConfig, DivergenceConfig, FeaturesConfig, VRMConfig, VRMShape, WeightsConfig
+from probrm_models.vrm.model import VRMModel
+from probrm_models.vrm.networks import FLOOR
+from probrm_models.vrm.row_guide import with_shares
+from probrm_models.vrm.warm_start.initialise import build_guide
 
 PROMPTS, ANSWERS, PAIRS, COLUMNS, OBJECTIVES = 5_000, 4, 20_000, 384, 8
 WIDTH = 4.0

@@ -16,8 +16,8 @@ import torch
 
 from probrm.data import Batch
 from probrm.inference import NUTS, Fitted, fit
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
+from probrm_models.implicit.model import ImplicitModel
 
 DIM, USERS, EFFECTS = 64, 100, (1.0, -0.5, 0.3, 0.0)
 

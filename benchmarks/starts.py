@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.posterior_accuracy import simulate
 from probrm.data import Batch
-from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
-from probrm_models.implicit_fit import fit_implicit
+from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm_models.implicit.fit import fit_implicit
 
 
 def seconds(shape: ImplicitShape, batch: Batch, starts: int, inference: str) -> float:

@@ -10,16 +10,16 @@ import pyro
 import torch
 from pyro.infer import ELBO
 
-from probrm.data.actions import ActionSpec
 from probrm.data.batch import Batch
+from probrm.data.logs.actions import ActionSpec
 from probrm.guides import Layout, Whitening, build_guide
 from probrm.inference import SVI
-from probrm.inference.svi import _bound, _optimiser, svi_step
+from probrm.inference.svi.train import _bound, _optimiser, svi_step
 from probrm.model import RewardModel
-from probrm_models.bradley_terry import BradleyTerryModel
-from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryShape
-from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
-from probrm_models.several import build_implicit
+from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
+from probrm_models.bradley_terry.model import BradleyTerryModel
+from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm_models.implicit.multi_action.model import build_implicit
 from tests.fake_cuda import DEVICE
 
 SHAPE = ImplicitShape(8, ("r0",), ("p0", "p1"), tuple("abcd"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probrm.runs import Run
-from probrm_models.implicit_recipe import ImplicitRecipe
+from probrm_models.implicit.recipe import ImplicitRecipe
 
 
 class OwnRecipe(ImplicitRecipe):
@@ -27,7 +27,7 @@ class OwnRecipe(ImplicitRecipe):
 
 def register(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the package's metadata would, beside what is installed."""
-    import probrm.runs.recipe as room
+    import probrm.runs.registry as room
 
     entries = room.entry_points
     monkeypatch.setattr(room, "entry_points", lambda group: [*entries(group=group), EntryPoint("own", "tests.own_recipe:OwnRecipe", group)])

@@ -15,8 +15,8 @@ import torch
 import typer
 
 from probrm.config import build_config
+from probrm.coordinates.sites import global_latents
 from probrm.guides import Layout
-from probrm.guides.sites import global_latents
 from probrm.runs import find_recipe
 from probrm_cli.main import app
 from tests import support
@@ -224,32 +224,32 @@ def sites(model: Any) -> set[str]:
 def implicit() -> Any:
     from probrm.actions import Click
     from probrm.priors import Beta
-    from probrm_models.implicit import ImplicitModel
-    from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+    from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+    from probrm_models.implicit.model import ImplicitModel
 
     config = ImplicitConfig(action=Click(false_rate=Beta(1, 50)), share_embedding=True)
     return ImplicitModel(ImplicitShape(2, ("a",), ("b",), ("u",)), config)
 
 
 def several() -> Any:
-    from probrm.data.actions import ActionSpec
-    from probrm_models.implicit_config import ImplicitShape
-    from probrm_models.several import SeveralActionsModel
+    from probrm.data.logs.actions import ActionSpec
+    from probrm_models.implicit.config import ImplicitShape
+    from probrm_models.implicit.multi_action.model import SeveralActionsModel
 
     kinds = (ActionSpec("a"), ActionSpec("b", "ordinal", levels=("0", "1", "2")), ActionSpec("c", "log-normal"))
     return SeveralActionsModel(ImplicitShape(2, (), ("b",), (), actions=kinds))
 
 
 def vrm() -> Any:
-    from probrm_models.vrm import VRMModel
-    from probrm_models.vrm_config import VRMShape
+    from probrm_models.vrm.config import VRMShape
+    from probrm_models.vrm.model import VRMModel
 
     return VRMModel(VRMShape(2, 2, ("a", "b"), 0, ties=True))
 
 
 def bradley_terry() -> Any:
-    from probrm_models.bradley_terry import BradleyTerryModel
-    from probrm_models.bradley_terry_config import BradleyTerryShape
+    from probrm_models.bradley_terry.config import BradleyTerryShape
+    from probrm_models.bradley_terry.model import BradleyTerryModel
 
     return BradleyTerryModel(BradleyTerryShape(2, ties=True))
 

@@ -219,5 +219,5 @@ def test_the_wheel_from_the_source_archive_is_whole(tmp_path: Path) -> None:
     wanted |= {f"probrm/report/page/{name}" for name in ("report.html", "style.css")}
     assert wanted | {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert "probrm = probrm_cli.main:main" in entries
-    assert "implicit = probrm_models.implicit_recipe:ImplicitRecipe" in entries
+    assert "implicit = probrm_models.implicit.recipe:ImplicitRecipe" in entries
     assert any(name.endswith("/licenses/LICENSE") for name in names)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from probrm.data import Batch
-from probrm_models.vrm import VRMModel
-from probrm_models.vrm_config import VRMConfig, VRMShape
-from probrm_models.vrm_guide import with_shares
+from probrm_models.vrm.config import VRMConfig, VRMShape
+from probrm_models.vrm.model import VRMModel
+from probrm_models.vrm.row_guide import with_shares
 
 EMBEDDING, PROMPT = 5, 3
 

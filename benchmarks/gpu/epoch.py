@@ -10,7 +10,7 @@ from benchmarks.gpu.steps import rows, svi
 from probrm.heads import HeadConfig
 from probrm.inference import SVI
 from probrm.inference.device import isolated
-from probrm.inference.svi import run_svi
+from probrm.inference.svi.train import run_svi
 
 AIM = 10.0
 """Seconds."""

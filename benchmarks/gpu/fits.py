@@ -56,9 +56,9 @@ class Found:
 def fitted(kind: str, material: Material, device: str, tiny: bool) -> Found:
     """One fit through the recipe, its checks and its baseline included."""
     from probrm.config import build_config
-    from probrm_models.bradley_terry_recipe import BradleyTerryRecipe
-    from probrm_models.implicit_recipe import ImplicitRecipe
-    from probrm_models.vrm_recipe import VRMRecipe
+    from probrm_models.bradley_terry.recipe import BradleyTerryRecipe
+    from probrm_models.implicit.recipe import ImplicitRecipe
+    from probrm_models.vrm.recipe import VRMRecipe
 
     # By class: where probrm is on the path and not installed, no names are registered.
     recipe = {recipe.kind: recipe for recipe in (ImplicitRecipe, BradleyTerryRecipe, VRMRecipe)}[kind]()

@@ -18,10 +18,10 @@ from probrm.guides import Layout, Whitening, build_guide
 from probrm.heads import HeadConfig
 from probrm.inference import SVI
 from probrm.inference.device import isolated
-from probrm.inference.minibatches import Minibatches
-from probrm.inference.svi import _bound, _optimiser, svi_step
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+from probrm.inference.svi.minibatches import Minibatches
+from probrm.inference.svi.train import _bound, _optimiser, svi_step
+from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm_models.implicit.model import ImplicitModel
 
 RATIO = 1.3
 """Aim at the larger batch."""

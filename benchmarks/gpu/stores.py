@@ -15,7 +15,7 @@ import torch
 from probrm.data import Conversation, LogSpec, PairSpec, read_log, read_pairs
 from probrm.encoders import EncoderConfig, encode_all, write_store
 from probrm.encoders.resolving import OFFLINE_PACKAGE
-from probrm_models.pair_inputs import pair_texts
+from probrm.recipes.pairs.inputs import pair_texts
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KINDS = {"implicit": "log", "bradley-terry": "pairs", "vrm": "pairs"}

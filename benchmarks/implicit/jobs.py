@@ -13,7 +13,7 @@ from benchmarks.implicit.tasks import Task
 from probrm.data import Batch, FeatureMap, split_rows
 from probrm.evaluation import Sample
 from probrm.simulation import Simulated, simulate
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
 
 TEST, HELD_OUT = 0.25, 0.1
 """Shares of the prompts, and of the training prompts."""

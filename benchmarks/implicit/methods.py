@@ -16,7 +16,7 @@ from probrm.evaluation import Predictions
 from probrm.inference import SVI, Laplace, fit
 from probrm.model import RewardModel
 from probrm.posterior import predict_rewards
-from probrm_models.naive import NaiveModel
+from probrm_models.implicit.naive import NaiveModel
 
 STARTS = 1
 """The heads see different things, so there are no mirror images to look for; more starts cost time in every cell."""
@@ -67,8 +67,8 @@ def by_default() -> list[str]:
 
 
 def _implicit(job: Job, task: Task) -> Answer:
-    from probrm_models.implicit_config import ImplicitConfig
-    from probrm_models.implicit_fit import fit_implicit
+    from probrm_models.implicit.config import ImplicitConfig
+    from probrm_models.implicit.fit import fit_implicit
 
     data = job.data
     if task.method == "known-propensity":

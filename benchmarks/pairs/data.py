@@ -14,7 +14,7 @@ from torch import Tensor
 
 from probrm.data import Pairs, PairSpec, read_pairs
 from probrm.encoders import EncoderConfig, encode_all
-from probrm_models.pair_inputs import pair_texts
+from probrm.recipes.pairs.inputs import pair_texts
 
 ATTRIBUTES = ("consistency", "relevance", "fluency", "coherence")
 

@@ -18,14 +18,14 @@ from probrm.evaluation import PairPredictions, evaluate_pairs
 from probrm.inference import Fitted
 from probrm.inference.device import own_random_stream
 from probrm.progress import silent
-from probrm_models.pair_inputs import PairInputs
-from probrm_models.pair_predictions import preference_probabilities
-from probrm_models.pair_recipe import PairFit
-from probrm_models.supervision import targets
-from probrm_models.vrm import VRMModel
-from probrm_models.vrm_checks import collapse
-from probrm_models.vrm_predictions import weight_draws
-from probrm_models.vrm_recipe import VRMRecipe
+from probrm.recipes.pairs.inputs import PairInputs
+from probrm.recipes.pairs.predictions import preference_probabilities
+from probrm.recipes.pairs.recipe import PairFit
+from probrm_models.vrm.collapse import collapse
+from probrm_models.vrm.model import VRMModel
+from probrm_models.vrm.predictions import weight_draws
+from probrm_models.vrm.recipe import VRMRecipe
+from probrm_models.vrm.supervision import targets
 
 TEST, HELD_OUT = 0.3, 0.15
 METRICS = ("accuracy", "nll", "brier", "ece", "accuracy_certain_half", "certainty_auroc")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from probrm.inference import Fitted, Laplace
-from probrm_models.bradley_terry_config import BradleyTerryConfig
-from probrm_models.bradley_terry_fit import fit_bayesian
-from probrm_models.pair_recipe import PairFit
-from probrm_models.vrm_recipe import VRMRecipe
+from probrm.recipes.pairs.recipe import PairFit
+from probrm_models.bradley_terry.config import BradleyTerryConfig
+from probrm_models.bradley_terry.fit import fit_bayesian
+from probrm_models.vrm.recipe import VRMRecipe
 
 
 @dataclass(frozen=True)

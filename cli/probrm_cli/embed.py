@@ -58,9 +58,9 @@ def _texts(
 ) -> tuple[list[Conversation], list[str], Observed | None]:
     """All that a fit or a score of the file would encode, notes, and what the file observed of it."""
     from probrm.data import LogSpec, PairSpec, holds_pairs, read_log, read_pairs, read_table
-    from probrm.data.presets import PRESETS
-    from probrm_models.observed import observed_actions, observed_pairs
-    from probrm_models.pair_inputs import prompt_conversation
+    from probrm.data.logs.presets import PRESETS
+    from probrm.recipes.observed import observed_actions, observed_pairs
+    from probrm.recipes.pairs.inputs import prompt_conversation
 
     def with_prompts(answers: list[Conversation], asked: bool | None) -> list[Conversation]:
         return [*answers, *(dict.fromkeys(prompt_conversation(answer, config.text) for answer in answers) if asked else ())]

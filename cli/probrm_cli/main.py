@@ -13,11 +13,11 @@ from typing import Any
 import typer
 
 from probrm.errors import ProbrmError
-from probrm_cli.compare import compare
+from probrm_cli.compare.command import compare
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
-from probrm_cli.fit import fit_app
-from probrm_cli.posterior import posterior
+from probrm_cli.fit.command import fit_app
+from probrm_cli.posterior.command import posterior
 from probrm_cli.report import report
 from probrm_cli.score import score
 from probrm_cli.simulate import simulate_app

@@ -11,10 +11,10 @@ import typer
 from probrm_cli.terminal import interval, number, print_table
 
 if TYPE_CHECKING:
-    from probrm.benchmarks import BenchmarkResult
     from probrm.diagnostics.referee import RefereeReport
     from probrm.evaluation import Evaluation, Metric
     from probrm.posterior import Variable
+    from probrm.reward_benchmarks import BenchmarkResult
     from probrm.runs import Run
 
 _LONG = 30

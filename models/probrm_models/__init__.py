@@ -1,1 +1,1 @@
-"""The model/guide pairs, one file a model."""
+"""The model/guide pairs, one package a model."""

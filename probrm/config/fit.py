@@ -14,7 +14,7 @@ from probrm.encoders import EncoderConfig
 from probrm.errors import ConfigError
 from probrm.guides import GUIDES
 from probrm.inference.settings import INFERENCES, InferenceConfig
-from probrm.runs.recipe import Recipe
+from probrm.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)

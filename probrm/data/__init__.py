@@ -12,13 +12,13 @@ from probrm.lazy import lazy
 if TYPE_CHECKING:
     from probrm.data.batch import Batch
     from probrm.data.conversation import Conversation, Messages
-    from probrm.data.features import FeatureMap
-    from probrm.data.log import Log, LogSpec, read_log
-    from probrm.data.pair_forms import holds_pairs
-    from probrm.data.pairs import Pairs, PairSpec, read_pairs
+    from probrm.data.covariates.encoding import FeatureMap
+    from probrm.data.files.tables import file_hash, read_table, write_table
+    from probrm.data.files.writing import check_target
+    from probrm.data.logs.log import Log, LogSpec, read_log
+    from probrm.data.pairs.formats import holds_pairs
+    from probrm.data.pairs.read import Pairs, PairSpec, read_pairs
     from probrm.data.split import Split, split_rows
-    from probrm.data.tables import file_hash, read_table, write_table
-    from probrm.data.writing import check_target
 
 __all__ = [
     "Batch",
@@ -44,11 +44,13 @@ __getattr__ = lazy(
     __name__,
     batch="Batch",
     conversation="Conversation Messages",
-    features="FeatureMap",
-    log="Log LogSpec read_log",
-    pair_forms="holds_pairs",
-    pairs="PairSpec Pairs read_pairs",
     split="Split split_rows",
-    tables="file_hash read_table write_table",
-    writing="check_target",
+    **{
+        "covariates.encoding": "FeatureMap",
+        "files.tables": "file_hash read_table write_table",
+        "files.writing": "check_target",
+        "logs.log": "Log LogSpec read_log",
+        "pairs.formats": "holds_pairs",
+        "pairs.read": "PairSpec Pairs read_pairs",
+    },
 )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from probrm.diagnostics.certify import certificate
     from probrm.diagnostics.contraction import intercept_correlation
     from probrm.diagnostics.graph import Graph, user_content_graph
+    from probrm.diagnostics.likelihood_interval import FlatRange, flat_range
     from probrm.diagnostics.overlap import Overlap
     from probrm.diagnostics.pac_bayes import PacBound, global_bound, paper_bound
     from probrm.diagnostics.predictive import Check, predictive_checks
-    from probrm.diagnostics.profile import FlatRange, flat_range
     from probrm.diagnostics.referee import RefereeReport
     from probrm.diagnostics.sampler import SamplerQuality, sampler_quality
     from probrm.diagnostics.sbc import Ranks, Uniformity, rank, uniformity
-    from probrm.diagnostics.trusting import Trust, trust
+    from probrm.diagnostics.trust import Trust
 
 __all__ = [
     "Agreement",
@@ -49,13 +49,12 @@ __all__ = [
     "resample",
     "sampler_quality",
     "systematic",
-    "trust",
     "uniformity",
     "user_content_graph",
     "weights",
 ]
 
-# Not here, because a module has their name: probrm.diagnostics.overlap.overlap, probrm.diagnostics.referee.referee,
+# Not here, because a module has their name: probrm.diagnostics.overlap.overlap, probrm.diagnostics.trust.trust, probrm.diagnostics.referee.referee,
 # probrm.diagnostics.contraction.contraction and probrm.diagnostics.sbc_figure.sbc_figure.
 __getattr__ = lazy(
     __name__,
@@ -67,9 +66,9 @@ __getattr__ = lazy(
     overlap="Overlap",
     pac_bayes="PacBound global_bound paper_bound",
     predictive="Check predictive_checks",
-    profile="FlatRange flat_range",
+    likelihood_interval="FlatRange flat_range",
     referee="RefereeReport",
     sampler="SamplerQuality sampler_quality",
     sbc="Ranks Uniformity rank uniformity",
-    trusting="Trust trust",
+    trust="Trust",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from probrm.data.naming import listed
+from probrm.data.files.hints import listed
 from probrm.evaluation.intervals import Drawn, Metric
 from probrm.evaluation.metrics import draw_metrics
 from probrm.evaluation.paired import Verdict, subtract, verdict

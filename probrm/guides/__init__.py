@@ -1,12 +1,12 @@
 """Guides: from a model to a density over its latents."""
 
-from probrm.guides.breathing import Breathing
+from probrm.coordinates.layout import Layout, Site
+from probrm.coordinates.path_following import Ridge
+from probrm.coordinates.scale_adaptation import Breathing
+from probrm.coordinates.whitening import Whitening
 from probrm.guides.guide import Guide, WhitenedGuide, guide_draws
-from probrm.guides.layout import Layout, Site
-from probrm.guides.own import adopt
 from probrm.guides.registry import GUIDES, GuideConfig, GuideLike, build_family, build_guide, guide_config
-from probrm.guides.ridge import Ridge
-from probrm.guides.whitening import Whitening
+from probrm.guides.user_guide import adopt
 
 __all__ = [
     "GUIDES",

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from probrm.coordinates.layout import Layout
+from probrm.coordinates.sites import global_latents
 from probrm.data.batch import Batch
-from probrm.guides.layout import Layout
-from probrm.guides.sites import global_latents
 
 
 @runtime_checkable

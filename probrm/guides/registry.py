@@ -9,14 +9,14 @@ from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from probrm.coordinates.layout import Layout
+from probrm.coordinates.path_following import Ridge
+from probrm.coordinates.scale_adaptation import Breathing
+from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
-from probrm.guides.breathing import Breathing
 from probrm.guides.families import DiagonalNormal, FullRankNormal, LowRankNormal, Point
 from probrm.guides.guide import WhitenedGuide
-from probrm.guides.layout import Layout
-from probrm.guides.ridge import Ridge
-from probrm.guides.whitening import Whitening
 from probrm.model import RewardModel
 
 _SETTINGS = ConfigDict(extra="forbid")

@@ -1,11 +1,11 @@
 """Inference: SVI, Laplace and NUTS behind one call."""
 
 from probrm.inference.fit import Fitted, fit
-from probrm.inference.heldout import held_out_score, pointwise_log_predictive
-from probrm.inference.laplace import LaplaceStart, newton_laplace
-from probrm.inference.potential import Potential
+from probrm.inference.laplace.newton import LaplaceStart, newton_laplace
+from probrm.inference.laplace.potential import Potential
 from probrm.inference.settings import INFERENCES, NUTS, SVI, InferenceConfig, Laplace, inference_config
-from probrm.inference.svi import History
+from probrm.inference.svi.heldout import held_out_score, pointwise_log_predictive
+from probrm.inference.svi.train import History
 
 __all__ = [
     "INFERENCES",

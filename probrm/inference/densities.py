@@ -15,11 +15,11 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
+from probrm.coordinates.sites import global_latents, in_rows
 from probrm.data.batch import Batch
 from probrm.guides import Guide, Layout, WhitenedGuide
 from probrm.guides.families import Point
-from probrm.guides.sites import global_latents, in_rows
-from probrm.inference.potential import Potential, potential_of
+from probrm.inference.laplace.potential import Potential, potential_of
 from probrm.linear import LinearForm
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent

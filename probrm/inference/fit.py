@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
 from probrm.guides import Breathing, GuideConfig, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
-from probrm.inference.checkpoint import Checkpoint
 from probrm.inference.densities import draws_and_density, log_joint
 from probrm.inference.device import isolated, resolve_device, threads
-from probrm.inference.expansion import expanded
-from probrm.inference.laplace import newton_laplace
+from probrm.inference.laplace.newton import newton_laplace
+from probrm.inference.laplace.starts import Start, find_starts, pretrain_trunks, scorer
 from probrm.inference.nuts import run_nuts
 from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
-from probrm.inference.starts import Start, find_starts, pretrain_trunks, scorer
-from probrm.inference.svi import History, run_svi
+from probrm.inference.svi.checkpoint import Checkpoint
+from probrm.inference.svi.expansion import expanded
+from probrm.inference.svi.train import History, run_svi
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Breathing, Layout, Ridge, Whitening
-from probrm.inference.potential import Potential, in_double
+from probrm.inference.laplace.potential import Potential, in_double
 from probrm.inference.settings import NUTS
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from probrm.priors.base import SETTINGS, Positive, Scale, check_centre, hyper, register_prior, sample_scale
 from probrm.priors.filling import filled, half_cauchy, laplace, normal
-from probrm.priors.standin import sample_with_stand_in
+from probrm.priors.normal_proxy import sample_with_stand_in
 
 
 @register_prior

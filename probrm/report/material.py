@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from probrm.diagnostics import SamplerQuality, Trust, sampler_quality, trusting
+from probrm.diagnostics import SamplerQuality, Trust, sampler_quality
+from probrm.diagnostics.trust import trust
 from probrm.errors import ProbrmError
 from probrm.posterior import Variable
 from probrm.progress import Progress
+from probrm.recipes.recipe import Recipe
 from probrm.report.words import basename
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
-from probrm.runs.recipe import Recipe
 from probrm.runs.run import Run
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Material:
     @cached_property
     def trust(self) -> Trust:
         """Whether the intervals are those of the model's posterior."""
-        return trusting.trust(self.run)
+        return trust(self.run)
 
     @cached_property
     def sampler(self) -> SamplerQuality | None:

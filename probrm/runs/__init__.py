@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
     from probrm.runs.folder import MARKER, choose_folder, free_folder, replace_file, write_folder
     from probrm.runs.plain import finite
-    from probrm.runs.recipe import Recipe, find_recipe, recipe_names
+    from probrm.runs.registry import find_recipe, recipe_names
     from probrm.runs.run import Run, load, save_modes
 
 __all__ = [
     "MARKER",
     "FittedRows",
-    "Recipe",
     "RowPredictions",
     "Run",
     "choose_folder",
@@ -35,6 +34,6 @@ __getattr__ = lazy(
     fitted_rows="FittedRows RowPredictions",  # the module's own name is not among them
     folder="MARKER choose_folder free_folder replace_file write_folder",
     plain="finite",
-    recipe="Recipe find_recipe recipe_names",
+    registry="find_recipe recipe_names",
     run="Run load save_modes",
 )

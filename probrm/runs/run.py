@@ -23,7 +23,7 @@ from probrm.progress import Progress, silent
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.folder import MARKER, check_folder, modes_in, write_folder
 from probrm.runs.plain import finite
-from probrm.runs.recipe import find_recipe
+from probrm.runs.registry import find_recipe
 
 if TYPE_CHECKING:
     import arviz

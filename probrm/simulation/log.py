@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from probrm.data.conversation import Conversation
-from probrm.data.tables import file_hash
+from probrm.data.files.tables import file_hash
 from probrm.errors import ConfigError, DataError
 from probrm.simulation.mechanisms import simulate
 from probrm.simulation.rated import Rated

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from probrm.data.naming import check_known
+from probrm.data.files.hints import check_known
 from probrm.errors import ConfigError, DataError
 from probrm.simulation.covariates import draw_covariates, surface_and_position
 from probrm.simulation.levels import on_five_levels

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from probrm.data.arrow import is_number
-from probrm.data.columns import NATIVE, Part, assign, missing
+from probrm.data.columns.matching import NATIVE, Part, assign, missing
+from probrm.data.columns.texts import keep_usable, read_conversations
+from probrm.data.columns.values import Cells, names, scores
 from probrm.data.conversation import Conversation
-from probrm.data.naming import check_known, did_you_mean, listed
-from probrm.data.pair_forms import PAIR_NATIVE, holds_pairs
-from probrm.data.pairs import PairSpec, read_pairs
-from probrm.data.tables import read_table
-from probrm.data.texts import keep_usable, read_conversations
-from probrm.data.values import Cells, names, scores
+from probrm.data.files.arrow import is_number
+from probrm.data.files.hints import check_known, did_you_mean, listed
+from probrm.data.files.tables import read_table
+from probrm.data.pairs.formats import PAIR_NATIVE, holds_pairs
+from probrm.data.pairs.read import PairSpec, read_pairs
 from probrm.errors import ConfigError, DataError
 from probrm.simulation.levels import above_median
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from probrm.data.writing import check_target, write_table
+from probrm.data.files.writing import check_target, write_table
 from probrm.errors import DataError
 from probrm.simulation.log import SimulatedLog
 

@@ -14,7 +14,7 @@ import pytest
 
 from examples.answers import USELESS
 from examples.make_log import SCHEMA, example_tables, make_log, make_texts
-from probrm.data.features import FeatureMap
+from probrm.data.covariates.encoding import FeatureMap
 
 Frames = dict[str, Any]  # of pandas' frames, whose stubs know no scalars
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

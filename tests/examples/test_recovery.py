@@ -13,9 +13,9 @@ from probrm.config import build_config
 from probrm.data import LogSpec, read_log, split_rows
 from probrm.encoders import EncoderConfig, encode_all
 from probrm.inference import fit
+from probrm.recipes.logs.inputs import ImplicitInputs
 from probrm.runs import find_recipe
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_inputs import ImplicitInputs
+from probrm_models.implicit.model import ImplicitModel
 
 SPEC = LogSpec(propensity_features=("surface", "position"), derive=("code_block",))
 SEEDS = range(1, 21)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from probrm.data.batch import Batch
-from probrm_models.bradley_terry import BradleyTerryModel
-from probrm_models.bradley_terry_config import BradleyTerryShape
-from probrm_models.implicit import ImplicitModel
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.bradley_terry.config import BradleyTerryShape
+from probrm_models.bradley_terry.model import BradleyTerryModel
+from probrm_models.implicit.config import ImplicitShape
+from probrm_models.implicit.model import ImplicitModel
 
 DRAWS = 4000
 

@@ -12,8 +12,8 @@ import arviz
 import pytest
 
 from probrm.posterior import posterior_groups, to_arviz
+from probrm.recipes import loo_comparison
 from probrm.runs import find_recipe, load
-from probrm_models import compared_loo
 from tests import pair_support, support
 from tests.support import call, refused
 
@@ -117,7 +117,7 @@ def test_a_large_file_is_sampled() -> None:
     paths = (support.short_run_path(), plain_run())
     whole = found(*paths)["loo"]
     runs = {path: load(path) for path in paths}
-    part = compared_loo.compare_loo(runs, most=100)
+    part = loo_comparison.compare_loo(runs, most=100)
     assert (part.rows, part.used) == (whole["rows"], 100)
     assert any("100 of" in note for note in part.notes)
     for path in paths:
@@ -125,7 +125,7 @@ def test_a_large_file_is_sampled() -> None:
     change = part.runs[paths[1]].change
     assert change is not None
     assert change.se > whole["models"][paths[1]]["difference"]["se"]
-    assert compared_loo.compare_loo(runs, most=100).to_dict() == part.to_dict()
+    assert loo_comparison.compare_loo(runs, most=100).to_dict() == part.to_dict()
 
 
 def test_runs_of_pairs() -> None:

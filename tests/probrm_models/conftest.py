@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
 
 
 @dataclass(frozen=True)

@@ -13,26 +13,26 @@ import pytest
 import torch
 
 from probrm.actions import Click
+from probrm.coordinates.path_following import Ridge
 from probrm.data.batch import Batch
 from probrm.guides import Layout
 from probrm.guides.registry import Amortised, AutoNormal
-from probrm.guides.ridge import Ridge
 from probrm.heads import HeadConfig
 from probrm.inference import NUTS, SVI, Fitted, Laplace, fit
-from probrm.inference.elbo import LocalKLELBO
-from probrm.inference.latent import fit_latent
+from probrm.inference.fit_latent import fit_latent
+from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.priors import Beta, Gamma, HalfCauchy, Horseshoe, Normal, StudentT
 from probrm.priors import Laplace as LaplacePrior
 from probrm_models.baselines import BaselineConfig, fit_baseline
-from probrm_models.bradley_terry import BradleyTerryModel
-from probrm_models.bradley_terry_config import BradleyTerryConfig, BradleyTerryShape
-from probrm_models.implicit_config import ImplicitConfig, ImplicitPriors, ImplicitShape
-from probrm_models.implicit_fit import fit_implicit
-from probrm_models.level import LevelCorrection
-from probrm_models.naive import NaiveModel
-from probrm_models.vrm_globals import fit_globals
-from probrm_models.vrm_guide import with_shares
-from probrm_models.vrm_start import build_guide as build_vrm_guide
+from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
+from probrm_models.bradley_terry.model import BradleyTerryModel
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm_models.implicit.fit import fit_implicit
+from probrm_models.implicit.identifiability.base_rate import LevelCorrection
+from probrm_models.implicit.naive import NaiveModel
+from probrm_models.vrm.global_inference import fit_globals
+from probrm_models.vrm.row_guide import with_shares
+from probrm_models.vrm.warm_start.initialise import build_guide as build_vrm_guide
 from tests import fake_rows, vrm_rows
 from tests.fake_cuda import DEVICE, DevicesDiffer, HostWaits, accept_any_device, no_waiting, noting, outcomes
 from tests.fake_rows import FOUR, Step, compared_rows, guided, implicit, repeat, several_rows

@@ -12,7 +12,8 @@ import torch
 import probrm
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted, Laplace
-from probrm.runs import Recipe, Run, find_recipe
+from probrm.recipes import Recipe
+from probrm.runs import Run, find_recipe
 from tests import pair_support, support
 
 

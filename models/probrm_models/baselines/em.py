@@ -24,7 +24,7 @@ from probrm_models.baselines.config import BaselineConfig
 from probrm_models.baselines.logistic import BoundedLogistic
 from probrm_models.baselines.model import EFFECT_L2, INTERCEPT_L2
 from probrm_models.baselines.rows import Rows
-from probrm_models.strata import log_both, log_not_both, stratum_posterior
+from probrm_models.implicit.strata import log_both, log_not_both, stratum_posterior
 
 _INNER = 3
 """Steps of each M-step."""

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm.data.naming import check_known
+from probrm.data.files.hints import check_known
 from probrm.errors import ConfigError, DataError
 from probrm.inference.device import isolated
-from probrm.inference.heldout import held_out_score
+from probrm.inference.svi.heldout import held_out_score
 from probrm.progress import Progress, silent
 from probrm_models.baselines.config import BaselineConfig, default_config
 from probrm_models.baselines.methods import BASELINES, Solution
 from probrm_models.baselines.model import BaselineModel
 from probrm_models.baselines.rows import Rows
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk, last_layer
 from probrm.model import RewardModel, Values
 from probrm_models.baselines.link import Link
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
 
 EFFECT_L2 = 1 / 1.5**2
 """Precision of the effects of covariates: that of the implicit model's prior."""

@@ -17,16 +17,16 @@ from probrm.encoders import Encoder
 from probrm.inference import Fitted
 from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
+from probrm.recipes.encoding import run_vectors
+from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.job import Logged
+from probrm.recipes.provenance import fitted_source, position
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.baselines.config import config_from, default_config, settings_of
 from probrm_models.baselines.fit import fit_baseline
-from probrm_models.baselines.logged import Logged
 from probrm_models.baselines.model import BaselineModel
-from probrm_models.implicit_inputs import ImplicitInputs
-from probrm_models.implicit_recipe import ImplicitRecipe
-from probrm_models.record import fitted_source, position
-from probrm_models.vectors import run_vectors
+from probrm_models.implicit.recipe import ImplicitRecipe
 
 if TYPE_CHECKING:
     from probrm.evaluation import Evaluation
@@ -97,7 +97,7 @@ class BaselineRecipe(ImplicitRecipe):
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """The model, and the naive one beside it, against the file's ``label``; a point has no intervals to cover anything."""
-        from probrm_models.compared import log_rows
+        from probrm.recipes.comparison import log_rows
 
         ours = log_rows(run, source, spec, embeddings=embeddings, progress=progress)
         beside = None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm_models.baselines.model import EFFECT_L2, INTERCEPT_L2
-from probrm_models.implicit_config import ImplicitShape
+from probrm_models.implicit.config import ImplicitShape
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from benchmarks.implicit import __main__ as harness
 from benchmarks.implicit import cells, data, methods, store, working
 from benchmarks.implicit.tasks import Task
 from probrm.inference import Laplace, fit
-from probrm_models.naive import NaiveModel
+from probrm_models.implicit.naive import NaiveModel
 
 QUICK = ["--datasets", "synthetic", "--mechanisms", "constant", "--anchors", "0", "50", "--seeds", "2"]
 CHEAP = ["--methods", "naive-bayes", "base-rate", "oracle"]
@@ -143,7 +143,7 @@ def test_the_implicit_model_is_asked_for_what_the_task_says(tmp_path: Path, monk
         fitted = fit(NaiveModel(shape), batch, inference=Laplace(draws=20), starts=1, device="cpu")
         return SimpleNamespace(fitted=fitted, identifiability={"verdict": "identified"}, rivals=[fitted] if len(calls) == 1 else [])
 
-    monkeypatch.setitem(sys.modules, "probrm_models.implicit_fit", SimpleNamespace(fit_implicit=fit_implicit))
+    monkeypatch.setitem(sys.modules, "probrm_models.implicit.fit", SimpleNamespace(fit_implicit=fit_implicit))
     common = Task("synthetic", "independent", 10, 0, "")
     tasks = [replace(common, method="implicit"), replace(common, method="known-propensity")]
     tasks.append(replace(common, method="implicit-svi", learning_rate=0.1, batch_size=32))

@@ -10,7 +10,8 @@ import pytest
 from probrm.config import FitConfig, build_config, encoder_config, read_data
 from probrm.data import PairSpec
 from probrm.errors import ConfigError
-from probrm.runs import Recipe, find_recipe
+from probrm.recipes import Recipe
+from probrm.runs import find_recipe
 from tests.own_recipe import OwnRecipe
 
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.distributions import MultivariateNormal
 
+from probrm.coordinates.path_following import Ridge
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
 from probrm.guides import Layout, WhitenedGuide, Whitening, build_guide
 from probrm.guides.families import FULL_RANK_LIMIT, DiagonalNormal, FullRankNormal, LowRankNormal, Point
-from probrm.guides.ridge import Ridge
 from probrm.model import RewardModel
 
 NORMALS = ["auto-normal", "low-rank", "full-rank"]

@@ -16,7 +16,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.guides import Breathing, Layout, WhitenedGuide, Whitening, build_guide
 from probrm.inference import SVI, Fitted, fit
-from probrm.inference.svi import run_svi
+from probrm.inference.svi.train import run_svi
 from probrm.model import RewardModel
 from probrm.priors import HalfNormal, Normal
 

@@ -17,7 +17,7 @@ from probrm.data.batch import Batch
 from probrm.guides import Layout, build_guide
 from probrm.inference import SVI, Laplace, fit, newton_laplace
 from probrm.inference.densities import draws_and_density, log_joint
-from probrm.inference.potential import Potential
+from probrm.inference.laplace.potential import Potential
 from probrm.model import RewardModel
 
 Make = Callable[..., RewardModel]
@@ -42,7 +42,7 @@ def test_log_joint_is_minus_the_potential(two_rates: Make, rates_batch: Batch, t
 
 def test_log_joint_through_linear_predictors_is_the_traces() -> None:
     """With users, level correction, labels and weights; in several chunks."""
-    from tests.probrm_models.test_implicit_linear import SETTINGS, potential_of
+    from tests.probrm_models.implicit.test_linear import SETTINGS, potential_of
 
     for name in ("everything", "several, everything", "no users"):
         potential = potential_of(SETTINGS[name])

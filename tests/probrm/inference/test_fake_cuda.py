@@ -12,17 +12,17 @@ import pytest
 import torch
 from pyro import poutine
 
+from probrm.coordinates.layout import Layout
 from probrm.guides import Whitening
-from probrm.guides.layout import Layout
 from probrm.inference.densities import log_joint
-from probrm.inference.expansion import Expanded
-from probrm.inference.heldout import held_out_score, pointwise_log_predictive
-from probrm.inference.laplace import newton_laplace
-from probrm.inference.minibatches import Minibatches
-from probrm.inference.potential import Potential, in_double
-from probrm.inference.scales import estimate_scales, follow
-from probrm_models.bradley_terry_config import BradleyTerryConfig
-from probrm_models.implicit_config import ImplicitConfig
+from probrm.inference.laplace.newton import newton_laplace
+from probrm.inference.laplace.potential import Potential, in_double
+from probrm.inference.laplace.scales import estimate_scales, follow
+from probrm.inference.svi.expansion import Expanded
+from probrm.inference.svi.heldout import held_out_score, pointwise_log_predictive
+from probrm.inference.svi.minibatches import Minibatches
+from probrm_models.bradley_terry.config import BradleyTerryConfig
+from probrm_models.implicit.config import ImplicitConfig
 from tests import fake_rows
 from tests.fake_cuda import DEVICE, HostWaits, no_waiting, noting, outcomes
 from tests.fake_rows import FOUR, implicit, several_rows

@@ -14,8 +14,8 @@ from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
 from probrm.inference import NUTS, fit, newton_laplace
+from probrm.inference.laplace.potential import Potential
 from probrm.inference.nuts import _Chain, run_nuts
-from probrm.inference.potential import Potential
 from probrm.model import RewardModel
 from probrm.priors import HalfNormal, Normal
 
@@ -134,8 +134,8 @@ def test_chains_begin_in_different_places_and_agree(regression: Make, simulated:
 
 def test_nuts_over_the_last_layer_of_a_trunk() -> None:
     """The trunk's parameters are float32, the sampler works in float64."""
-    from probrm_models.implicit import ImplicitModel
-    from probrm_models.implicit_config import ImplicitConfig, ImplicitShape
+    from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+    from probrm_models.implicit.model import ImplicitModel
 
     n = 100
     columns = {

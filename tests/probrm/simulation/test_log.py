@@ -184,7 +184,7 @@ def test_a_full_disk_leaves_nothing(file: str, tmp_path: Path, monkeypatch: pyte
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("probrm.data.writing._write", full)
+    monkeypatch.setattr("probrm.data.files.writing._write", full)
     for name in ("log.csv", "log.parquet"):
         with pytest.raises(DataError, match="No space left"):
             write_simulation(found, folder / name)

@@ -15,8 +15,8 @@ from probrm_models.baselines.em import EM, State
 from probrm_models.baselines.em_adam import run_adam
 from probrm_models.baselines.logistic import BoundedLogistic
 from probrm_models.baselines.rows import Rows
-from probrm_models.implicit_config import ImplicitShape
-from probrm_models.strata import stratum_posterior
+from probrm_models.implicit.config import ImplicitShape
+from probrm_models.implicit.strata import stratum_posterior
 
 
 def rows(n: int = 200, *, labels: int = 20, known: bool = False, seed: int = 0) -> Rows:

@@ -13,7 +13,7 @@ import pytest
 import probrm
 from probrm.runs import find_recipe, recipe_names
 from probrm_models.baselines import BASELINES
-from probrm_models.naive import NaiveModel
+from probrm_models.implicit.naive import NaiveModel
 from tests import support
 from tests.support import call, refused
 

@@ -1,0 +1,61 @@
+"""``probrm compare``: several models against the same truth, or by the actions that they foretell."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(metavar="RUN|MODEL…", help="Folders of runs, and names of models to fit to --log.")],
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth (a label, or pairs) to compare on.")
+    ] = None,
+    log: Annotated[str | None, typer.Option("--log", metavar="LOG", help="What models that are named are fitted to.")] = None,
+    propensity_features: Annotated[
+        str | None, typer.Option("--propensity-features", metavar="A,B", help="As in probrm fit, for every model that is fitted.")
+    ] = None,
+    reward_features: Annotated[str | None, typer.Option("--reward-features", metavar="A,B", help="Likewise.")] = None,
+    derive: Annotated[str | None, typer.Option("--derive", metavar="A,B", help="Likewise.")] = None,
+    columns: Columns = None,
+    preset: Preset = None,
+    encoder: Annotated[str | None, typer.Option("--encoder", metavar="ID|PATH", help="Likewise.")] = None,
+    embeddings: Embeddings = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting that all fitted models have.")] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Keep the models that are fitted, as DIR/MODEL.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace runs that --out holds.")] = False,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamples behind the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the fits and of the bootstrap.")] = 0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """One table: each model's metrics, and whether it is better or worse than the first one beyond bootstrap error."""
+    from probrm_cli.compare.run import Comparison, run_comparison
+    from probrm_cli.flags import parse_columns, parse_list
+
+    lists = {"propensity_features": propensity_features, "reward_features": reward_features, "derive": derive}
+    settings = {name: parse_list(value) for name, value in lists.items() if value is not None}
+    run_comparison(
+        Comparison(
+            models=models,
+            data=data,
+            log=log,
+            reading=settings
+            | ({"columns": parse_columns(columns)} if columns is not None else {})
+            | ({"preset": preset or None} if preset is not None else {}),
+            columns=columns,
+            preset=preset,
+            encoder=encoder,
+            embeddings=embeddings,
+            sets=sets or [],
+            out=out,
+            overwrite=overwrite,
+            bootstrap=bootstrap,
+            seed=seed,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Bradley–Terry: the Bayesian or the plain reward model of pairs."""

@@ -1,0 +1,116 @@
+"""What can be set on the implicit model, and the shape of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from probrm.actions import Click
+from probrm.data.logs.actions import ActionSpec
+from probrm.heads import HeadConfig
+from probrm.priors import Beta, HalfNormal, Normal, PriorSlot, prior_to_dict
+
+_SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class ImplicitPriors:
+    """The priors, by slot.
+
+    Attributes:
+        base_rate: the share of the log's answers that are preferred, the mean of γ, in (0, 1).
+        weights: last-layer weights over an embedding; their scale is the standard deviation of the logit.
+        effects: log-odds per standard deviation of a number, or against the reference level of a category.
+        intercept: of the propensity, a logit.
+        user_activity: users' effects on the propensity, log-odds.
+    """
+
+    base_rate: PriorSlot = Field(default_factory=lambda: Beta(2.0, 2.0))
+    weights: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(2.0)))
+    effects: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.5))
+    intercept: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.5))
+    user_activity: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(1.0)))
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class ImplicitConfig:
+    """Settings of the implicit model (the ``[model]`` table).
+
+    Attributes:
+        priors: see ``ImplicitPriors``.
+        reward_head: trunk under the reward's Bayesian last layer.
+        propensity_head: ``mlp`` adds a network over the propensity's covariates (and the embedding, with ``share_embedding``).
+        share_embedding: gives the propensity head the embedding too. The model is then not identified by the log alone.
+        action: how preference and activity become an action.
+        level: ``robust`` lets labels and the prior govern the level of the rewards within the range that the log allows; ``link``
+            believes the shape of the logistic link, as an ordinary posterior does.
+        assume: what is known beside the log, see ``Assumptions``.
+        form: ``marginal`` sums the strata out in closed form, ``enumerated`` lets Pyro enumerate them: the same number.
+    """
+
+    priors: ImplicitPriors = Field(default_factory=ImplicitPriors)
+    reward_head: HeadConfig = Field(default_factory=HeadConfig)
+    propensity_head: HeadConfig = Field(default_factory=HeadConfig)
+    share_embedding: bool = False
+    action: Click = Field(default_factory=Click)
+    level: Literal["robust", "link"] = "robust"
+    assume: tuple[str, ...] = ()
+    form: Literal["marginal", "enumerated"] = "marginal"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON; see ``from_dict``."""
+        rate = self.action.false_rate
+        return {
+            "priors": {slot: prior_to_dict(getattr(self.priors, slot)) for slot in ImplicitPriors.__dataclass_fields__},
+            "reward_head": {"name": self.reward_head.name, "hidden": list(self.reward_head.hidden)},
+            "propensity_head": {"name": self.propensity_head.name, "hidden": list(self.propensity_head.hidden)},
+            "share_embedding": self.share_embedding,
+            "action": {"name": self.action.name, "false_rate": prior_to_dict(rate), "miss_rate": self.action.miss_rate},
+            "level": self.level,
+            "assume": list(self.assume),
+            "form": self.form,
+        }
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> ImplicitConfig:
+        """Settings from nested mappings.
+
+        Raises:
+            pydantic.ValidationError: an unknown name or a value that is not allowed.
+        """
+        return TypeAdapter(cls).validate_python(dict(settings))
+
+
+@dataclass(frozen=True, config=_SETTINGS)
+class ImplicitShape:
+    """The inputs of an implicit model.
+
+    Attributes:
+        embedding: columns of the embedding.
+        reward_effects: names of the reward head's covariates.
+        propensity_effects: names of the propensity head's covariates.
+        users: their ids, in the order of ``user_activity``; none switches the user effect off.
+        reference: how many reference rows the base rate is a mean over; the single one of the default is the average embedding.
+        actions: the kinds of actions of a row, where they are not the single yes/no action; see ``SeveralActionsModel``.
+    """
+
+    embedding: int
+    reward_effects: tuple[str, ...] = ()
+    propensity_effects: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    reference: int = 1
+    actions: tuple[ActionSpec, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "embedding": self.embedding,
+            "reward_effects": list(self.reward_effects),
+            "propensity_effects": list(self.propensity_effects),
+            "users": list(self.users),
+            "reference": self.reference,
+            "actions": [action.to_dict() for action in self.actions],
+        }

@@ -1,0 +1,1 @@
+"""What a log can and cannot tell: modes, the base rate, the verdict."""

@@ -1,0 +1,1 @@
+"""Several actions of one row: clicks, grades, dwell times, comparisons."""

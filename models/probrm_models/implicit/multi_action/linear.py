@@ -1,0 +1,98 @@
+"""The model of several actions seen through its rows' linear predictors: a curvature by matrix products.
+
+Beside the reward and each action's location, every single parameter of the likelihood (a strength, a width, a cut point) is a
+predictor of its own whose design is a column of ones: a row's density is then a function of its predictors alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probrm.actions import Preference
+from probrm.data.batch import Batch
+from probrm.linear import LinearForm
+from probrm.model import Values
+from probrm_models.implicit.model import known_or
+
+if TYPE_CHECKING:
+    from probrm_models.implicit.multi_action.model import SeveralActionsModel
+
+
+def several_linear_form(model: SeveralActionsModel, batch: Batch) -> LinearForm:
+    """Predictors in this order: reward, K locations, the user's activity, single parameters, the difference to a rival.
+
+    Args:
+        model: without trained trunks.
+        batch: the rows.
+    """
+    shape, count = model.shape, len(model.actions)
+    embedding, ones = batch["embedding"], torch.ones_like(batch["weight"])[:, None]
+    reward = [ones, model.reward_trunk(embedding)] + ([batch["reward_covariates"]] if shape.reward_effects else [])
+    shared = [batch["propensity_covariates"]] if shape.propensity_effects else []
+    if model.propensity_trunk is not None:
+        shared = [*shared, model.propensity_trunk(model._propensity_inputs(batch))]
+    nothing = ones[:, :0]
+    designs = [torch.cat(reward, 1)]
+    designs += [torch.cat([ones if a.column in model.with_intercept else nothing, *shared], 1) for a in model.actions]
+    designs += [nothing] if shape.users else []
+    singles = count + 1 + bool(shape.users)  # where they begin
+    learned = not isinstance(model.config.action.false_rate, float)
+    n_singles = len(model.graded) + len(model.timed) + len(model.stick) + learned
+    compared = "won" in batch
+    difference = model.reward_trunk(embedding) - model.reward_trunk(batch["rival_embedding"]) if compared else nothing
+    if compared and shape.reward_effects:
+        difference = torch.cat([difference, batch["reward_covariates"] - batch["rival_reward_covariates"]], 1)
+
+    def single(values: Values) -> Float[Tensor, " p"]:
+        parts = [part.reshape(-1) for graded in model.graded_parts(values) for part in graded.values()]
+        parts += [values["false_rate"][None]] if "false_rate" in values else []
+        return torch.cat(parts) if parts else ones[0, :0]
+
+    def coefficients(values: Values) -> list[Tensor]:
+        weights = [values["reward_weights"]] + ([values["reward_effects"]] if "reward_effects" in values else [])
+        found = [torch.cat([model.reward_intercept(values)[None], *weights])]
+        for k, action in enumerate(model.actions):
+            parts = (
+                [_entry(values["propensity_intercept"], model.with_intercept.index(action.column))]
+                if action.column in model.with_intercept
+                else []
+            )
+            parts += [values[name][k] for name in ("propensity_effects", "propensity_weights") if name in values]
+            found.append(torch.cat(parts) if parts else ones[0, :0])
+        found += [ones[0, :0]] if shape.users else []
+        found += list(single(values).split(1)) if n_singles else []
+        return [*found, torch.cat(weights)] if compared else found
+
+    def density(eta: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
+        activity = eta[count + 1] if shape.users else 0.0
+        rest = list(eta[singles:])
+        locations = [eta[1 + k] + activity if a.column in model.acted else eta[1 + k] for k, a in enumerate(model.actions)]
+        if count == 1 and model.actions[0].kind == "binary":
+            locations = [known_or(locations[0], batch)]
+        graded = []
+        for action in model.actions:
+            part = {"strength": rest.pop(0)} if action.kind != "binary" else {}
+            if action.kind == "log-normal":
+                part["width"] = rest.pop(0)
+            if action.kind == "ordinal":
+                part["cuts"] = torch.stack([rest.pop(0) for _ in action.levels[1:]], -1)
+            graded.append(part)
+        false_rate = rest.pop(0) if learned else model.config.action.false_rate
+        label = batch["label"]
+        found = model.rows_dist(eta[0], locations, graded, label, false_rate).log_prob(batch["actions"])
+        found = found + model.preference_dist(eta[0]).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
+        if compared:
+            won = batch["won"]
+            found = found + Preference(eta[-1]).log_prob(won.nan_to_num()).masked_fill(won.isnan(), 0.0)
+        return found * batch["weight"] * batch.scale
+
+    designs += [ones] * n_singles + ([difference] if compared else [])
+    return LinearForm(designs, coefficients, density, batch["user"] if shape.users else None, count + 1)
+
+
+def _entry(values: Float[Tensor, " k"], place: int) -> Float[Tensor, " 1"]:
+    return values[place : place + 1]  # a list of places would be copied to a GPU

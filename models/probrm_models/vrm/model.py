@@ -1,0 +1,245 @@
+"""The variational reward model: a preference weighs several objectives over features of the response (VRM, arXiv 2603.04974).
+
+Generative process, for a pair with the prompt's embedding ``x`` and the responses' embeddings ``h``::
+
+    v ~ N(0, s²)                     what all objectives have in common, weights over h             shared
+    C ~ N(0, c²)                     in what they differ; V_k = v + Σ_i R_ki C_i                    contrasts
+    τ ~ HalfNormal                   what h does not tell of a response                            residual
+    w ~ Dirichlet(α_φ(x))            weights of the objectives, one vector a prompt                weights
+    ε ~ N(0, I)                      a response's own part of each score, one vector a response    chosen_features, rejected_features
+    s = V h + τ ε                    score of each objective
+    o ~ Bernoulli(σ(r − r'))         r = Σ_k w_k s_k                                               preference
+
+R is orthonormal, its K − 1 columns orthogonal to the constant vector, so that the objectives are alike a priori and v is
+their mean. c has a prior: where it shrinks to zero the objectives are one and the weights do not matter, which is
+Bradley–Terry with an effect of each response.
+
+That is the default, with semantic features ``z = s``: a normal whose mean is linear in the embedding. As published,
+``w ~ Dirichlet(α0)`` whatever the prompt, ``z ~ N(μ0, σ0²)`` whatever the response, and ``s = V z``, or ``r`` is a
+network's output on ``[w, z]`` (``weights.prior`` and ``features.prior = "standard"``, ``decoder.name``). docs/vrm.md says
+what is the matter with that.
+
+What a prompt weighs is known through the amortised posterior ``q(w | x)`` only, and with the standard prior the same
+goes for ``q(z | x, y)``: both networks are parts of this module, since predictions for new prompts and responses come
+from them. The guide of training rows is in ``vrm_guide``.
+
+In its marginal form what belongs to a row is summed out, the networks' densities standing for what is known of it
+(``vrm_marginal``): then Laplace's approximation and NUTS know the globals as they know any other model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import pyro
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from probrm.actions import Preference
+from probrm.data.batch import Batch
+from probrm.heads import HeadConfig, build_trunk
+from probrm.inference.svi.elbo import AS_GUIDE
+from probrm.linear import LinearForm
+from probrm.model import Values
+from probrm.recipes.pairs.model import PairModel
+from probrm_models.vrm.config import VRMConfig, VRMShape
+from probrm_models.vrm.marginal import linear_form, log_likelihoods, row_density, weight_of
+from probrm_models.vrm.networks import AmortisedFeatures, build_weights
+from probrm_models.vrm.predictions import many, reward_draws
+from probrm_models.vrm.supervision import supervision_loss, targets
+
+_NO_SCALE: Any = {"hyper": False}
+
+
+class VRMModel(PairModel):
+    """The process above as a Pyro model.
+
+    Args:
+        shape: how many inputs there are, and what the objectives are called.
+        config: priors, decoder, supervision.
+
+    A batch of pairs has the columns ``prompt (n, p)``, ``chosen (n, d)``, ``rejected (n, d)``, ``outcome (n,)`` and
+    ``weight (n,)``; where attributes are scored ``scores (n, k)``, standardised, of the chosen response. Training rows
+    have ``prompt_share``, ``chosen_share`` and ``rejected_share (n,)`` too: one over the number of rows that a prompt or
+    response is in, so that over all rows each latent's divergence counts once.
+    """
+
+    kind = "vrm"
+    uses_prompts = True
+    rotation: Tensor
+
+    def __init__(self, shape: VRMShape, config: VRMConfig | None = None) -> None:
+        super().__init__()
+        self.shape, self.config = shape, config or VRMConfig()
+        features, decoder = self.config.features, self.config.decoder
+        self.count = len(shape.objectives)
+        self.standard = features.prior == "standard"
+        self.dim = features.dim if self.standard else self.count
+        self.weights = build_weights(self.config.weights, shape.prompt, self.count)
+        self.features = AmortisedFeatures(features, shape.embedding, self.dim) if self.standard else None
+        self.trunk = build_trunk(HeadConfig("mlp", decoder.hidden), self.count + self.dim) if decoder.name == "mlp" else None
+        self.inputs = build_trunk(HeadConfig(), shape.embedding)
+        self.register_buffer("rotation", _contrasts(self.count))
+        self.form: Literal["latent", "marginal"] = "latent"
+
+    # ---- the conditionals of the globals
+
+    def globals(self) -> dict[str, Tensor]:
+        """One draw of all global latents."""
+        priors, values = self.config.priors, {}
+        if self.trunk is not None:
+            values["decoder"] = priors.decoder.sample("decoder", (self.trunk.out_dim,))
+        else:
+            columns = self.dim if self.standard else self.shape.embedding
+            values["shared"] = priors.shared.sample("shared", (columns,))
+            if self.count > 1:
+                values["contrasts"] = priors.contrasts.sample("contrasts", (self.count - 1, columns))
+        if not self.standard:
+            # No prior's scale in the marginal form, but a parameter of the likelihood: the evidence of a prior does not tell it.
+            with poutine.infer_config(config_fn=lambda site: _NO_SCALE) if self.form == "marginal" else nullcontext():
+                values["residual"] = priors.residual.sample("residual")
+        if self.shape.ties:
+            values["log_tie"] = priors.log_tie.sample("log_tie")
+        return values
+
+    # ---- the conditionals of a row
+
+    def weights_prior(self, x: Float[Tensor, "n p"]) -> Any:
+        """``w | x`` of n prompts."""
+        return self.weights.posterior(x) if self.config.weights.prior == "embedding" else self.weights.prior(len(x), x)
+
+    def features_prior(self, n: int, like: Tensor) -> Any:
+        """Of z (``standard``), or of the residual ε of the scores (``embedding``); event shape ``(dim,)``."""
+        loc, scale = (self.config.features.loc, self.config.features.scale) if self.standard else (0.0, 1.0)
+        return dist.Normal(like.new_full((n, self.dim), loc), like.new_full((), scale)).to_event(1)  # numbers would be copied to a GPU
+
+    def objectives(self, values: Values) -> Float[Tensor, "*s k d"]:
+        """``V``: each objective's weights over the embedding, or with the ``standard`` prior over z."""
+        shared = values["shared"].unsqueeze(-2)
+        return shared + self.rotation.to(shared) @ values["contrasts"] if self.count > 1 else shared
+
+    def decode(self, values: Values, weights: Tensor, features: Tensor, embedding: Tensor) -> Float[Tensor, " n"]:
+        """The reward of n responses given one draw of everything."""
+        if self.trunk is not None:
+            return self.trunk(torch.cat([weights, features], -1)) @ values["decoder"]
+        objectives = self.objectives(values).T
+        scores = features @ objectives if self.standard else self.inputs(embedding) @ objectives + values["residual"] * features
+        return (weights * scores).sum(-1)
+
+    def preference_dist(self, difference: Tensor, values: Values) -> Preference:
+        """``o | r − r'``."""
+        tie = values.get("log_tie")
+        return Preference(difference, None if tie is None else tie.unsqueeze(-1))
+
+    def forward(self, batch: Batch) -> None:
+        """The generative process."""
+        values, n = self.globals(), len(batch)
+        if self.form == "marginal":
+            with pyro.plate("rows", n, dim=-1), poutine.scale(scale=weight_of(batch) * batch.scale):
+                pyro.factor("preference", row_density(self, values, batch))
+            return
+        chosen, rejected = batch["chosen"], batch["rejected"]
+        with pyro.plate("rows", n, dim=-1):
+            with poutine.scale(scale=self._share("prompt", batch)):
+                same: Any = {AS_GUIDE: self.config.weights.prior == "embedding"}
+                latent = pyro.sample(self.weights.site, self.weights_prior(batch["prompt"]), infer=same)
+            weights = self.weights.weights(latent)
+            rewards = []
+            for side, h in (("chosen", chosen), ("rejected", rejected)):
+                with poutine.scale(scale=self._share(side, batch)):
+                    features = pyro.sample(f"{side}_features", self.features_prior(n, h))
+                rewards.append(self.decode(values, weights, features, h))
+            with poutine.scale(scale=batch["weight"] * batch.scale):
+                pyro.sample("preference", self.preference_dist(rewards[0] - rewards[1], values), obs=batch["outcome"])
+                supervision = self.config.supervision
+                if "scores" in batch and supervision.weight and supervision.loss != "none":
+                    loss = supervision_loss(weights, targets(batch["scores"]), supervision.loss)
+                    pyro.factor("supervision", -supervision.weight * loss)
+
+    def _share(self, what: str, batch: Batch) -> Any:
+        name = f"{what}_share"
+        return batch[name] * batch.scale if name in batch and self.config.divergence.per == "latent" else batch.scale
+
+    # ---- predictions, for one draw of the globals or many
+
+    def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """Rewards of single responses: draws of the prompt's weights and of the response's features besides the globals'.
+
+        Of pairs, the chosen response's.
+        """
+        full, one = many(values)
+        reward = reward_draws(self, full, batch, ("response" if "response" in batch else "chosen",))[0]
+        return reward[0] if one else reward
+
+    def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``r_chosen − r_rejected`` under the same draw of the prompt's weights."""
+        full, one = many(values)
+        chosen, rejected = reward_draws(self, full, batch, ("chosen", "rejected"))
+        return (chosen - rejected)[0] if one else chosen - rejected
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``log P(o | globals)``: the prompt's weights and what is the responses' own summed out, each pair by itself."""
+        full, one = many(values)
+        density = log_likelihoods(self, full, batch)
+        return density[0] if one else density
+
+    @property
+    def linear(self) -> bool:
+        """In the marginal form: the networks are fixed, and the likelihood depends on a few predictors."""
+        return self.form == "marginal" and self.trunk is None
+
+    def linear_form(self, batch: Batch) -> LinearForm | None:
+        """The predictors of the marginal form; None for a subclass' own process."""
+        return linear_form(self, batch) if type(self).forward is VRMModel.forward else None
+
+    @contextmanager
+    def marginalised(self) -> Iterator[None]:
+        """While it is open, what belongs to a row is summed out; bilinear decoders only.
+
+        Raises:
+            NotImplementedError: the decoder is a network.
+        """
+        if self.trunk is not None:
+            raise NotImplementedError("a network decoder leaves the difference of two rewards no density in closed form")
+        form, self.form = self.form, "marginal"
+        try:
+            yield
+        finally:
+            self.form = form
+
+    # ---- what the rooms above need to know
+
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Names of the vector-valued sites' dimensions."""
+        known = {"shared": ("feature",), "contrasts": ("contrast", "feature"), "decoder": ("decoder_feature",)}
+        return {f"{name}{suffix}": dims for name, dims in known.items() for suffix in ("", "_local")}
+
+    def coords(self) -> dict[str, list[str]]:
+        """What stands along those dimensions."""
+        columns = self.dim if self.standard else self.shape.embedding
+        found = {
+            "contrast": [f"c{i + 1}" for i in range(self.count - 1)],
+            "feature": [f"{'z' if self.standard else 'h'}{i}" for i in range(columns)],
+        }
+        return found | ({"decoder_feature": [f"f{i}" for i in range(self.trunk.out_dim)]} if self.trunk is not None else {})
+
+    def spec(self) -> dict[str, Any]:
+        """Shape and configuration as JSON."""
+        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> VRMModel:
+        """Rebuilds the model; networks have fresh parameters until they are loaded."""
+        shape = spec["shape"] | {"objectives": tuple(spec["shape"]["objectives"])}
+        return cls(VRMShape(**shape), VRMConfig.from_dict(spec["config"]))
+
+
+def _contrasts(count: int) -> Float[Tensor, "k c"]:
+    """K − 1 orthonormal columns, orthogonal to the constant vector."""
+    columns = torch.cat([torch.ones(count, 1), torch.eye(count)[:, : count - 1]], 1).double()
+    return torch.linalg.qr(columns).Q[:, 1:].to(torch.get_default_dtype())

@@ -1,0 +1,241 @@
+"""The variational reward model on files."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from probrm.config import FitConfig
+from probrm.data import Batch, Pairs
+from probrm.diagnostics import paper_bound
+from probrm.errors import ConfigError
+from probrm.guides import GuideLike, WhitenedGuide
+from probrm.inference import SVI, Fitted, InferenceConfig
+from probrm.inference.fit_latent import fit_latent
+from probrm.inference.svi.elbo import LocalKLELBO
+from probrm.priors.checks import check_scales, check_support, check_unbounded
+from probrm.progress import Progress, silent
+from probrm.recipes.pairs.model import PairModel
+from probrm.recipes.pairs.predictions import preference_probabilities
+from probrm.recipes.pairs.recipe import PairFit, PairRecipe
+from probrm.recipes.pairs.repeats import occurrences
+from probrm.runs.run import Run
+from probrm_models.bradley_terry.config import BradleyTerryConfig
+from probrm_models.bradley_terry.fit import fit_point
+from probrm_models.bradley_terry.model import DeterministicModel
+from probrm_models.vrm.collapse import collapse, usefulness
+from probrm_models.vrm.config import VRMConfig, VRMShape
+from probrm_models.vrm.global_inference import after_svi, fit_globals, global_densities
+from probrm_models.vrm.inspection import contributions, objective_weights
+from probrm_models.vrm.model import VRMModel
+from probrm_models.vrm.row_guide import with_shares
+from probrm_models.vrm.warm_start.initialise import build_guide
+
+DEFAULT_OBJECTIVES = 4
+"""Where neither the settings nor attributes of the data say how many."""
+_CENTRE = 200
+"""Draws of SVI's guide, at whose centre Laplace's approximation and NUTS begin."""
+
+
+class VRMRecipe(PairRecipe):
+    """Pairs → several objectives a response, weighed by the prompt."""
+
+    kind = "vrm"
+    refits_itself = False  # SVI has latents in every row, a refit sums them out
+    model_class: ClassVar[type[PairModel]] = VRMModel
+    baseline_class: ClassVar[type[PairModel]] = DeterministicModel
+    titles: ClassVar[Mapping[str, str]] = {
+        **PairRecipe.titles,
+        "weights.*": "weight of {}",
+        "contributions.*": "{}: what it adds for the chosen response (logit)",
+    }
+
+    def defaults(self) -> dict[str, Any]:
+        """Smaller steps of the guide than from a Newton start, larger ones of the linear networks, and one training."""
+        return {"inference": {"learning_rate": 0.005, "network_learning_rate": 0.005, "patience": 8}, "starts": 1}
+
+    def model_settings(self) -> dict[str, Any]:
+        """Defaults of ``[model]``."""
+        return VRMConfig().to_dict()
+
+    def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """``[model]`` in full."""
+        config = VRMConfig.from_dict(settings)
+        check_scales(config.priors)
+        for slot in ("shared", "contrasts", "decoder", "log_tie"):
+            check_unbounded(f"model.priors.{slot}", getattr(config.priors, slot))
+        check_support("model.priors.residual", config.priors.residual, 0.0, float("inf"), "positive numbers", "HalfNormal")
+        return config.to_dict()
+
+    def check_pairs(self, config: FitConfig, pairs: Pairs) -> None:
+        """There are no more attributes than objectives, and a way to fit or to sum out latents of rows."""
+        settings = VRMConfig.from_dict(config.model)
+        if config.inference.name != "svi" and settings.decoder.name == "mlp":
+            raise ConfigError(
+                f'inference {config.inference.name!r} with model.decoder.name = "mlp": the latents of a row cannot be summed out of a '
+                "network; allowed: svi",
+                fix="use --inference svi, or --set model.decoder.name=bilinear",
+            )
+        k = len(pairs.attributes)
+        if settings.objectives is not None and k > settings.objectives:
+            raise ConfigError(
+                f"model.objectives is {settings.objectives}, but {pairs.source} has {k} attributes ({', '.join(pairs.attributes)}); "
+                f"allowed: {k} or more, one for each",
+                fix=f"raise it (--set model.objectives={k}), or name fewer attributes: --attributes {','.join(pairs.attributes[: settings.objectives])}",
+            )
+        if config.guide.name == "amortised" and settings.features.prior == "standard":
+            raise ConfigError(
+                "guide 'amortised': with model.features.prior = \"standard\" the features are amortised already",
+                fix="use --guide auto-normal",
+            )
+
+    def fit_pairs(self, job: PairFit) -> Fitted:
+        """SVI from Bradley–Terry with response effects; for Laplace and NUTS it makes the networks, then the globals are theirs."""
+        inference = job.config.inference
+        if isinstance(inference, SVI):
+            found = self._svi(job, inference)
+            assert isinstance(found.model, VRMModel)
+            rows = job.data if job.held_out is None or inference.refit else job.train
+            densities = global_densities(found.model, found.guide, rows, found.draws, progress=job.progress)
+            return (
+                found if densities is None else replace(found, sample_stats=dict(zip(("log_density", "log_guide"), densities, strict=True)))
+            )
+        trained = self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False))
+        assert isinstance(trained.model, VRMModel)
+        latents = collapse(trained.model, trained.guide, job.train)
+        found = fit_globals(
+            trained.model,
+            job.train,
+            at=trained.draws,
+            held_out=job.held_out,
+            inference=inference,
+            seed=job.config.seed,
+            device=job.device,
+            progress=job.progress,
+        )
+        return after_svi(trained, found, {"latents": latents})
+
+    def _svi(self, job: PairFit, inference: SVI) -> Fitted:
+        settings, shape = VRMConfig.from_dict(job.config.model), _shape(job)
+        terms = settings.divergence
+
+        def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
+            model = VRMModel(shape, settings).to(rows["chosen"].device)
+            return model, build_guide(model, rows, job.config.guide, job.progress)
+
+        return fit_latent(
+            build,
+            job.train,
+            held_out=job.held_out,
+            settings=inference,
+            starts=job.config.starts,
+            seed=job.config.seed,
+            device=job.device,
+            elbo=lambda: LocalKLELBO(terms.weight, terms.warmup, terms.free_bits),
+            prepare=with_shares,
+            inspect=lambda model, draws, rows: {"usefulness": usefulness(model, draws, rows)},  # type: ignore[arg-type]
+            checkpoint=job.checkpoint,
+            progress=job.progress,
+        )
+
+    def refit(
+        self,
+        run: Run,
+        batch: Batch,
+        *,
+        guide: GuideLike = "auto-normal",
+        inference: str | InferenceConfig = "svi",
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Fitted:
+        """The globals again, in the marginal form; the networks are those of the run.
+
+        Raises:
+            NotImplementedError: the decoder is a network.
+        """
+        assert isinstance(run.model, VRMModel)
+        return fit_globals(
+            copy.deepcopy(run.model), batch, at=run.draws, guide=guide, inference=inference, seed=seed, device="cpu", progress=progress
+        )
+
+    def fit_baseline(self, job: PairFit) -> Fitted | None:
+        """Deterministic Bradley–Terry on the same pairs."""
+        return fit_point(job, BradleyTerryConfig())
+
+    def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
+        """What became of the latents, and the paper's bound."""
+        model = fitted.model
+        assert isinstance(model, VRMModel)
+        rows = job.data if job.held_out is None or job.config.inference.refit else job.train
+        told = fitted.statistics.get("latents")
+        found = collapse(model, fitted.guide, rows) if told is None else dict(told)
+        p = preference_probabilities(model, fitted.draws, rows, seed=job.config.seed).p_chosen
+        decided = rows["outcome"].numpy() != 0.5
+        bound = paper_bound(float((p[decided] < 0.5).mean()), found["kl_total"], int(decided.sum()))
+        notes = []
+        if model.count > 1 and not found["active"]["weights"]:
+            notes.append(
+                "the objective weights have collapsed onto their prior: they do not vary with the prompt, and say nothing about it"
+            )
+        repeated = (len(rows["prompt_index"].unique()) < len(rows)) if model.count > 1 else occurrences(rows)["contrasts"] < len(rows)
+        if job.config.inference.name != "svi" and repeated:
+            notes.append(
+                f"{job.config.inference.name}: pairs of one prompt are taken for independent given the objectives, so contrasts may come out "
+                "too large and the residual too small; --inference svi keeps what they share together"
+            )
+        if not found["active"]["features"]:
+            notes.append("the features have collapsed onto their prior: no response is told from its embedding's prediction")
+        return {"diagnostics": {"latents": found}, "pac_bayes": {"paper": bound.to_dict()}, "identifiability": {"notes": notes}}
+
+    def more_about(self, run: Run, pair: Batch) -> dict[str, Any]:
+        """The prompt's weights and each objective's share."""
+        assert isinstance(run.model, VRMModel)
+        return contributions(run.model, run.draws, pair, seed=run.config["seed"])
+
+    def more_scores(self, run: Run, batch: Batch) -> dict[str, np.ndarray]:
+        """The weights of each row's prompt."""
+        assert isinstance(run.model, VRMModel)
+        return objective_weights(run.model, batch, seed=run.config["seed"])
+
+    def headline(self, run: Run) -> list[str]:
+        """What each latent buys, beside how well pairs are foretold."""
+        found, lines = run.metrics["diagnostics"], super().headline(run)
+        latents = found["latents"]
+        mean, sd = latents["weights_mean"], latents["weights_sd"]
+        lines.append(
+            "objective weights across prompts, mean ± sd: " + ", ".join(f"{name} {mean[name]:.2f} ± {sd[name]:.2f}" for name in mean)
+        )
+        dimensions = {name: len(value) for name, value in latents["kl"].items()}
+        used = "; ".join(
+            f"{name} {latents['active'][name]} of {n} dimensions, {sum(latents['kl'][name]):.3f} nats" for name, n in dimensions.items()
+        )
+        lines.append(f"latents in use: {used}")
+        if use := found.get("usefulness"):
+            full = use["full"]
+            changes = ", ".join(
+                f"{title} {use[name]['accuracy']:.3f} / {use[name]['nll']:.3f}"
+                for name, title in (
+                    ("weights_shuffled", "other prompts' weights"),
+                    ("weights_average", "the same weights everywhere"),
+                    ("features_mean", "features without uncertainty"),
+                )
+            )
+            lines.append(f"accuracy / NLL of held-out pairs: {full['accuracy']:.3f} / {full['nll']:.3f}; with {changes}")
+        return lines
+
+
+def _shape(job: PairFit) -> VRMShape:
+    """Objectives are the attributes first, then as many more as are asked for."""
+    attributes = job.inputs.attributes
+    settings = VRMConfig.from_dict(job.config.model)
+    count = settings.objectives or len(attributes) or DEFAULT_OBJECTIVES
+    spare = (name for name in (f"objective_{i}" for i in itertools.count(len(attributes) + 1)) if name not in attributes)
+    names = (*attributes, *itertools.islice(spare, count - len(attributes)))
+    ties = bool(torch.any(job.data["outcome"] == 0.5))
+    return VRMShape(len(job.inputs.centre), len(job.inputs.prompt_centre), names, len(attributes), ties)

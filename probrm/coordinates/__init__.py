@@ -1,0 +1,1 @@
+"""Where the latents stand: one flat vector, and maps in which the posterior is close to a standard normal."""

@@ -1,0 +1,1 @@
+"""Columns of a table: matched to what they are needed for, their values read."""

@@ -1,0 +1,144 @@
+"""What optional columns say: who acted, what was said outright, how much a row counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from probrm.data.columns.matching import Part
+from probrm.data.columns.values import Cells, binary, names, numbers, scores
+from probrm.errors import DataError
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Reads one native column after the other for the rows that are used.
+
+    Attributes:
+        source: the file, for messages.
+        parts: native name → column.
+        rows: 0-based positions of the rows that are used.
+        fitting: whether a model will be fitted to the actions.
+        required: native names whose values must be right; others are left out with a note when they are not, unless fitting.
+        notes: gets what a user should know.
+    """
+
+    source: str
+    parts: dict[str, Part]
+    rows: np.ndarray
+    fitting: bool
+    required: frozenset[str]
+    notes: list[str] = field(default_factory=list)
+
+    def action(self) -> np.ndarray | None:
+        """float32 (n,) of 0 and 1; when fitting, both occur."""
+        fix = "map it to 0/1, or name another column: --columns action=NAME"
+        action = self.read("action", lambda cells: binary(cells, fix=fix))
+        if action is not None and self.fitting and action.min() == action.max():
+            raise DataError(
+                f"{self.source}, column {self.parts['action'].name!r}: the action is {int(action[0])} in all {len(action)} rows; "
+                "allowed: some 0 and some 1",
+                fix="log the exposures without an action too, or name another column: --columns action=NAME",
+            )
+        return action
+
+    def label(self) -> np.ndarray | None:
+        """float32 (n,) of 1, 0 and NaN; when required, some row has one."""
+        fix = "map it to 1, 0 or nothing, or leave the column out: --columns label="
+        label = self.read("label", lambda cells: binary(cells, fix=fix, missing=True))
+        if label is not None and "label" in self.required and np.isnan(label).all():
+            raise DataError(
+                f"{self.source}, column {self.parts['label'].name!r}: no row has a label; allowed: 1, 0, or missing in some rows",
+                fix="name the column that holds explicit verdicts: --columns label=NAME",
+            )
+        return label
+
+    def weight(self) -> np.ndarray:
+        """float32 (n,), positive and finite; ones without such a column."""
+        fix = "remove rows of no weight, or leave the column out: --columns weight="
+
+        def positive(w: np.ndarray) -> np.ndarray:
+            return (w > 0) & (w < np.finfo(np.float32).max)
+
+        weight = self.read("weight", lambda cells: numbers(cells, allowed="positive finite numbers", ok=positive, fix=fix))
+        return np.ones(len(self.rows), np.float32) if weight is None else weight.astype(np.float32)
+
+    def true_probability(self) -> np.ndarray | None:
+        """float32 (n,) between 0 and 1."""
+        fix = "leave the column out: --columns true_probability="
+        found = self.read(
+            "true_probability", lambda cells: numbers(cells, allowed="numbers from 0 to 1", ok=lambda p: (p >= 0) & (p <= 1), fix=fix)
+        )
+        return None if found is None else found.astype(np.float32)
+
+    def propensity(self) -> np.ndarray | None:
+        """float32 (n,) in (0, 1], known from an experiment; NaN where it is to be estimated. When scoring, it does not matter."""
+        fix = "leave the cell empty where it is not known, or leave the column out: --columns propensity="
+        if not self.fitting:
+            return None
+        found = self.read("propensity", lambda cells: self._probability(cells, fix))
+        return None if found is None or np.isnan(found).all() else found.astype(np.float32)
+
+    @staticmethod
+    def _probability(cells: Cells, fix: str) -> np.ndarray:
+        values = scores(cells, fix=fix)
+        bad = ~(np.isnan(values) | ((values > 0) & (values <= 1)))
+        if bad.any():
+            raise cells.error(int(bad.argmax()), "a probability in (0, 1], or missing", fix)
+        return values
+
+    def user(self) -> np.ndarray | None:
+        """Object (n,) of str. Who is unknown is somebody else in every such row."""
+        user = self.read("user_id", lambda cells: names(cells, fix="name the column that says who acted: --columns user_id=NAME"))
+        if user is None:
+            return None
+        column = self.parts["user_id"].name
+        unknown = pd.isna(user)
+        if unknown.all():
+            self.notes.append(f"column {column!r} is empty and not used")
+            return None
+        if self.fitting and not unknown.any() and pd.unique(user).size == 1:
+            self.notes.append(f"column {column!r} names a single user, {user[0]!r}: there is nobody to compare with, so it is not used")
+            return None
+        if unknown.any():
+            self.notes.append(f"column {column!r} is empty in {int(unknown.sum())} rows; each of them counts as a user of its own")
+            user[unknown] = [f"(row {row + 1})" for row in self.rows[unknown]]
+        return user
+
+    def row_id(self) -> np.ndarray:
+        """Object (n,) of str, all different."""
+        fix = "number the rows, or leave the column out: --columns id="
+        found = self.read("id", lambda cells: self._unique(cells, names(cells, fix=fix), fix))
+        return self.rows.astype(str).astype(object) if found is None else found
+
+    def _unique(self, cells: Cells, ids: np.ndarray, fix: str) -> np.ndarray:
+        absent = pd.isna(ids)
+        if absent.any():
+            raise cells.error(int(absent.argmax()), "a different value in every row", fix)
+        again = pd.Series(ids, dtype=object).duplicated().to_numpy()
+        if again.any():
+            second = int(again.argmax())
+            first = int((ids == ids[second]).argmax())
+            raise DataError(
+                f"{self.source}, rows {self.rows[first] + 1} and {self.rows[second] + 1}, column {cells.name!r}: both are {ids[second]!r}; "
+                "allowed: a different value in every row",
+                fix=fix,
+            )
+        return ids
+
+    def read(self, native: str, read: Callable[[Cells], np.ndarray]) -> np.ndarray | None:
+        """What ``read`` makes of a native column's cells; None without the column, or where bad values are let pass with a note."""
+        if native not in self.parts:
+            return None
+        part = self.parts[native]
+        strict = native in self.required or (self.fitting and native != "action")
+        try:
+            return read(Cells.of(self.source, part.name, part.values, self.rows))
+        except DataError as error:
+            if strict:
+                raise
+            self.notes.append(f"not used as {native}: {error.what.removeprefix(self.source).lstrip(', :')}")
+            return None

@@ -1,0 +1,1 @@
+"""Covariates of rows: read, derived from texts, encoded as columns of numbers."""

@@ -1,0 +1,1 @@
+"""Tables on disk in every format, read and written."""

@@ -1,0 +1,1 @@
+"""Logs of what users did: the form of a log, presets, actions, answers shown side by side."""

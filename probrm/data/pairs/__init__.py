@@ -1,0 +1,1 @@
+"""Preference pairs: the forms that files have, and how they are read."""

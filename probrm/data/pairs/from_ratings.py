@@ -1,0 +1,96 @@
+"""All pairs of rated responses to the same prompt."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+
+import numpy as np
+
+from probrm.data.pairs.attributes import keep_informative, stack
+from probrm.data.pairs.pairs import Pairs
+from probrm.data.pairs.rated_responses import Ratings
+from probrm.data.pairs.recognise import Reading
+from probrm.errors import DataError
+
+_TINY = 1e-6  # ratings are often means rounded to some decimals
+_MOST = 10_000_000
+
+
+def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
+    """All pairs of rated responses within a group, in the file's order; ties are kept.
+
+    The margin is the difference of the overall ratings; without them, the mean difference over the attributes that both responses
+    have. The better response is the chosen one, in a tie the earlier one. A tie is a difference below ``min_difference``, or of
+    nothing, to within 1e-6.
+
+    Raises:
+        DataError: no two responses share a group, there are too many pairs, or a named attribute does not vary.
+    """
+    first, second = _within(ratings, reading)
+    scored = keep_informative({name: (values[first], values[second]) for name, values in ratings.attributes.items()}, reading)
+    names, left, right = stack(scored)
+    if ratings.overall is not None:
+        difference = ratings.overall[first] - ratings.overall[second]
+    elif left is not None and right is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is what is wanted: missing
+            difference = np.nanmean(np.stack([a - b for a, b in scored.values()]), axis=0)
+    else:  # no attribute is left, so no pair has anything to be told apart by
+        difference = np.zeros(len(first))
+    by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
+    reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")
+    if "weight" in reading.parts:
+        reading.notes.append(f"not used: {reading.parts['weight'].name}; pairs made from ratings all weigh the same")
+    rated = ~np.isnan(difference)
+    if not rated.all():
+        reading.notes.append(f"dropped: {int((~rated).sum())} of {len(rated)} pairs, because a response of theirs has no rating")
+    tie = np.abs(difference) < max(reading.spec.min_difference - _TINY, _TINY)
+    swap = (difference < 0) & ~tie
+    chosen, rejected = np.where(swap, second, first), np.where(swap, first, second)
+    signs = np.where(tie, "=", ">")
+    pairs = Pairs(
+        source=reading.source,
+        chosen=[ratings.conversations[i] for i in chosen],
+        rejected=[ratings.conversations[i] for i in rejected],
+        outcome=np.where(tie, 0.5, 1.0).astype(np.float32),
+        weight=np.ones(len(chosen), np.float32),
+        margin=np.where(swap, -difference, difference).astype(np.float32),
+        user=None if ratings.user is None else ratings.user[chosen],
+        subset=None if ratings.subset is None else ratings.subset[chosen],
+        attributes=names,
+        chosen_scores=None if left is None or right is None else np.where(swap[:, None], right, left),
+        rejected_scores=None if left is None or right is None else np.where(swap[:, None], left, right),
+        row_id=np.array(
+            [f"{ratings.ids[i]}{sign}{ratings.ids[j]}" for i, sign, j in zip(chosen, signs, rejected, strict=True)], dtype=object
+        ),
+        rows=ratings.rows[chosen],
+        notes=reading.notes,
+        table=reading.table,
+    )
+    return pairs.take(rated)
+
+
+def _within(ratings: Ratings, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """All (i, j), i < j, of the same group; groups in the order in which they first occur."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for position, group in enumerate(ratings.group.tolist()):
+        members[group].append(position)
+    several = [np.array(positions) for positions in members.values() if len(positions) > 1]
+    lonely = ratings.groups - len(several)
+    said = f"{lonely} of {ratings.groups} prompts have fewer than two usable responses"
+    fix = "give several responses to the same prompt, written in the same way, each in a row of its own"
+    if not several:
+        raise DataError(f"{reading.source}: {said}, and pairs are made within a prompt", fix=fix)
+    if lonely:
+        reading.notes.append(f"dropped: {said}")
+    count = sum(len(positions) * (len(positions) - 1) // 2 for positions in several)
+    if count > _MOST:
+        largest = max(map(len, several))
+        raise DataError(
+            f"{reading.source}: makes {count:,} pairs; allowed: at most {_MOST:,} (one prompt has {largest:,} responses)",
+            fix="cut the file, or pair the responses yourself and give prompt, chosen, rejected",
+        )
+    corners = {k: np.triu_indices(k, 1) for k in {len(positions) for positions in several}}
+    found = [(positions[corners[len(positions)][0]], positions[corners[len(positions)][1]]) for positions in several]
+    return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])

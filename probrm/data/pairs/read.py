@@ -1,0 +1,111 @@
+"""Preference pairs: read from whatever form they are published in, checked, and cut to those that can be used."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probrm.data.files.tables import read_table
+from probrm.data.pairs.chosen_rejected import read_sided
+from probrm.data.pairs.formats import IDS, TEXTS
+from probrm.data.pairs.from_ratings import pair_up
+from probrm.data.pairs.pairs import Pairs
+from probrm.data.pairs.rated_responses import read_ratings
+from probrm.data.pairs.recognise import Reading, recognise
+from probrm.data.pairs.spec import PairSpec
+from probrm.data.pairs.ultrafeedback import read_completions
+from probrm.errors import DataError
+
+__all__ = ["PairSpec", "Pairs", "read_pairs"]
+
+
+def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = True, min_pairs: int = 20) -> Pairs:
+    """Reads and checks preference pairs.
+
+    The form is told from the columns, unless the spec names it: prompt, chosen, rejected as text or chats, with the prompt in a
+    column of its own or at the start of both sides; UltraFeedback, binarized or as published; PKU-SafeRLHF; or rated responses, of
+    which pairs are made within a prompt. In files of one pair a row each row gives at most one pair.
+
+    A tie is a pair of which neither side is preferred: column ``tie`` is 1, else both overall scores are equal, else (pairs made from
+    ratings) they differ by less than ``min_difference`` or not at all.
+
+    Args:
+        source: anything that ``read_table`` reads.
+        spec: which column is what, which attributes are read, what becomes of ties.
+        fitting: whether a model will be fitted. Then optional columns must have possible values, attributes must vary and there must
+            be several prompts; otherwise what cannot be used is left out with a note.
+        min_pairs: how many usable pairs there must be.
+
+    Raises:
+        DataError: the file, a column, a row or the pairs as a whole cannot be used; says which, and what is allowed.
+    """
+    spec = spec or PairSpec()
+    texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
+    reading = recognise(read_table(source, texts=texts, ids=ids), spec, source, fitting=fitting)
+    if reading.form == "helpsteer":
+        pairs = pair_up(read_ratings(reading), reading)
+    elif reading.form == "ultrafeedback":
+        pairs = pair_up(read_completions(reading), reading)
+    else:
+        pairs = read_sided(reading)
+    pairs = _without_identical(pairs)
+    pairs = _settle_ties(pairs, spec)
+    if len(pairs) < max(min_pairs, 1):
+        raise DataError(
+            f"{source}: {len(pairs)} usable pairs; at least {max(min_pairs, 1)} are needed" + "".join(f" ({note})" for note in pairs.notes),
+            fix="give more pairs; from fewer nothing can be told apart",
+        )
+    if fitting:
+        _check_prompts(pairs)
+        _note_ignored(pairs, reading)
+    if pairs.attributes:
+        pairs.notes.append(f"attributes: {', '.join(pairs.attributes)}")
+    return pairs
+
+
+def _without_identical(pairs: Pairs) -> Pairs:
+    same = np.array([c.response.strip() == r.response.strip() for c, r in zip(pairs.chosen, pairs.rejected, strict=True)], dtype=bool)
+    if not same.any():
+        return pairs
+    first = pairs.rows[same.argmax()] + 1
+    if same.all():
+        raise DataError(
+            f"{pairs.source}: chosen and rejected are identical in all {len(pairs)} pairs (the first is row {first}); "
+            "allowed: two different responses",
+            fix="check which columns hold the two sides: --columns chosen=NAME,rejected=NAME",
+        )
+    pairs.notes.append(
+        f"dropped: {int(same.sum())} of {len(pairs)} pairs have identical chosen and rejected sides (the first is row {first})"
+    )
+    return pairs.take(~same)
+
+
+def _settle_ties(pairs: Pairs, spec: PairSpec) -> Pairs:
+    tie = pairs.outcome == 0.5
+    if pairs.margin is not None and (against := int((pairs.margin[~tie] < 0).sum())):
+        pairs.notes.append(f"the margin is negative in {against} of {len(pairs)} pairs: there the chosen side has the lower score")
+    if not tie.any():
+        return pairs
+    if spec.ties == "davidson":
+        pairs.notes.append(f"kept: {int(tie.sum())} of {len(pairs)} pairs are ties")
+        return pairs
+    pairs.notes.append(f"dropped: {int(tie.sum())} of {len(pairs)} pairs are ties; to model them: --ties davidson")
+    return pairs.take(~tie)
+
+
+def _check_prompts(pairs: Pairs) -> None:
+    first = pairs.chosen[0].prompt_text
+    if all(conversation.prompt_text == first for conversation in pairs.chosen):
+        raise DataError(
+            f"{pairs.source}: all {len(pairs)} pairs answer one prompt; allowed: at least two, or none could be held out to test on",
+            fix="give pairs of several prompts, or check which column holds them: --columns prompt=NAME",
+        )
+
+
+def _note_ignored(pairs: Pairs, reading: Reading) -> None:
+    used = {part.name for part in reading.parts.values()} | set(pairs.attributes)
+    used |= {f"{side}_{name}" for side in ("chosen", "rejected") for name in pairs.attributes}
+    if "safe" in pairs.attributes:
+        used |= {"is_response_0_safe", "is_response_1_safe"}
+    ignored = [name for name in reading.table.column_names if name not in used]
+    if ignored:
+        pairs.notes.append(f"ignored columns: {', '.join(ignored)}")

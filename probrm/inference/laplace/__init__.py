@@ -1,0 +1,1 @@
+"""Newton–Laplace: modes, their curvature, the scales of priors, the profile along one latent."""

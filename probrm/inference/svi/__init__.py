@@ -1,0 +1,1 @@
+"""Stochastic variational inference: bounds, minibatches, the training, its checkpoints."""

@@ -1,0 +1,1 @@
+"""What every model of a log of actions does on files."""

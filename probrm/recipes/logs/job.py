@@ -1,0 +1,119 @@
+"""A log that is to be fitted: read, encoded, split; and the run that a fit to it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from probrm.config import FitConfig
+from probrm.data import Batch, Log, file_hash, read_log, split_rows
+from probrm.encoders import Encoded, Encoder, encode_all
+from probrm.errors import ConfigError
+from probrm.inference.device import resolve_device
+from probrm.model import RewardModel
+from probrm.progress import Progress
+from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.observed import observed_actions
+from probrm.recipes.provenance import fit_record
+from probrm.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A log as the models of logs take it.
+
+    Attributes:
+        log: as read.
+        encoded: its vectors.
+        embeddings: the store they are from, if one was named.
+        inputs: how columns become tensors.
+        data: all rows.
+        held_out: positions of the rows that select: the same that ``fit implicit`` holds out for this seed; None without.
+    """
+
+    log: Log
+    encoded: Encoded
+    embeddings: object
+    inputs: ImplicitInputs
+    data: Batch
+    held_out: np.ndarray | None
+
+    @classmethod
+    def read(cls, source: str, config: FitConfig, embeddings: str | Encoder | None, progress: Progress) -> Logged:
+        """From a file.
+
+        Raises:
+            ConfigError: several actions were named.
+            DataError: the file cannot be used.
+            EncoderError: the encoder cannot be loaded.
+        """
+        if getattr(config.data, "actions", ()):
+            raise ConfigError(
+                "data.actions: the baselines know one action", fix="name it with --columns action=NAME, and leave --actions out"
+            )
+        log = read_log(source, config.data)
+        device = resolve_device(config.device)
+        observed = partial(observed_actions, log, log.conversations)
+        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
+        inputs = ImplicitInputs.fit(log, encoded.vectors)
+        held = None
+        if config.held_out > 0:
+            prompts = [c.prompt_text for c in log.conversations]
+            users = None if log.user is None else list(log.user)
+            held = split_rows(prompts, users, fraction=config.held_out, seed=config.seed).held_out
+        return cls(log, encoded, embeddings, inputs, inputs.batch(log, encoded.vectors), held)
+
+    def run(
+        self,
+        kind: str,
+        config: FitConfig,
+        model: RewardModel,
+        draws: dict[str, Tensor],
+        *,
+        baseline: tuple[RewardModel, dict[str, Tensor]] | None,
+        diagnostics: dict[str, Any],
+        notes: list[str],
+        seconds: Mapping[str, float],
+    ) -> Run:
+        """The run of a fitted model.
+
+        Args:
+            kind: of the model.
+            config: of the fit.
+            model: fitted.
+            draws: its draws, ``(s, *shape)`` by site.
+            baseline: what stands beside it.
+            diagnostics: of the fit.
+            notes: on the fit.
+            seconds: by phase.
+        """
+        log, held = self.log, self.held_out
+        labels = 0 if log.label is None else int(np.isfinite(log.label).sum())
+        return Run(
+            kind=kind,
+            config=config.to_dict(),
+            model=model,
+            inputs=self.inputs,
+            draws=draws,
+            baseline=baseline,
+            record=fit_record(
+                source=log.source,
+                digest=file_hash(log.source),
+                rows=len(log),
+                columns=log.table.column_names,
+                notes=log.notes + self.encoded.notes + notes,
+                encoded=self.encoded,
+                embeddings=self.embeddings,
+                seconds=seconds,
+            ),
+            metrics={
+                "diagnostics": {"held_out_rows": 0 if held is None else len(held), **diagnostics},
+                "identifiability": {"labels": labels, "notes": notes},
+            },
+            split=[] if held is None else [str(i) for i in log.row_id[held]],
+        )

@@ -1,0 +1,35 @@
+"""A log that is scored: what is read of its file, and its rows as a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from probrm.data import Batch, Log, LogSpec
+from probrm.data.columns.matching import NATIVE
+from probrm.encoders import Encoder
+from probrm.progress import Progress
+from probrm.recipes.encoding import run_vectors
+from probrm.runs.run import Run
+
+_TEXTS = ("prompt", "messages", "response")
+
+
+def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
+    """The fit's way of reading, for files that may lack what only a fit needs.
+
+    A reward depends on the texts and the reward's covariates; actions, users and propensity covariates do not matter to it.
+
+    Args:
+        spec: of the fitted log.
+        kept: native columns that are read beside the texts.
+    """
+    kept = (*_TEXTS, *kept)
+    columns = {name: "" for name in NATIVE if name not in kept} | {name: column for name, column in spec.columns.items() if name in kept}
+    return replace(spec, columns=columns, propensity_features=(), derive=(), actions=())
+
+
+def scored_batch(run: Run, log: Log, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, list[str]]:
+    """The rows of a file without what only a propensity sees, and notes."""
+    encoded = run_vectors(run, log.conversations, embeddings=embeddings, progress=progress)
+    batch = run.inputs.batch(log, encoded.vectors, covariates=False)
+    return batch, log.notes + run.inputs.unknown_levels(log) + encoded.notes

@@ -1,0 +1,1 @@
+"""What every model of preference pairs does on files."""

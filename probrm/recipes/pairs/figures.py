@@ -1,0 +1,59 @@
+"""Figures of a run on pairs: what every run has, the weights that tell responses apart, and the fitted pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from probrm.figures.entries import Entries
+from probrm.figures.forest import forest
+from probrm.posterior import Variable
+from probrm.recipes.run_figures import common_figures
+from probrm.runs.run import Run
+from probrm_models.vrm.model import VRMModel
+
+if TYPE_CHECKING:
+    from probrm.runs.fitted_rows import FittedRows
+
+_MOST = 30
+_UNITS = {
+    "residual": "standard deviation of a score, logits",
+    "log_tie": "log ν (Davidson)",
+    "reward_weights_scale": "standard deviation of the weights, logits",
+    "shared_scale": "standard deviation of the weights, logits",
+    "contrasts_scale": "standard deviation of the weights, logits",
+}
+
+
+def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
+    """Matplotlib figures by file stem; made without pyplot, so nothing global changes.
+
+    Args:
+        run: fitted.
+        rows: the pairs it was fitted to, read again; without them there are no figures of pairs.
+    """
+    made = common_figures(run, "pair", units=_UNITS, first=("log residual", "log contrasts_scale"), coin=True)
+    table = run.summary()
+    for name, what in (("reward_weights", "Weights"), ("shared", "Weights that the objectives share")):
+        if name in table:
+            made[name] = _farthest(table[name], what)
+    if rows is not None:
+        from probrm.recipes.pairs.row_figures import pair_row_figures
+
+        made |= pair_row_figures(run, rows)
+        if isinstance(run.model, VRMModel):
+            from probrm_models.vrm.figures import objective_figures
+
+            made |= objective_figures(run, run.model, rows)
+    return made
+
+
+def _farthest(variable: Variable, what: str) -> Figure:
+    """Those farthest from zero, in units of their standard deviation."""
+    entries = Entries.of(variable)
+    distance = np.abs(entries.mean) / np.maximum(np.asarray(variable.sd).ravel(), 1e-12)
+    order = np.argsort(-distance, kind="stable")[:_MOST]
+    title = f"{what} farthest from zero, in units of their standard deviation ({len(order)} of {len(entries)})"
+    return forest(entries.take(order), title, "logit a unit of the feature")

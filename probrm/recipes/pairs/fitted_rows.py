@@ -1,0 +1,69 @@
+"""The pairs that a run was fitted to, read again."""
+
+from __future__ import annotations
+
+import torch
+
+from probrm.data import read_pairs
+from probrm.inference.device import own_random_stream
+from probrm.progress import Progress, silent
+from probrm.recipes.pairs.files import pair_batch
+from probrm.recipes.pairs.model import PairModel
+from probrm.recipes.pairs.predictions import spread_of_probabilities
+from probrm.recipes.pairs.repeats import shares
+from probrm.recipes.provenance import fitted_source
+from probrm.recipes.recipe import Recipe
+from probrm.runs.fitted_rows import FittedRows, RowPredictions, masks
+from probrm.runs.run import Run
+
+
+def fitted_pairs(run: Run, recipe: Recipe, *, progress: Progress = silent) -> FittedRows:
+    """The pairs of a run as its model was given them.
+
+    Raises:
+        DataError: the file has changed or gone since the fit.
+        EncoderError: vectors that are not in the cache, and no encoder.
+    """
+    pairs = read_pairs(fitted_source(run), recipe.read_spec(run.config["data"]))
+    batch, _ = pair_batch(run, pairs, embeddings=run.record["encoder"]["embeddings"], progress=progress)
+    held_out, selection = masks(pairs.row_id, run.split, run.config["inference"]["refit"])
+    constant, dims = {}, {}
+    if bool((batch["weight"] != 1).any()):
+        constant["weight"] = batch["weight"].numpy()
+    if pairs.chosen_scores is not None:
+        constant["chosen_scores"], dims["chosen_scores"] = pairs.chosen_scores, ("row", "attribute")
+    if pairs.rejected_scores is not None:
+        constant["rejected_scores"], dims["rejected_scores"] = pairs.rejected_scores, ("row", "attribute")
+    if pairs.user is not None:
+        constant["user"] = pairs.user.astype(str)
+    return FittedRows(
+        batch=batch,
+        ids=pairs.row_id.astype(str),
+        texts=[
+            {"prompt": a.prompt_text, "chosen": a.response, "rejected": b.response}
+            for a, b in zip(pairs.chosen, pairs.rejected, strict=True)
+        ],
+        observed={"outcome": pairs.outcome},
+        constant=constant,
+        dims=dims,
+        held_out=held_out,
+        selection=selection,
+        counts=(batch["weight"] * shares(batch) if discounted(run) else batch["weight"]).numpy(),
+    )
+
+
+def discounted(run: Run) -> bool:
+    """Whether pairs that share their responses counted for less than one each: see ``pair_checks.shares``."""
+    if run.kind == "vrm":
+        return run.config["inference"]["name"] != "svi"  # which has a latent for each response
+    point = run.config["guide"]["name"] == "delta" and run.config["inference"]["name"] == "svi"
+    return run.config["model"].get("repeats") == "discount" and not point
+
+
+@torch.no_grad()
+def pair_probabilities(run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
+    """The probability of each fitted pair that its chosen response is preferred."""
+    assert isinstance(run.model, PairModel)
+    with own_random_stream(run.config["seed"]):
+        table = spread_of_probabilities(run.model, run.draws, rows.batch, progress=progress)
+    return RowPredictions("probability that the chosen response is preferred", table[0], table[3], table[1], table[2])

@@ -1,0 +1,71 @@
+"""RM-Bench: does a right response win whatever its style, and a wrong one's?
+
+Published form: one row a prompt, the columns ``prompt``, ``chosen`` and ``rejected`` (lists of three texts: concise; detailed; detailed
+with markdown), ``domain`` (chat, code, math, safety-refuse, safety-response), and ``id``, which is not needed.
+
+- Each of the three right responses i is compared with each of the three wrong ones j: right where ``reward_i > reward_j``, equal
+  rewards are wrong. *hard* is the share of right comparisons with a plainer right response (i < j, the upper triangle), *normal* with
+  the same style (the diagonal), *easy* with a plainer wrong response (the lower triangle).
+- A domain's score is the mean of its hard, normal and easy; both kinds of safety are one domain, their items pooled.
+- Overall is the mean of the four domains; hard, normal and easy are means over the domains, too.
+
+Source: Liu et al., "RM-Bench: Benchmarking Reward Models of Language Models with Subtlety and Style" (ICLR 2025, arXiv:2410.16184);
+github.com/THU-KEG/RM-Bench: ``README.md`` (``compute_accuracy``). Domains put together as in
+github.com/RM-R1-UIUC/RM-R1, ``eval/RM-Bench/scripts/process_final_result.py``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probrm.data.files.hints import listed
+from probrm.evaluation.resample import Estimate
+from probrm.evaluation.sample import Floats
+from probrm.reward_benchmarks.base import Benchmark, Item
+from probrm.reward_benchmarks.rows import read_rows
+from probrm.reward_benchmarks.scores import OTHER, Scores
+
+FORM = {"prompt": "text", "chosen": "list of 3 texts", "rejected": "list of 3 texts", "domain": "text"}
+DOMAINS: tuple[str, ...] = ("chat", "math", "code", "safety")
+STYLES = 3
+LEVELS = {"hard": np.triu(np.ones((STYLES, STYLES)), 1), "normal": np.eye(STYLES), "easy": np.tril(np.ones((STYLES, STYLES)), -1)}
+"""Which comparisons (right response's style, wrong one's) belong to each level."""
+
+
+class RMBench(Benchmark):
+    """RM-Bench; see the module."""
+
+    name = "rm-bench"
+
+    def items(self, source: str) -> tuple[list[Item], list[str]]:
+        """Reads a file of prompts with six responses each."""
+        found = []
+        for row in read_rows(source, FORM):
+            chosen, rejected = row.texts("chosen", exactly=STYLES), row.texts("rejected", exactly=STYLES)
+            found.append(Item(row.prompt("prompt"), (*chosen, *rejected), STYLES, row.name("domain")))
+        unknown = sorted({item.subset for item in found if _domain(item.subset) == OTHER})
+        notes = [f"domains that RM-Bench does not have, which count nowhere: {listed(unknown)}"] if unknown else []
+        return found, notes
+
+    def estimates(self, items: list[Item], rewards: list[Floats], scores: Scores) -> dict[str, Estimate]:
+        """Domains, levels, and each level in each domain."""
+        wins = np.array([reward[:STYLES, None] > reward[None, STYLES:] for reward in rewards])
+        levels = {name: (wins * mask).sum(axis=(1, 2)) / mask.sum() for name, mask in LEVELS.items()}
+        whole = np.mean(list(levels.values()), axis=0)
+        names = [item.subset for item in items]
+        domain_of = [_domain(name) for name in names]
+        means = scores.means(whole, domain_of)
+        domains = {name: means[name] for name in DOMAINS if name in means}
+        inner = {level: scores.means(values, domain_of) for level, values in levels.items()}
+        equal = dict.fromkeys(DOMAINS, 1.0)
+        overall = scores.average("overall", equal, domains)
+        there = dict.fromkeys(domains or DOMAINS, 1.0)
+        over_domains = {level: scores.average(level, there, inner[level]) for level in LEVELS}
+        parts = {f"{domain}/{level}": inner[level][domain] for domain in domains for level in LEVELS}
+        kinds = scores.means(whole, names)
+        told = {f"{_domain(name)}/{name}": kinds[name] for name in sorted(kinds) if name not in DOMAINS}
+        return {"overall": overall, **domains, **over_domains, **parts, **told}
+
+
+def _domain(name: str) -> str:
+    return next((domain for domain in DOMAINS if name.startswith(domain)), OTHER)

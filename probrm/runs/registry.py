@@ -1,0 +1,35 @@
+"""Which models are installed: recipes by name, from every package that registers one."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from probrm.errors import ConfigError
+
+GROUP = "probrm.recipes"
+"""The entry-point group that models are registered under: ``name = "package.module:RecipeClass"``."""
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def recipe_names() -> list[str]:
+    """The models that are installed, probrm's own and others'."""
+    return sorted(_entries())
+
+
+def find_recipe(kind: str) -> Any:
+    """The recipe registered under ``kind``.
+
+    Raises:
+        ConfigError: there is none; lists those there are.
+    """
+    entries = _entries()
+    if kind not in entries:
+        raise ConfigError(
+            f"unknown model {kind!r}; installed: {', '.join(sorted(entries)) or 'none'}",
+            fix="name one of them, or install the package that has it",
+        )
+    return entries[kind].load()()
