@@ -30,12 +30,12 @@ from probrm.data import Batch
 from probrm.diagnostics import Ranks, rank
 from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.inference.device import own_random_stream
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder
 from probrm_models.implicit.model import ImplicitModel
 
 ROWS, DIM, USERS, VERDICTS = 150, 2, 10, 50
-SHAPE = ImplicitShape(DIM, (), ("a", "b"), tuple(f"u{i}" for i in range(USERS)))
+SHAPE = LogShape(DIM, (), ("a", "b"), tuple(f"u{i}" for i in range(USERS)))
 MOST = 99
 """Draws that a truth is ranked among."""
 THIN = {"nuts": 3}

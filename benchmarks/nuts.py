@@ -21,7 +21,8 @@ from torch import Tensor
 from probrm.data import Batch
 from probrm.inference import NUTS, SVI, Fitted, InferenceConfig, Laplace, fit
 from probrm.priors import Normal
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.naive import NaiveModel
 
 _DECAY = 0.75
@@ -29,7 +30,7 @@ _DECAY = 0.75
 _PRIORS = ImplicitConfig(priors=ImplicitPriors(weights=Normal(0.0, 1.0)))
 
 
-def simulate(rows: int, dim: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
+def simulate(rows: int, dim: int, seed: int = 0) -> tuple[LogShape, Batch]:
     """Actions from the model itself, on embeddings that are correlated like real ones and standardised."""
     rng = torch.Generator().manual_seed(seed)
     rotation = torch.linalg.qr(torch.randn(dim, dim, generator=rng)).Q
@@ -42,17 +43,17 @@ def simulate(rows: int, dim: int, seed: int = 0) -> tuple[ImplicitShape, Batch]:
         "action": torch.bernoulli(reward.sigmoid(), generator=rng),
         "weight": torch.ones(rows),
     }
-    return ImplicitShape(dim), Batch(columns, rows)
+    return LogShape(dim), Batch(columns, rows)
 
 
-def timed(shape: ImplicitShape, batch: Batch, inference: InferenceConfig, guide: str = "auto-normal") -> tuple[Fitted, float]:
+def timed(shape: LogShape, batch: Batch, inference: InferenceConfig, guide: str = "auto-normal") -> tuple[Fitted, float]:
     """A fit, and its seconds."""
     begun = time.perf_counter()
     fitted = fit(NaiveModel(shape, _PRIORS), batch, guide=guide, inference=inference, starts=1)
     return fitted, time.perf_counter() - begun
 
 
-def pyros_own(shape: ImplicitShape, batch: Batch, warmup: int, draws: int) -> tuple[float, float]:
+def pyros_own(shape: LogShape, batch: Batch, warmup: int, draws: int) -> tuple[float, float]:
     """Seconds a draw after the warm-up, and gradients a draw."""
     model, count = NaiveModel(shape, _PRIORS), 0
 

@@ -16,13 +16,13 @@ import torch
 
 from probrm.data import Batch
 from probrm.inference import NUTS, Fitted, fit
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.model import ImplicitModel
 
 DIM, USERS, EFFECTS = 64, 100, (1.0, -0.5, 0.3, 0.0)
 
 
-def simulate(rows: int, dim: int = DIM, users: int = USERS, seed: int = 0) -> tuple[ImplicitShape, Batch]:
+def simulate(rows: int, dim: int = DIM, users: int = USERS, seed: int = 0) -> tuple[LogShape, Batch]:
     """A log from the model itself: an embedding, four covariates of the propensity, users."""
     rng = torch.Generator().manual_seed(seed)
     embedding, covariates = torch.randn(rows, dim, generator=rng), torch.randn(rows, len(EFFECTS), generator=rng)
@@ -40,7 +40,7 @@ def simulate(rows: int, dim: int = DIM, users: int = USERS, seed: int = 0) -> tu
         "label": torch.full((rows,), math.nan),
         "weight": torch.ones(rows),
     }
-    return ImplicitShape(dim, (), ("a", "b", "c", "d"), tuple(str(u) for u in range(users))), Batch(columns, rows)
+    return LogShape(dim, (), ("a", "b", "c", "d"), tuple(str(u) for u in range(users))), Batch(columns, rows)
 
 
 def report(name: str, found: Fitted, reference: Fitted, seconds: float) -> None:

@@ -16,11 +16,12 @@ import torch
 
 from benchmarks.posterior_accuracy import simulate
 from probrm.data import Batch
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.fit import fit_implicit
 
 
-def seconds(shape: ImplicitShape, batch: Batch, starts: int, inference: str) -> float:
+def seconds(shape: LogShape, batch: Batch, starts: int, inference: str) -> float:
     """CPU seconds of one whole fit, verdict included; a tenth of the rows is held out. Others' work on the machine does not count."""
     held_out = torch.arange(0, len(batch), 10).numpy()
     begin = time.process_time()

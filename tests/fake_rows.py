@@ -16,13 +16,14 @@ from probrm.guides import Layout, Whitening, build_guide
 from probrm.inference import SVI
 from probrm.inference.svi.train import _bound, _optimiser, svi_step
 from probrm.model import RewardModel
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.multi_action.model import build_implicit
 from tests.fake_cuda import DEVICE
 
-SHAPE = ImplicitShape(8, ("r0",), ("p0", "p1"), tuple("abcd"))
+SHAPE = LogShape(8, ("r0",), ("p0", "p1"), tuple("abcd"))
 FOUR = (ActionSpec("a"), ActionSpec("g", against=True), ActionSpec("o", "ordinal", levels=("x", "y", "z")), ActionSpec("t", "log-normal"))
 
 
@@ -98,7 +99,7 @@ def implicit(
     """A model of a log made on the CPU, as recipes make it, and moved; with its rows."""
     rows = rows or log_rows()
     with torch.device("cpu"):
-        shape = ImplicitShape(SHAPE.embedding, SHAPE.reward_effects, SHAPE.propensity_effects, SHAPE.users, actions=actions)
+        shape = LogShape(SHAPE.embedding, SHAPE.reward_effects, SHAPE.propensity_effects, SHAPE.users, actions=actions)
         model = build_implicit(shape, config or ImplicitConfig(), rows)
     return model.to(device), rows.to(device)
 

@@ -224,20 +224,21 @@ def sites(model: Any) -> set[str]:
 def implicit() -> Any:
     from probrm.actions import Click
     from probrm.priors import Beta
-    from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+    from probrm.recipes.logs.shape import LogShape
+    from probrm_models.implicit.config import ImplicitConfig
     from probrm_models.implicit.model import ImplicitModel
 
     config = ImplicitConfig(action=Click(false_rate=Beta(1, 50)), share_embedding=True)
-    return ImplicitModel(ImplicitShape(2, ("a",), ("b",), ("u",)), config)
+    return ImplicitModel(LogShape(2, ("a",), ("b",), ("u",)), config)
 
 
 def several() -> Any:
     from probrm.data.logs.actions import ActionSpec
-    from probrm_models.implicit.config import ImplicitShape
+    from probrm.recipes.logs.shape import LogShape
     from probrm_models.implicit.multi_action.model import SeveralActionsModel
 
     kinds = (ActionSpec("a"), ActionSpec("b", "ordinal", levels=("0", "1", "2")), ActionSpec("c", "log-normal"))
-    return SeveralActionsModel(ImplicitShape(2, (), ("b",), (), actions=kinds))
+    return SeveralActionsModel(LogShape(2, (), ("b",), (), actions=kinds))
 
 
 def vrm() -> Any:

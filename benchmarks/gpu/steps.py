@@ -20,7 +20,8 @@ from probrm.inference import SVI
 from probrm.inference.device import isolated
 from probrm.inference.svi.minibatches import Minibatches
 from probrm.inference.svi.train import _bound, _optimiser, svi_step
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel
 
 RATIO = 1.3
@@ -48,7 +49,7 @@ def rows(count: int, columns: int, device: str, dtype: torch.dtype = torch.float
 def svi(columns: int, head: HeadConfig, data: Batch, device: str) -> tuple[ImplicitModel, Any]:
     """The implicit model, both heads on the vectors, with the default guide; at the start of a training."""
     config = ImplicitConfig(reward_head=head, propensity_head=head, share_embedding=True)
-    model = ImplicitModel(ImplicitShape(columns), config, data.slice(0, _REFERENCE).widened()).to(device)
+    model = ImplicitModel(LogShape(columns), config, data.slice(0, _REFERENCE).widened()).to(device)
     layout = Layout.of(model, data)
     zeros = torch.zeros(layout.size, device=device)
     return model, build_guide("auto-normal", model, layout, Whitening.diagonal(zeros, zeros + 0.1))

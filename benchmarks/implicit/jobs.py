@@ -12,8 +12,8 @@ from benchmarks.implicit.data import Answers
 from benchmarks.implicit.tasks import Task
 from probrm.data import Batch, FeatureMap, split_rows
 from probrm.evaluation import Sample
+from probrm.recipes.logs.shape import LogShape
 from probrm.simulation import Simulated, simulate
-from probrm_models.implicit.config import ImplicitShape
 
 TEST, HELD_OUT = 0.25, 0.1
 """Shares of the prompts, and of the training prompts."""
@@ -37,7 +37,7 @@ class Job:
         seed: for whatever a method draws.
     """
 
-    shape: ImplicitShape
+    shape: LogShape
     data: Batch
     held_out: np.ndarray
     test: Batch
@@ -101,7 +101,7 @@ def _anchors(good: torch.Tensor, task: Task) -> torch.Tensor:
     return label
 
 
-def _batch(features: np.ndarray, drawn: Simulated, label: torch.Tensor) -> tuple[ImplicitShape, Batch]:
+def _batch(features: np.ndarray, drawn: Simulated, label: torch.Tensor) -> tuple[LogShape, Batch]:
     assert drawn.user is not None
     covariates = FeatureMap.fit(drawn.covariates)
     users = tuple(f"u{i}" for i in range(int(drawn.user.max()) + 1))
@@ -114,7 +114,7 @@ def _batch(features: np.ndarray, drawn: Simulated, label: torch.Tensor) -> tuple
         "label": label,
         "weight": torch.ones(len(features)),
     }
-    return ImplicitShape(features.shape[1], (), covariates.names, users), Batch(columns, len(features))
+    return LogShape(features.shape[1], (), covariates.names, users), Batch(columns, len(features))
 
 
 def _test_batch(features: np.ndarray) -> Batch:

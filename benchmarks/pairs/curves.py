@@ -10,8 +10,8 @@ from benchmarks.pairs.fits import Task, job_of
 from benchmarks.pairs.models import MODELS
 from probrm.data import Batch
 from probrm.inference import SVI, Fitted
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.predictions import preference_probabilities
-from probrm.recipes.pairs.recipe import PairFit
 
 CURVES = {"bt": "deterministic Bradley–Terry", "vrm": "VRM", "published-pair": "VRM as published"}
 STEPS = (1, 10, 30, 100, 300, 1000)

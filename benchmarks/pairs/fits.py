@@ -19,8 +19,8 @@ from probrm.inference import Fitted
 from probrm.inference.device import own_random_stream
 from probrm.progress import silent
 from probrm.recipes.pairs.inputs import PairInputs
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.predictions import preference_probabilities
-from probrm.recipes.pairs.recipe import PairFit
 from probrm_models.vrm.collapse import collapse
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.predictions import weight_draws

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from probrm.inference import Fitted, Laplace
-from probrm.recipes.pairs.recipe import PairFit
+from probrm.recipes.pairs.job import PairFit
 from probrm_models.bradley_terry.config import BradleyTerryConfig
 from probrm_models.bradley_terry.fit import fit_bayesian
 from probrm_models.vrm.recipe import VRMRecipe

@@ -4,61 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from probrm.config.merge import merge, parse_assignment, read_toml
+from probrm.config.schema import Schema
+from probrm.config.settings import FitConfig
 from probrm.encoders import EncoderConfig
 from probrm.errors import ConfigError
 from probrm.guides import GUIDES
-from probrm.inference.settings import INFERENCES, InferenceConfig
-from probrm.recipes.recipe import Recipe
+from probrm.inference.settings import INFERENCES
 
 
-@dataclass(frozen=True)
-class FitConfig:
-    """Settings of a fit; the TOML file has the same names.
-
-    Attributes:
-        data: how the file is read (``[data]``): a ``LogSpec``, ``PairSpec`` or what else the model's ``read_spec`` gives.
-        encoder: ``[encoder]``.
-        model: ``[model]``, in the full form of the model at hand.
-        guide: ``[guide]``.
-        inference: ``[inference]``.
-        starts: how many places the search begins at.
-        seed: of all random numbers.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        held_out: share of prompts, and of users, that selects and stops the training.
-    """
-
-    data: Any
-    encoder: EncoderConfig
-    model: dict[str, Any]
-    guide: Any
-    inference: InferenceConfig
-    starts: int
-    seed: int
-    device: str
-    held_out: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As nested plain types: what a run records and ``--config`` accepts."""
-        return {
-            "data": self.data.to_dict(),
-            "encoder": asdict(self.encoder),
-            "model": self.model,
-            "guide": asdict(self.guide),
-            "inference": asdict(self.inference),
-            "starts": self.starts,
-            "seed": self.seed,
-            "device": self.device,
-            "held_out": self.held_out,
-        }
-
-
-def defaults(recipe: Recipe) -> dict[str, Any]:
+def defaults(recipe: Schema) -> dict[str, Any]:
     """Every setting with its default for this model, as nested plain types."""
     common = {
         "data": recipe.data_settings(),
@@ -74,7 +34,7 @@ def defaults(recipe: Recipe) -> dict[str, Any]:
     return merge(common, recipe.defaults())
 
 
-def build_config(recipe: Recipe, *, toml: str | None = None, flags: Mapping[str, Any] | None = None, sets: Iterable[str] = ()) -> FitConfig:
+def build_config(recipe: Schema, *, toml: str | None = None, flags: Mapping[str, Any] | None = None, sets: Iterable[str] = ()) -> FitConfig:
     """Settings from defaults, then the TOML file, then flags, then ``--set``.
 
     Raises:

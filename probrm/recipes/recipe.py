@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +31,8 @@ class Recipe(ABC):
     kind: ClassVar[str]
     unit: ClassVar[str] = "rows"
     """What an evaluation counts: a model of pairs says ``pairs``."""
+    fitted_to: ClassVar[str] = ""
+    """``log`` or ``pairs``: models of one of them can be compared on a file (``truth_rows``)."""
     refits_itself: ClassVar[bool] = True
     """Whether ``refit`` with a run's own settings repeats its inference; not where it takes another form of the model."""
     titles: ClassVar[Mapping[str, str]] = {}
@@ -106,6 +108,14 @@ class Recipe(ABC):
     ) -> tuple[Evaluation, list[str]]:
         """Metrics against the truth in the file, beside the baseline's, and notes on the data."""
 
+    def truth_rows(self, run: Run, source: str, spec: Any, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> Any:
+        """The file's rows with a known truth and the run's predictions of them: ``rows``, ``notes`` and ``evaluate(against, …)``.
+
+        Raises:
+            ConfigError: this model does not say.
+        """
+        raise ConfigError(f"model {self.kind!r}: it cannot be compared with others", fix="write truth_rows in its recipe")
+
     @abstractmethod
     def reward(
         self,
@@ -158,6 +168,14 @@ class Recipe(ABC):
         items = find_benchmark(name).read(source)
         rewards = self.reward(run, items.conversations, embeddings=embeddings, cache=True, progress=progress)
         return items.score(rewards.reward, bootstrap=bootstrap, seed=seed, progress=progress)
+
+    def doubts(self, run: Run) -> list[tuple[bool, str]]:
+        """What the report should say against this model's results in particular: whether it is grave, and a sentence."""
+        return []
+
+    def identifiability_blocks(self) -> Mapping[str, Callable[[Any], list[Any]]]:
+        """How the report shows tables of ``metrics["identifiability"]`` that are the model's own, by name: each makes report blocks."""
+        return {}
 
     def headline(self, run: Run) -> list[str]:
         """What a person is told after a fit, below the table of the posterior: a sentence each."""

@@ -12,13 +12,13 @@ from probrm.report.blocks import Section
 from probrm.report.doubts import doubts, doubts_section
 from probrm.report.fitting import learned_section, training_section
 from probrm.report.glance import glance, made_by
+from probrm.report.identifiability import identifiability_section
 from probrm.report.material import Material, Truth, gather
 from probrm.report.render import render
 from probrm.report.row_cards import rows_section
 from probrm.report.truth import calibration_section
 from probrm.report.words import basename, inert, number
 from probrm.runs.run import Run
-from probrm_models.implicit.identifiability.report import identifiability_section
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from probrm.report.glance import baseline_score
 from probrm.report.material import Material
 from probrm.report.words import basename, inert, number
 
-_FEW_LABELS, _FEW_HELD_OUT, _POOR_OVERLAP, _MISFIT = 50, 100, 0.1, 0.01
+_FEW_LABELS, _FEW_HELD_OUT = 50, 100
 _NOMINAL = 0.9
 
 
@@ -86,33 +86,9 @@ def _identified(material: Material) -> Iterator[Doubt]:
         )
     for note in found.get("notes", []):
         yield Doubt(False, str(note)[:1].upper() + str(note)[1:] + ".")
-    level = found.get("level") or {}
-    if level.get("governed_by") == "saturation" and 0 <= found.get("labels", 0) < _FEW_LABELS:
-        yield Doubt(
-            False,
-            f"The share of preferred answers rests on the model's form in rows that are nearly always acted on, with {number(found.get('labels', 0))} labels to "
-            f"check it: {_FEW_LABELS} labels on rows drawn at random would.",
-        )
     if 0 < found.get("labels", 0) < _FEW_LABELS:
         yield Doubt(False, f"There are only {found['labels']} explicit labels.")
-    overlap = found.get("overlap") or {}
-    if overlap and overlap["share"] < _POOR_OVERLAP and not any("inverse propensities" in str(note) for note in found.get("notes", [])):
-        yield Doubt(
-            False, f"Propensities are uneven: weighed by their inverse the rows are worth {number(overlap['effective_sample_size'], 0)}."
-        )
-    if scale := _users(material):
-        yield Doubt(False, scale)
-
-
-def _users(material: Material) -> str | None:
-    """That users differ much, where they do: what a stranger does is then hard to foretell."""
-    draws = material.run.draws.get("user_activity_scale")
-    if draws is None or float(draws.double().mean()) < 1.5:
-        return None
-    return (
-        f"Users differ much in how readily they act (standard deviation {number(float(draws.double().mean()), 2)} in log-odds): what a new user's "
-        "actions mean is uncertain."
-    )
+    yield from (Doubt(*doubt) for doubt in material.recipe.doubts(material.run))
 
 
 def _truth(material: Material) -> Iterator[Doubt]:

@@ -13,7 +13,7 @@ from probrm.config import build_config
 from probrm.data import LogSpec, read_log, split_rows
 from probrm.encoders import EncoderConfig, encode_all
 from probrm.inference import fit
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm.runs import find_recipe
 from probrm_models.implicit.model import ImplicitModel
 
@@ -36,7 +36,7 @@ def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys):
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
         log = read_log(str(path), SPEC)
         encoded = encode_all(log.conversations, EncoderConfig())  # texts are those of seed 1: from the cache
-        inputs = ImplicitInputs.fit(log, encoded.vectors)
+        inputs = LogInputs.fit(log, encoded.vectors)
         data = inputs.batch(log, encoded.vectors)
         assert log.user is not None
         parts = split_rows([c.prompt_text for c in log.conversations], list(log.user), seed=0)

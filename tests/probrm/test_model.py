@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from probrm.data.batch import Batch
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.bradley_terry.config import BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
-from probrm_models.implicit.config import ImplicitShape
 from probrm_models.implicit.model import ImplicitModel
 
 DRAWS = 4000
@@ -29,7 +29,7 @@ def implicit_batch() -> Batch:
 
 def test_replicates_have_the_likelihoods_probabilities() -> None:
     """``γμ`` in 4,000 draws of three rows, within 5 standard errors; what was observed in the rows does not matter."""
-    batch, model = implicit_batch(), ImplicitModel(ImplicitShape(1))
+    batch, model = implicit_batch(), ImplicitModel(LogShape(1))
     values = {"base_rate": torch.tensor(0.3), "reward_weights": torch.tensor([1.5]), "propensity_intercept": torch.tensor(0.4)}
     many = {name: value.expand(DRAWS, *value.shape) for name, value in values.items()}
     expected = model.reward(values, batch).sigmoid() * torch.sigmoid(torch.tensor(0.4))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Simulated:
     """
 
     batch: Batch
-    shape: ImplicitShape
+    shape: LogShape
     reward: Tensor
     preference: Tensor
     weights: Tensor
@@ -84,7 +84,7 @@ def simulate(
         "label": label,
         "weight": torch.ones(rows),
     }
-    shape = ImplicitShape(d, (), ("surface", "length", "code"), tuple(f"u{i}" for i in range(users)))
+    shape = LogShape(d, (), ("surface", "length", "code"), tuple(f"u{i}" for i in range(users)))
     return Simulated(Batch(columns, rows), shape, reward, preference, weights, effects)
 
 

@@ -23,10 +23,11 @@ from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.priors import Beta, Gamma, HalfCauchy, Horseshoe, Normal, StudentT
 from probrm.priors import Laplace as LaplacePrior
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.baselines import BaselineConfig, fit_baseline
 from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.fit import fit_implicit
 from probrm_models.implicit.identifiability.base_rate import LevelCorrection
 from probrm_models.implicit.naive import NaiveModel
@@ -168,7 +169,7 @@ def answers(n: int = 40) -> Batch:
 
 
 def fit_of_implicit(device: str) -> Fitted:
-    shape = ImplicitShape(2, (), ("p0",), tuple("abc"))
+    shape = LogShape(2, (), ("p0",), tuple("abc"))
     settings = ImplicitConfig(assume=("base-rate=0.5±0.1",), priors=ImplicitPriors(user_activity=Normal(0.0, 1.0)))
     found = fit_implicit(answers(), shape, settings, held_out=np.arange(0, 40, 10), starts=2, device=device, inference=QUICK)
     assert found.identifiability["verdict"] == "identified"
@@ -201,7 +202,7 @@ def fit_of_vrm_globals(device: str) -> Fitted:
 
 def baseline() -> None:
     """Baselines are fitted on the CPU by design, wherever their rows are."""
-    shape, rows = ImplicitShape(2, (), ("p0",), tuple("abc")), answers()
+    shape, rows = LogShape(2, (), ("p0",), tuple("abc")), answers()
     held_out = np.arange(10)
     here, there = (
         fit_baseline("ips", data, shape, held_out=held_out, config=BaselineConfig(l2=(1.0,))) for data in (rows, rows.to(DEVICE))

@@ -20,11 +20,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.actions import Click
+from probrm.actions.product import log_both, log_not_both
 from probrm_models.baselines.config import BaselineConfig
 from probrm_models.baselines.logistic import BoundedLogistic
 from probrm_models.baselines.model import EFFECT_L2, INTERCEPT_L2
 from probrm_models.baselines.rows import Rows
-from probrm_models.implicit.strata import log_both, log_not_both, stratum_posterior
+from probrm_models.implicit.strata import stratum_posterior
 
 _INNER = 3
 """Steps of each M-step."""

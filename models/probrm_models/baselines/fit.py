@@ -16,11 +16,11 @@ from probrm.errors import ConfigError, DataError
 from probrm.inference.device import isolated
 from probrm.inference.svi.heldout import held_out_score
 from probrm.progress import Progress, silent
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.baselines.config import BaselineConfig, default_config
 from probrm_models.baselines.methods import BASELINES, Solution
 from probrm_models.baselines.model import BaselineModel
 from probrm_models.baselines.rows import Rows
-from probrm_models.implicit.config import ImplicitShape
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class BaselineFit:
 def fit_baseline(
     name: str,
     data: Batch,
-    shape: ImplicitShape,
+    shape: LogShape,
     *,
     held_out: np.ndarray | None = None,
     config: BaselineConfig | None = None,

@@ -26,8 +26,8 @@ from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk, last_layer
 from probrm.model import RewardModel, Values
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.baselines.link import Link
-from probrm_models.implicit.config import ImplicitShape
 
 EFFECT_L2 = 1 / 1.5**2
 """Precision of the effects of covariates: that of the implicit model's prior."""
@@ -48,9 +48,7 @@ class BaselineModel(RewardModel):
     A batch has the implicit model's columns; ``known_propensity (n,)`` may be among them.
     """
 
-    def __init__(
-        self, shape: ImplicitShape, kind: str, *, l2: float = 1.0, link: Link | None = None, propensity: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, shape: LogShape, kind: str, *, l2: float = 1.0, link: Link | None = None, propensity: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.shape, self.kind, self.l2, self.link = shape, kind, l2, link or Link()  # type: ignore[misc]
         self.propensity_sites = propensity
@@ -130,6 +128,4 @@ class BaselineModel(RewardModel):
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> BaselineModel:
         """Rebuilds the model."""
-        return cls(
-            ImplicitShape(**spec["shape"]), spec["kind"], l2=spec["l2"], link=Link(**spec["link"]), propensity=tuple(spec["propensity"])
-        )
+        return cls(LogShape(**spec["shape"]), spec["kind"], l2=spec["l2"], link=Link(**spec["link"]), propensity=tuple(spec["propensity"]))

@@ -5,37 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, read_log
+from probrm.data import Batch, Log
 from probrm.encoders import Encoder
 from probrm.inference import Fitted
-from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
-from probrm.recipes.encoding import run_vectors
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import Logged
-from probrm.recipes.provenance import fitted_source, position
+from probrm.recipes.logs.recipe import LogRecipe, reward_of_row
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.baselines.config import config_from, default_config, settings_of
 from probrm_models.baselines.fit import fit_baseline
 from probrm_models.baselines.model import BaselineModel
-from probrm_models.implicit.recipe import ImplicitRecipe
-
-if TYPE_CHECKING:
-    from probrm.evaluation import Evaluation
 
 _RELATIVE = ("ips", "doubly-robust", "rel-mf", "unbiased-bpr")
 
 
-class BaselineRecipe(ImplicitRecipe):
+class BaselineRecipe(LogRecipe):
     """Log of actions → point estimate of the reward by one method of the literature."""
+
+    titles: ClassVar[Mapping[str, str]] = {**LogRecipe.titles, "propensity": "propensity to act"}
 
     def defaults(self) -> dict[str, Any]:
         """One start: ``model.l2`` is what is searched over."""
@@ -80,48 +75,16 @@ class BaselineRecipe(ImplicitRecipe):
             seconds={"fit": fitted.seconds, "naive": naive.seconds},
         )
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, ImplicitInputs, Any]:
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, LogInputs, Any]:
         """Model, inputs and the naive model beside it."""
         baseline = BaselineModel.from_spec(spec["baseline"]) if spec["baseline"] else None
-        return BaselineModel.from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
+        return BaselineModel.from_spec(spec["model"]), LogInputs.restore(spec["inputs"], tensors), baseline
 
-    def evaluate(
-        self,
-        run: Run,
-        source: str,
-        spec: Any,
-        *,
-        embeddings: str | Encoder | None = None,
-        bootstrap: int = 1000,
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> tuple[Evaluation, list[str]]:
-        """The model, and the naive one beside it, against the file's ``label``; a point has no intervals to cover anything."""
-        from probrm.recipes.comparison import log_rows
-
-        ours = log_rows(run, source, spec, embeddings=embeddings, progress=progress)
-        beside = None
-        if run.baseline:
-            other = replace(run, model=run.baseline[0], draws=run.baseline[1])
-            beside = log_rows(other, source, spec, embeddings=embeddings, progress=progress)
-        return ours.evaluate(beside, bootstrap=bootstrap, seed=seed, progress=progress), ours.notes
-
-    def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
-        """One row of the fitted log, read from its file again: its reward and the propensity that the method went by."""
-        log = read_log(fitted_source(run), self.read_spec(run.config["data"]))
-        at = position(log.row_id, row, "log has")
-        vectors = run_vectors(run, [log.conversations[at]], embeddings=run.record["encoder"]["embeddings"], progress=progress).vectors
-        batch = run.inputs.batch(log, vectors.expand(len(log), -1)).subset(torch.tensor([at]))
-        rewards = predict_rewards(run.model, run.draws, batch)
-        found = {
-            "row": row,
-            "prompt": log.conversations[at].prompt_text,
-            "response": log.conversations[at].response,
-            "action": float(batch["action"][0]),
-            "reward": {name: float(getattr(rewards, name)[0]) for name in rewards.__dataclass_fields__},
-        }
+    def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
+        """Its reward and the propensity that the method went by."""
+        found = reward_of_row(run, log, at, one)
         if isinstance(run.model, BaselineModel):
-            found["propensity"] = float(run.model.propensity(run.draws, batch)[0, 0])
+            found["propensity"] = float(run.model.propensity(run.draws, one)[0, 0])
         return found
 
     def refit(self, run: Run, batch: Batch, **settings: Any) -> Fitted:

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from probrm.data.batch import Batch
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.baselines.model import EFFECT_L2, INTERCEPT_L2
-from probrm_models.implicit.config import ImplicitShape
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Rows:
         known: known propensities, NaN where there is none.
     """
 
-    shape: ImplicitShape
+    shape: LogShape
     x: Float[Tensor, "n p"]
     z: Float[Tensor, "n q"]
     user: Int[Tensor, " n"]
@@ -38,7 +38,7 @@ class Rows:
     known: Float[Tensor, " n"]
 
     @classmethod
-    def of(cls, batch: Batch, shape: ImplicitShape) -> Rows:
+    def of(cls, batch: Batch, shape: LogShape) -> Rows:
         """The rows of a batch with the implicit model's columns."""
         one = torch.ones(len(batch), 1, dtype=torch.float64)
 

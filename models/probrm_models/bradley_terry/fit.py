@@ -16,7 +16,7 @@ from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.priors import Normal
 from probrm.progress import Progress, silent
-from probrm.recipes.pairs.recipe import PairFit
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.repeats import shares
 from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryPriors, BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel, DeterministicModel

@@ -17,8 +17,9 @@ from probrm.guides import GuideLike
 from probrm.inference import Fitted, InferenceConfig
 from probrm.priors.checks import check_scales, check_unbounded
 from probrm.progress import Progress, silent
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.model import PairModel
-from probrm.recipes.pairs.recipe import PairFit, PairRecipe
+from probrm.recipes.pairs.recipe import PairRecipe
 from probrm.recipes.pairs.repeats import occurrences
 from probrm.runs.run import Run
 from probrm_models.bradley_terry.config import BradleyTerryConfig

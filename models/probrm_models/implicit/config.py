@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from probrm.actions import Click
-from probrm.data.logs.actions import ActionSpec
 from probrm.heads import HeadConfig
 from probrm.priors import Beta, HalfNormal, Normal, PriorSlot, prior_to_dict
 
@@ -82,35 +81,3 @@ class ImplicitConfig:
             pydantic.ValidationError: an unknown name or a value that is not allowed.
         """
         return TypeAdapter(cls).validate_python(dict(settings))
-
-
-@dataclass(frozen=True, config=_SETTINGS)
-class ImplicitShape:
-    """The inputs of an implicit model.
-
-    Attributes:
-        embedding: columns of the embedding.
-        reward_effects: names of the reward head's covariates.
-        propensity_effects: names of the propensity head's covariates.
-        users: their ids, in the order of ``user_activity``; none switches the user effect off.
-        reference: how many reference rows the base rate is a mean over; the single one of the default is the average embedding.
-        actions: the kinds of actions of a row, where they are not the single yes/no action; see ``SeveralActionsModel``.
-    """
-
-    embedding: int
-    reward_effects: tuple[str, ...] = ()
-    propensity_effects: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
-    reference: int = 1
-    actions: tuple[ActionSpec, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "embedding": self.embedding,
-            "reward_effects": list(self.reward_effects),
-            "propensity_effects": list(self.propensity_effects),
-            "users": list(self.users),
-            "reference": self.reference,
-            "actions": [action.to_dict() for action in self.actions],
-        }

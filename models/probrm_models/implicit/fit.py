@@ -20,7 +20,8 @@ from probrm.inference.rank_correlation import spearman
 from probrm.inference.settings import InferenceConfig, inference_config
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.progress import Progress, silent
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.assumptions import Assumptions
 from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder, actions_alone
 from probrm_models.implicit.identifiability.mode_selection import Choice, choose
@@ -50,7 +51,7 @@ class ImplicitFit:
 
 def fit_implicit(
     data: Batch,
-    shape: ImplicitShape,
+    shape: LogShape,
     settings: ImplicitConfig,
     *,
     held_out: np.ndarray | None = None,

@@ -33,14 +33,16 @@ from pyro import poutine
 from torch import Tensor, nn
 
 from probrm.actions import LogBernoulli
+from probrm.actions.product import log_both, log_not_both
 from probrm.data.batch import Batch
 from probrm.heads import build_trunk, columns, last_layer, mean_rate_intercept, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import LevelCorrection
-from probrm_models.implicit.strata import StratumGuide, log_both, log_not_both
+from probrm_models.implicit.strata import StratumGuide
 
 
 def known_or(propensity: Float[Tensor, "*s n"], batch: Batch) -> Float[Tensor, "*s n"]:
@@ -79,7 +81,7 @@ class ImplicitModel(RewardModel):
     reference_embedding: Tensor
     reference_covariates: Tensor
 
-    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
+    def __init__(self, shape: LogShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
         super().__init__()
         self.shape = shape if reference is None else replace(shape, reference=len(reference))
         self.config = config or ImplicitConfig()
@@ -389,4 +391,4 @@ class ImplicitModel(RewardModel):
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> ImplicitModel:
         """Rebuilds the model; trunks have fresh parameters until they are loaded."""
-        return cls(ImplicitShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))
+        return cls(LogShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

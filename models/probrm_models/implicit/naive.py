@@ -26,7 +26,8 @@ from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk, columns, last_layer, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.model import ImplicitModel
 
 
@@ -42,9 +43,9 @@ class NaiveModel(RewardModel):
     may_be_missing: ClassVar[frozenset[str]] = ImplicitModel.may_be_missing
     """It is fitted to the implicit model's batch, of which it reads less."""
 
-    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None) -> None:
+    def __init__(self, shape: LogShape, config: ImplicitConfig | None = None) -> None:
         super().__init__()
-        self.shape = ImplicitShape(shape.embedding, shape.reward_effects)
+        self.shape = LogShape(shape.embedding, shape.reward_effects)
         self.priors: ImplicitPriors = (config or ImplicitConfig()).priors
         self.trunk = LinearTrunk(shape.embedding)
 
@@ -105,4 +106,4 @@ class NaiveModel(RewardModel):
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> NaiveModel:
         """Rebuilds the model."""
-        return cls(ImplicitShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))
+        return cls(LogShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

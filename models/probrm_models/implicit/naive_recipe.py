@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch
+from probrm.data import Batch, Log
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError
 from probrm.guides import GuideLike
@@ -21,12 +21,12 @@ from probrm.inference import Fitted, InferenceConfig, fit
 from probrm.priors import PriorSlot, prior_to_dict
 from probrm.progress import Progress, silent
 from probrm.recipes.logs.fitted_rows import with_verdicts
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import Logged
+from probrm.recipes.logs.recipe import LogRecipe, reward_of_row
 from probrm.recipes.provenance import approximation, guide_note, posterior_of
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
-from probrm_models.baselines.recipe import BaselineRecipe
 from probrm_models.implicit.checks import check_priors
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.naive import NaiveModel
@@ -51,7 +51,7 @@ class NaiveConfig:
     priors: NaivePriors = Field(default_factory=NaivePriors)
 
 
-class NaiveRecipe(BaselineRecipe):
+class NaiveRecipe(LogRecipe):
     """Log of actions → Bayesian logistic regression of the action; a verdict, where a row has one, takes the action's place."""
 
     kind = "naive"
@@ -123,6 +123,22 @@ class NaiveRecipe(BaselineRecipe):
         )
         return replace(run, **posterior_of(fitted))
 
+    def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
+        """Its reward."""
+        return reward_of_row(run, log, at, one)
+
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
+        """The effects on the reward."""
+        from probrm.figures.entries import Entries  # matplotlib: half a second
+        from probrm.figures.forest import forest
+
+        table = run.summary()
+        return (
+            {"reward_effects": forest(Entries.of(table["reward_effects"]), "Effects on the reward", "log-odds")}
+            if "reward_effects" in table
+            else {}
+        )
+
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The log again, verdicts in the place of actions."""
         return with_verdicts(super().fitted_rows(run, progress=progress))
@@ -142,9 +158,9 @@ class NaiveRecipe(BaselineRecipe):
         again = NaiveModel.from_spec(run.model.spec())
         return fit(again, batch, guide=guide, inference=inference, starts=1, seed=seed, progress=progress)
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, ImplicitInputs, None]:
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, LogInputs, None]:
         """Model and inputs; nothing stands beside it."""
-        return NaiveModel.from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), None
+        return NaiveModel.from_spec(spec["model"]), LogInputs.restore(spec["inputs"], tensors), None
 
 
 def _config(priors: NaivePriors) -> ImplicitConfig:

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
-from probrm.config import FitConfig, read_data
-from probrm.data import Batch, Conversation, LogSpec, file_hash, read_log, split_rows
-from probrm.data.logs.presets import PRESETS
+from probrm.config import FitConfig
+from probrm.data import Batch, Log, file_hash, read_log, split_rows
 from probrm.encoders import Encoder, encode_all
-from probrm.errors import ConfigError
 from probrm.guides import GuideLike
 from probrm.inference import Fitted, Laplace, fit
 from probrm.inference.device import resolve_device
 from probrm.inference.settings import InferenceConfig, inference_config
 from probrm.inference.svi.checkpoint import Checkpoint
-from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
-from probrm.recipes.encoding import run_vectors, vectors_now
 from probrm.recipes.logs.action_inputs import check_several
-from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
-from probrm.recipes.logs.inputs import ImplicitInputs
-from probrm.recipes.logs.scoring import scored_batch, without_actions
+from probrm.recipes.logs.inputs import LogInputs
+from probrm.recipes.logs.recipe import LogRecipe
 from probrm.recipes.observed import observed_actions
-from probrm.recipes.provenance import approximation, fit_record, fitted_source, guide_note, position, posterior_of
-from probrm.recipes.recipe import Recipe
-from probrm.recipes.score_table import with_scores
-from probrm.runs.fitted_rows import FittedRows, RowPredictions
+from probrm.recipes.provenance import approximation, fit_record, guide_note, posterior_of
+from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.implicit.checks import check_contradictions, check_form, check_priors, mean_preference
 from probrm_models.implicit.config import ImplicitConfig
@@ -47,28 +38,19 @@ from probrm_models.implicit.multi_action.model import SeveralActionsModel, impli
 from probrm_models.implicit.naive import NaiveModel
 
 if TYPE_CHECKING:
-    from probrm.evaluation import Evaluation, Predictions
+    pass
 
 
-class ImplicitRecipe(Recipe):
+class ImplicitRecipe(LogRecipe):
     """Log of actions → reward model."""
 
     kind = "implicit"
     titles: ClassVar[Mapping[str, str]] = {
-        "reward.reward": "reward (logit)",
-        "reward.probability": "probability of preference",
+        **LogRecipe.titles,
         "strata.*": "stratum {}",
         "propensity_log_odds.*": "propensity: {} (log-odds)",
         "propensity": "propensity to act",
     }
-
-    def data_settings(self) -> dict[str, Any]:
-        """Defaults of ``[data]``."""
-        return LogSpec().to_dict()
-
-    def read_spec(self, settings: Mapping[str, Any]) -> LogSpec:
-        """``[data]`` as the way of reading a log."""
-        return read_data(LogSpec, settings, presets=PRESETS)
 
     def model_settings(self) -> dict[str, Any]:
         """Defaults of ``[model]``."""
@@ -100,7 +82,7 @@ class ImplicitRecipe(Recipe):
         observed = partial(observed_actions, log, log.conversations)
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         vectors = encoded.vectors
-        inputs = ImplicitInputs.fit(log, vectors)
+        inputs = LogInputs.fit(log, vectors)
         data = inputs.batch(log, vectors)
         parts = None
         if config.held_out > 0:
@@ -173,114 +155,27 @@ class ImplicitRecipe(Recipe):
     def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, Any, Any]:
         """Model, inputs and baseline of a saved run."""
         baseline = NaiveModel.from_spec(spec["baseline"]) if spec["baseline"] else None
-        return implicit_from_spec(spec["model"]), ImplicitInputs.restore(spec["inputs"], tensors), baseline
+        return implicit_from_spec(spec["model"]), LogInputs.restore(spec["inputs"], tensors), baseline
 
-    def score(
-        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
-    ) -> tuple[pa.Table, list[str]]:
-        """All rows of the file in their order; those without usable texts get missing values."""
-        log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
-        batch, notes = scored_batch(run, log, embeddings, progress)
-        rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
-        columns = ("reward", "reward_sd", "reward_low", "reward_high", "probability")
-        table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
-        return table, notes + told
-
-    def evaluate(
-        self,
-        run: Run,
-        source: str,
-        spec: LogSpec,
-        *,
-        embeddings: str | Encoder | None = None,
-        bootstrap: int = 1000,
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> tuple[Evaluation, list[str]]:
-        """The reward model and the naive one against the file's ``label``."""
-        from probrm.evaluation import Sample, evaluate  # scikit-learn: a second that no other command waits for
-
-        log = read_log(source, without_actions(spec, "label", "weight", "true_probability", "shown"), require=("label",), min_rows=1)
-        assert log.label is not None
-        keep = ~np.isnan(log.label)
-        batch, notes = scored_batch(run, log, embeddings, progress)
-        if run.metrics["identifiability"]["labels"] and file_hash(source) == run.record["data"]["sha256"]:
-            notes = [
-                *notes,
-                "these labels took part in the fit of the reward model, not of the naive one: its advantage here is no evidence; give other rows",
-            ]
-        rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
-        prompts = [c.prompt_text for c, k in zip(log.conversations, keep, strict=True) if k]
-        truth = None if log.true_probability is None else log.true_probability[keep]
-        sample = Sample.of(log.label[keep], groups=prompts, weight=log.weight[keep], true_probability=truth)
-        model = _predictions(rewards, keep)
-        beside = _predictions(predict_rewards(*run.baseline, batch, progress=progress), keep) if run.baseline else None
-        return evaluate(sample, model, beside, bootstrap=bootstrap, seed=seed, progress=progress), notes
-
-    def reward(
-        self,
-        run: Run,
-        conversations: Sequence[Conversation],
-        *,
-        embeddings: str | Encoder | None = None,
-        cache: bool = False,
-        progress: Progress = silent,
-    ) -> Rewards:
-        """Rewards of conversations given in code.
-
-        Raises:
-            ConfigError: the run's reward head has covariates, which a text alone does not carry.
-        """
-        if run.inputs.reward.names:
-            raise ConfigError(
-                f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
-                fix="score a file that has them: probrm score RUN --data FILE --out FILE",
-            )
-        n = len(conversations)
-        vectors = (
-            run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
-            if cache or embeddings
-            else vectors_now(run, conversations, progress=progress)
-        )
-        batch = Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
-        return predict_rewards(run.model, run.draws, batch, progress=progress)
-
-    def headline(self, run: Run) -> list[str]:
-        """How much of the log is preferred, and how well its held-out actions are foretold."""
-        found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []
-        if "verdict" in verdict:  # a baseline on the same logs has none
-            lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")
-        if share := found.get("mean_preference"):
-            lines.append(f"share of the log's answers that are preferred: {share['mean']:.3f} [{share['low']:.3f}, {share['high']:.3f}]")
-        if found["held_out_rows"]:
-            naive = found.get("naive_held_out_log_likelihood")
-            several = run.inputs.actions  # of which the naive model sees one
-            beside = f"; the naive model: {naive:.4f}" if naive is not None and not several else ""
-            ours = found["held_out_log_likelihood"]
-            lines.append(f"log-likelihood of {found['held_out_rows']} held-out actions, nats a row: {ours:.4f}{beside}")
-        return lines
-
-    def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
-        """One row of the fitted log, read from its file again."""
-        log = read_log(fitted_source(run), self.read_spec(run.config["data"]))
-        at = position(log.row_id, row, "log has")
-        store = run.record["encoder"]["embeddings"]
-        vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors
-        whole = run.inputs.batch(log, vectors.expand(len(log), -1))
-        one = whole.subset(torch.tensor([at]))
+    def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
+        """Strata and their odds, or, of several actions, each of them."""
         if not isinstance(run.model, SeveralActionsModel):
             return inspect_row(run, log, at, one)
         conversation = log.conversations[at]
-        told = {"row": row, "prompt": conversation.prompt_text, "response": conversation.response}
+        told = {"row": str(log.row_id[at]), "prompt": conversation.prompt_text, "response": conversation.response}
         return told | inspect_several(run.model, run.draws, one)
 
-    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
-        """The log again."""
-        return fitted_log(run, self, progress=progress)
+    def doubts(self, run: Run) -> list[tuple[bool, str]]:
+        """About the level, the overlap and the users."""
+        from probrm_models.implicit.identifiability.report import doubts
 
-    def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
-        """Rewards."""
-        return row_rewards(run, rows, progress=progress)
+        return doubts(run)
+
+    def identifiability_blocks(self) -> Mapping[str, Any]:
+        """The verdict's tables."""
+        from probrm_models.implicit.identifiability.report import BLOCKS
+
+        return BLOCKS
 
     def refit(
         self,
@@ -302,11 +197,3 @@ class ImplicitRecipe(Recipe):
         from probrm_models.implicit.figures import figures  # matplotlib: half a second
 
         return figures(run, rows)
-
-
-def _predictions(rewards: Rewards, keep: np.ndarray) -> Predictions:
-    from probrm.evaluation import Predictions
-
-    return Predictions.of(
-        rewards.probability[keep], score=rewards.reward[keep], low=rewards.probability_low[keep], high=rewards.probability_high[keep]
-    )

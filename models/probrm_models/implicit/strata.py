@@ -24,21 +24,11 @@ from torch import Tensor, nn
 
 from probrm.actions import Click, LogBernoulli
 from probrm.data.batch import Batch
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 
 STRATA = ("PA", "NA", "PP", "NP")
 _IMPOSSIBLE = -1e4
 """A logit whose probability underflows to exactly zero, yet whose differences and gradients stay finite."""
-
-
-def log_both(reward: Float[Tensor, "*b"], propensity: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-    """``log(γμ)`` from the two logits."""
-    return F.logsigmoid(reward) + F.logsigmoid(propensity)
-
-
-def log_not_both(reward: Float[Tensor, "*b"], propensity: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-    """``log(1 − γμ)`` as ``log[(1 − γ) + γ(1 − μ)]``: no digits are lost when γμ is near 0 or 1."""
-    return torch.logaddexp(F.logsigmoid(-reward), F.logsigmoid(reward) + F.logsigmoid(-propensity))
 
 
 def log_prior_strata(reward: Float[Tensor, "*b"], propensity: Float[Tensor, "*b"]) -> Float[Tensor, "*b 4"]:
@@ -79,7 +69,7 @@ class StratumGuide(nn.Module):
         user_dim: length of the learned vector of each user.
     """
 
-    def __init__(self, shape: ImplicitShape, action: Click, hidden: int = 64, user_dim: int = 4) -> None:
+    def __init__(self, shape: LogShape, action: Click, hidden: int = 64, user_dim: int = 4) -> None:
         super().__init__()
         self.certain = action.false_rate == 0.0
         self.complete = action.miss_rate == 0.0

@@ -21,10 +21,12 @@ from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.priors.checks import check_scales, check_support, check_unbounded
 from probrm.progress import Progress, silent
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import preference_probabilities
-from probrm.recipes.pairs.recipe import PairFit, PairRecipe
+from probrm.recipes.pairs.recipe import PairRecipe
 from probrm.recipes.pairs.repeats import occurrences
+from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.bradley_terry.config import BradleyTerryConfig
 from probrm_models.bradley_terry.fit import fit_point
@@ -202,6 +204,15 @@ class VRMRecipe(PairRecipe):
         """The weights of each row's prompt."""
         assert isinstance(run.model, VRMModel)
         return objective_weights(run.model, batch, seed=run.config["seed"])
+
+    def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
+        """Those of every model of pairs, and the objectives'."""
+        made = super().figures(run, rows)
+        if rows is not None and isinstance(run.model, VRMModel):
+            from probrm_models.vrm.figures import objective_figures  # matplotlib: half a second
+
+            made |= objective_figures(run, run.model, rows)
+        return made
 
     def headline(self, run: Run) -> list[str]:
         """What each latent buys, beside how well pairs are foretold."""

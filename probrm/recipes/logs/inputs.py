@@ -15,11 +15,11 @@ from probrm.data import Batch, FeatureMap, Log
 from probrm.data.logs.actions import ActionSpec
 from probrm.errors import DataError
 from probrm.recipes.logs.action_inputs import action_columns, comparison_columns, fit_actions
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 
 
 @dataclass(frozen=True)
-class ImplicitInputs:
+class LogInputs:
     """How columns become tensors.
 
     Attributes:
@@ -39,7 +39,7 @@ class ImplicitInputs:
     actions: tuple[ActionSpec, ...] = ()
 
     @classmethod
-    def fit(cls, log: Log, vectors: Float[Tensor, "n d"]) -> ImplicitInputs:
+    def fit(cls, log: Log, vectors: Float[Tensor, "n d"]) -> LogInputs:
         """Means, deviations, levels and users of a log. None of them looks at actions or labels, but for the units of durations."""
         spread = vectors.std(0, correction=0)
         users = () if log.user is None else tuple(sorted(set(log.user)))
@@ -53,10 +53,10 @@ class ImplicitInputs:
         )
 
     @property
-    def shape(self) -> ImplicitShape:
+    def shape(self) -> LogShape:
         """The model's shape."""
         names = tuple(self.reward.names), tuple(self.propensity.names)
-        return ImplicitShape(len(self.centre), *names, self.users, actions=self.actions)
+        return LogShape(len(self.centre), *names, self.users, actions=self.actions)
 
     def batch(self, log: Log, vectors: Float[Tensor, "n d"], *, covariates: bool = True) -> Batch:
         """The batch of all rows of a log.
@@ -121,7 +121,7 @@ class ImplicitInputs:
         return heads | {"users": list(self.users), "actions": [action.to_dict() for action in self.actions]}
 
     @classmethod
-    def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ImplicitInputs:
+    def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> LogInputs:
         """The inverse of ``to_dict`` and ``tensors``."""
         users: Sequence[str] = spec["users"]
         return cls(

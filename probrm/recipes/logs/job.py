@@ -17,7 +17,7 @@ from probrm.errors import ConfigError
 from probrm.inference.device import resolve_device
 from probrm.model import RewardModel
 from probrm.progress import Progress
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.observed import observed_actions
 from probrm.recipes.provenance import fit_record
 from probrm.runs.run import Run
@@ -39,7 +39,7 @@ class Logged:
     log: Log
     encoded: Encoded
     embeddings: object
-    inputs: ImplicitInputs
+    inputs: LogInputs
     data: Batch
     held_out: np.ndarray | None
 
@@ -60,7 +60,7 @@ class Logged:
         device = resolve_device(config.device)
         observed = partial(observed_actions, log, log.conversations)
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
-        inputs = ImplicitInputs.fit(log, encoded.vectors)
+        inputs = LogInputs.fit(log, encoded.vectors)
         held = None
         if config.held_out > 0:
             prompts = [c.prompt_text for c in log.conversations]

@@ -12,7 +12,6 @@ from probrm.figures.forest import forest
 from probrm.posterior import Variable
 from probrm.recipes.run_figures import common_figures
 from probrm.runs.run import Run
-from probrm_models.vrm.model import VRMModel
 
 if TYPE_CHECKING:
     from probrm.runs.fitted_rows import FittedRows
@@ -43,10 +42,6 @@ def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
         from probrm.recipes.pairs.row_figures import pair_row_figures
 
         made |= pair_row_figures(run, rows)
-        if isinstance(run.model, VRMModel):
-            from probrm_models.vrm.figures import objective_figures
-
-            made |= objective_figures(run, run.model, rows)
     return made
 
 

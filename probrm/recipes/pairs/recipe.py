@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,10 +25,12 @@ from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
 from probrm.recipes.observed import observed_pairs
+from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
 from probrm.recipes.pairs.fitted_rows import fitted_pairs, pair_probabilities
 from probrm.recipes.pairs.inputs import PairInputs, pair_texts
 from probrm.recipes.pairs.inspection import inspect_pair
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.pac_bayes import certified
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
@@ -43,33 +45,6 @@ if TYPE_CHECKING:
     from probrm.evaluation import Evaluation
 
 
-@dataclass(frozen=True)
-class PairFit:
-    """What a model of pairs is to be fitted to, and how.
-
-    Attributes:
-        config: all settings.
-        pairs: as read, m of them.
-        inputs: how they become columns.
-        data: all pairs.
-        train: those that the model is trained on.
-        held_out: the others, which share no prompt with them; None without.
-        device: resolved.
-        checkpoint: where training states are kept; None without.
-        progress: shows the phases.
-    """
-
-    config: FitConfig
-    pairs: Pairs
-    inputs: PairInputs
-    data: Batch
-    train: Batch
-    held_out: Batch | None
-    device: str
-    checkpoint: Checkpoint | None
-    progress: Progress
-
-
 class PairRecipe(Recipe):
     """Pairs → reward model. A model adds its settings and the three hooks: ``check_pairs``, ``fit_pairs``, ``fit_baseline``.
 
@@ -79,6 +54,7 @@ class PairRecipe(Recipe):
     """
 
     unit = "pairs"
+    fitted_to = "pairs"
     model_class: ClassVar[type[PairModel]]
     baseline_class: ClassVar[type[PairModel]]
     titles: ClassVar[Mapping[str, str]] = {
@@ -248,29 +224,14 @@ class PairRecipe(Recipe):
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """The model and its baseline against who was preferred."""
-        from probrm.evaluation import PairPredictions, evaluate_pairs  # scikit-learn: a second that no other command waits for
+        found = pair_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
+        return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
 
-        pairs = read_pairs(source, spec, fitting=False, min_pairs=1)
-        batch, notes = pair_batch(run, pairs, embeddings=embeddings, progress=progress)
-        if (digest := file_hash(source)) is not None and digest == run.record["data"]["sha256"]:
-            notes = [*notes, "these pairs took part in the fit: they say nothing about others; give pairs of other prompts"]
-
-        def predictions(model: Any, draws: Mapping[str, Tensor]) -> PairPredictions:
-            found = preference_probabilities(model, draws, batch, seed=run.config["seed"], progress=progress)
-            return PairPredictions(found.p_chosen, found.p_chosen_low, found.p_chosen_high)
-
-        found = evaluate_pairs(
-            predictions(run.model, run.draws),
-            predictions(*run.baseline) if run.baseline else None,
-            prompts=[c.prompt_text for c in pairs.chosen],
-            weight=pairs.weight,
-            subset=pairs.subset,
-            outcome=pairs.outcome,
-            bootstrap=bootstrap,
-            seed=seed,
-            progress=progress,
-        )
-        return found, pairs.notes + notes
+    def truth_rows(
+        self, run: Run, source: str, spec: PairSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> PairRows:
+        """The file's pairs."""
+        return pair_rows(run, source, spec, embeddings=embeddings, progress=progress)
 
     def reward(
         self,

@@ -134,7 +134,8 @@ def test_chains_begin_in_different_places_and_agree(regression: Make, simulated:
 
 def test_nuts_over_the_last_layer_of_a_trunk() -> None:
     """The trunk's parameters are float32, the sampler works in float64."""
-    from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+    from probrm.recipes.logs.shape import LogShape
+    from probrm_models.implicit.config import ImplicitConfig
     from probrm_models.implicit.model import ImplicitModel
 
     n = 100
@@ -147,7 +148,7 @@ def test_nuts_over_the_last_layer_of_a_trunk() -> None:
         "label": torch.full((n,), float("nan")),
         "weight": torch.ones(n),
     }
-    model = ImplicitModel(ImplicitShape(3, (), ("c",)), ImplicitConfig.from_dict({"reward_head": {"name": "mlp", "hidden": [4]}}))
+    model = ImplicitModel(LogShape(3, (), ("c",)), ImplicitConfig.from_dict({"reward_head": {"name": "mlp", "hidden": [4]}}))
     rows = Batch(columns, n)
     fitted = fit(
         model, rows.subset(torch.arange(80)), held_out=rows.subset(torch.arange(80, n)), inference=NUTS(warmup=50, draws=10), starts=1

@@ -13,8 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from probrm.data import Batch
 from probrm.inference import Laplace, fit
 from probrm.priors import Normal
+from probrm.recipes.logs.shape import LogShape
 from probrm.recipes.row_figures import left_out
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.naive import NaiveModel
 
 
@@ -33,7 +34,7 @@ def test_predictions_of_rows_left_out_are_calibrated() -> None:
             "action": torch.bernoulli((x @ torch.randn(60, generator=rng) / 60**0.5 * 1.5).sigmoid(), generator=rng),
             "weight": torch.ones(400),
         }
-        model = NaiveModel(ImplicitShape(60), ImplicitConfig(priors=ImplicitPriors(weights=Normal(0.0, 1.5))))
+        model = NaiveModel(LogShape(60), ImplicitConfig(priors=ImplicitPriors(weights=Normal(0.0, 1.5))))
         batch = Batch(columns, 400)
         fitted = fit(model, batch, inference=Laplace(), starts=1)
         some: Any = SimpleNamespace(model=model, draws=fitted.draws, chains=1)

@@ -8,9 +8,9 @@ import torch
 
 from probrm.diagnostics.approximation import assess
 from probrm.report.doubts import doubts
+from probrm.report.identifiability import identifiability_section
 from probrm.report.material import Material
 from probrm.runs import Run, find_recipe
-from probrm_models.implicit.identifiability.report import identifiability_section
 from tests.probrm.report.toy import Toy
 
 

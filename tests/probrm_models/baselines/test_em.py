@@ -10,12 +10,12 @@ from sklearn.linear_model import LogisticRegression
 
 from probrm.actions import Click
 from probrm.data.batch import Batch
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.baselines.config import BaselineConfig
 from probrm_models.baselines.em import EM, State
 from probrm_models.baselines.em_adam import run_adam
 from probrm_models.baselines.logistic import BoundedLogistic
 from probrm_models.baselines.rows import Rows
-from probrm_models.implicit.config import ImplicitShape
 from probrm_models.implicit.strata import stratum_posterior
 
 
@@ -38,7 +38,7 @@ def rows(n: int = 200, *, labels: int = 20, known: bool = False, seed: int = 0) 
     if known:
         columns["known_propensity"] = np.where(np.arange(n) % 2 == 0, 0.6, np.nan)
     batch = Batch({name: torch.as_tensor(value) for name, value in columns.items()}, n)
-    return Rows.of(batch, ImplicitShape(3, (), ("a", "b"), tuple("uvwxy")))
+    return Rows.of(batch, LogShape(3, (), ("a", "b"), tuple("uvwxy")))
 
 
 @pytest.mark.parametrize("shared", [False, True])

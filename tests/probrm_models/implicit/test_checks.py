@@ -11,7 +11,7 @@ from probrm.data import Log, LogSpec, read_log
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted, fit
 from probrm.priors import Beta, HalfNormal, Horseshoe, LogNormal, Normal, StudentT
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm_models.implicit.checks import check_contradictions, check_form, check_priors, check_weights, mean_preference
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.model import ImplicitModel
@@ -89,9 +89,9 @@ def test_strata_that_are_not_summed_out_allow_one_action_only(tmp_path: Path) ->
     check_form(read(tmp_path), ImplicitConfig(form="enumerated"), "amortised")
 
 
-def fit_of(log: Log, settings: ImplicitConfig | None = None) -> tuple[ImplicitInputs, Fitted]:
+def fit_of(log: Log, settings: ImplicitConfig | None = None) -> tuple[LogInputs, Fitted]:
     vectors = torch.randn(len(log), 4, generator=torch.Generator().manual_seed(0))
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     return inputs, fit(ImplicitModel(inputs.shape, settings), inputs.batch(log, vectors), inference="laplace", starts=1)
 
 
@@ -107,7 +107,7 @@ def test_a_learned_false_rate_goes_with_labels(tmp_path: Path) -> None:
 def test_the_mean_preference_is_that_of_the_draws(tmp_path: Path) -> None:
     log = read(tmp_path)
     vectors = torch.randn(len(log), 4, generator=torch.Generator().manual_seed(0))
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     data = inputs.batch(log, vectors)
     fitted = fit(ImplicitModel(inputs.shape), data, inference="laplace", starts=1)
     found = mean_preference(fitted, data)

@@ -17,14 +17,15 @@ from probrm.data.batch import Batch
 from probrm.data.logs.actions import ActionSpec
 from probrm.guides import Layout
 from probrm.inference.laplace.potential import Potential
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import LevelCorrection
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.model import build_implicit
 
 N = 24
-FULL = ImplicitShape(3, ("a", "b"), ("b", "c", "d"), ("u", "v", "w", "silent"))
-BARE = ImplicitShape(3)
+FULL = LogShape(3, ("a", "b"), ("b", "c", "d"), ("u", "v", "w", "silent"))
+BARE = LogShape(3)
 COPIED, RETRIED = ActionSpec("copied"), ActionSpec("regenerated", against=True)
 RATED = ActionSpec("rating", "ordinal", levels=("1", "2", "3", "4"))
 READ = ActionSpec("dwell", "log-normal", centre=2.0, spread=1.5)
@@ -36,7 +37,7 @@ ALL = (COPIED, RATED, RETRIED, READ, EFFORT)
 class Setting:
     """A model and rows for it."""
 
-    shape: ImplicitShape = FULL
+    shape: LogShape = FULL
     config: dict[str, Any] = field(default_factory=dict)
     labels: bool = False
     weights: bool = False

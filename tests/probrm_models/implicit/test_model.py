@@ -17,10 +17,11 @@ from pyro import poutine
 from probrm.data.batch import Batch
 from probrm.guides import Layout
 from probrm.inference import fit
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel
 
-SHAPE = ImplicitShape(4, ("a",), ("c", "d"), ("u", "v", "w"))
+SHAPE = LogShape(4, ("a",), ("c", "d"), ("u", "v", "w"))
 
 
 def rows(n: int = 6, **columns: Any) -> Batch:
@@ -67,7 +68,7 @@ def test_the_default_sites() -> None:
 
 
 def test_what_is_not_there_has_no_site() -> None:
-    bare = ImplicitModel(ImplicitShape(4))
+    bare = ImplicitModel(LogShape(4))
     assert sites(bare) == ["base_rate", "reward_weights_scale", "reward_weights", "propensity_intercept"]
     assert bare.exchangeable is None
 

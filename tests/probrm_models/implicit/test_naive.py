@@ -16,12 +16,13 @@ from probrm.guides import Layout
 from probrm.inference import fit
 from probrm.inference.laplace.potential import Potential
 from probrm.priors import Beta, Normal
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.naive import NaiveModel
 
 PRIORS = ImplicitConfig(priors=ImplicitPriors(base_rate=Beta(2.0, 3.0), weights=Normal(0.0, 1.5), effects=Normal(0.0, 0.7)))
-SHAPE = ImplicitShape(4, ("x",), ("z",), ("ann", "bob"))
+SHAPE = LogShape(4, ("x",), ("z",), ("ann", "bob"))
 
 
 def rows(n: int = 40, weight: float = 1.0) -> Batch:
@@ -75,11 +76,11 @@ def test_it_takes_inactivity_for_dislike(implicit_data: Callable[..., Any]) -> N
 
 def test_it_sees_nothing_of_the_propensity() -> None:
     model = NaiveModel(SHAPE, PRIORS)
-    assert model.shape == ImplicitShape(4, ("x",))
+    assert model.shape == LogShape(4, ("x",))
     assert all(name.startswith("reward_") for name in model.dims())
     assert model.coords() == {"reward_feature": ["h0", "h1", "h2", "h3"], "reward_effect": ["x"]}
     model(rows())  # a batch without users and propensity covariates
-    assert "reward_effects" not in poutine.trace(NaiveModel(ImplicitShape(4))).get_trace(rows()).nodes
+    assert "reward_effects" not in poutine.trace(NaiveModel(LogShape(4))).get_trace(rows()).nodes
 
 
 def test_what_it_does_not_read_may_be_missing() -> None:
@@ -106,8 +107,8 @@ def test_its_rewards_are_those_of_the_implicit_model_given_the_same_values() -> 
     assert torch.equal(NaiveModel(SHAPE).reward(values, rows()), ImplicitModel(SHAPE).reward(values, rows()))
 
 
-@pytest.mark.parametrize("shape", [SHAPE, ImplicitShape(4)], ids=["an effect", "none"])
-def test_the_linear_form_is_the_rows_density(shape: ImplicitShape) -> None:
+@pytest.mark.parametrize("shape", [SHAPE, LogShape(4)], ids=["an effect", "none"])
+def test_the_linear_form_is_the_rows_density(shape: LogShape) -> None:
     """Value against Pyro's trace, curvature against one backward pass a coordinate."""
     batch = Batch(rows(weight=2.5).to(dtype=torch.float64).columns, 400)
     model = NaiveModel(shape, PRIORS)

@@ -11,9 +11,10 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.actions import Click
+from probrm.actions.product import log_both, log_not_both
 from probrm.data.batch import Batch
-from probrm_models.implicit.config import ImplicitShape
-from probrm_models.implicit.strata import STRATA, StratumGuide, log_both, log_not_both, log_prior_strata, stratum_posterior
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.strata import STRATA, StratumGuide, log_prior_strata, stratum_posterior
 
 getcontext().prec = 80
 LOGITS = [-60.0, -20.0, -3.0, 0.0, 0.7, 3.0, 20.0, 40.0, 60.0]
@@ -121,7 +122,7 @@ def rows(label: float, action: float) -> Batch:
 def test_the_guide_gives_impossible_strata_exactly_no_mass(
     label: float, action: float, click: Click, allowed: set[str], users: tuple[str, ...]
 ) -> None:
-    guide = StratumGuide(ImplicitShape(3, (), ("c", "d"), users), click)
+    guide = StratumGuide(LogShape(3, (), ("c", "d"), users), click)
     probability = torch.softmax(guide.logits(rows(label, action)), -1).detach()
     for name, column in zip(STRATA, probability.T, strict=True):
         assert (column > 0).all() if name in allowed else (column == 0).all()
@@ -129,7 +130,7 @@ def test_the_guide_gives_impossible_strata_exactly_no_mass(
 
 def test_the_guide_issues_what_its_logits_say() -> None:
     batch = rows(math.nan, 0.0)
-    guide = StratumGuide(ImplicitShape(3, (), ("c", "d"), ("u",)), Click())
+    guide = StratumGuide(LogShape(3, (), ("c", "d"), ("u",)), Click())
     probability = torch.softmax(guide.logits(batch), -1).detach()
     for i, (preference, activity) in enumerate([(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)]):
         data = {"preference": torch.full((6,), preference), "activity": torch.full((6,), activity)}

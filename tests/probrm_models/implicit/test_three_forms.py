@@ -17,7 +17,8 @@ from pyro.infer import Trace_ELBO, TraceEnum_ELBO
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.strata import StratumGuide, stratum_posterior
 
@@ -99,7 +100,7 @@ def make(action: dict[str, Any], labels: bool, seed: int = 0) -> Case:
         "label": label,
         "weight": torch.ones(ROWS),
     }
-    shape = ImplicitShape(5, ("a", "b"), ("c", "d", "e"), ("u", "v", "w"))
+    shape = LogShape(5, ("a", "b"), ("c", "d", "e"), ("u", "v", "w"))
     model = ImplicitModel(shape, ImplicitConfig.from_dict({"action": action}))
     trace = run(model.globals)
     values = {name: trace.nodes[name]["value"].clone().requires_grad_() for name in trace.stochastic_nodes}

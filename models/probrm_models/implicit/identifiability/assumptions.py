@@ -14,7 +14,7 @@ from torch import Tensor
 from probrm.data.files.hints import did_you_mean, listed
 from probrm.errors import ConfigError
 from probrm.priors import Beta
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 
 _NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
 _RATE = re.compile(rf"base[-_ ]rate\s*=\s*{_NUMBER}\s*(?:±|\+/?-)\s*{_NUMBER}")
@@ -78,7 +78,7 @@ class Assumptions:
                 raise ConfigError(f"--assume {text}: found neither a base rate nor a direction", fix=_FIX)
         return cls(rate, tuple(effects))
 
-    def check(self, shape: ImplicitShape) -> None:
+    def check(self, shape: LogShape) -> None:
         """Whether the heads have what is spoken of.
 
         Raises:
@@ -94,7 +94,7 @@ class Assumptions:
                     fix=close or f"give it one: --{effect.head}-features {effect.covariate}, or --derive for what the text shows",
                 )
 
-    def log_probability(self, shape: ImplicitShape, draws: dict[str, Tensor], rates: Float[Tensor, " r"]) -> float:
+    def log_probability(self, shape: LogShape, draws: dict[str, Tensor], rates: Float[Tensor, " r"]) -> float:
         """How well a mode fits what is assumed.
 
         Args:

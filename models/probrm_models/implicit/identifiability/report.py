@@ -1,64 +1,44 @@
-"""The section on identifiability: sentences and small tables from what the fit has noted down."""
+"""What the report says of an implicit run in particular: tables of its verdict, and reasons for doubt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from probrm.report.blocks import Block, Facts, Grid, Heading, Items, Paragraph, Section, Tone
-from probrm.report.material import Material
-from probrm.report.pictures import pictures
-from probrm.report.words import inert, interval, number, spaced
-
-_TOLD = {"verdict", "reasons", "notes", "named", "varied"}
-_TONES: dict[str, Tone] = {"identified": "good", "not identified": "bad"}
-_MEANING = {
-    "identified": "Rewards and probabilities can be used as they are.",
-    "up to scale": "The ranking can be trusted; how many answers are good is known within a range only, and the prior decides there.",
-    "ranking only": "The ranking can be trusted if users act equally readily on all answers; probabilities cannot.",
-    "not identified": "Two rewards that rank answers differently explain the data equally well, or labels contradict the rewards.",
-}
+from probrm.report.blocks import Block, Facts, Grid, Heading, Paragraph
+from probrm.report.words import inert, interval, number
+from probrm.runs.run import Run
 
 _NARROWED = {
     "contraction": "narrowed from prior to posterior by",
     "label_contraction": "of which labels alone",
     "link_contraction": "the link's shape alone, which is no evidence",
 }
+_FEW_LABELS, _POOR_OVERLAP, _UNLIKE = 50, 0.1, 1.5
 
 
-def identifiability_section(material: Material) -> Section | None:
-    """Section 7; None where the run says nothing about it."""
-    found = material.identifiability
-    drawn = pictures(material, "identifiability")
-    if not found and not drawn:
-        return None
-    blocks: list[Block] = []
-    if verdict := found.get("verdict"):
-        blocks.append(Paragraph(f"Verdict: {verdict}. {_MEANING.get(verdict, '')}".strip(), _TONES.get(verdict, "warn")))
-    if reasons := found.get("reasons"):
-        blocks += [Paragraph("It rests on:"), Items([inert(str(line)) for line in reasons])]
-    if notes := found.get("notes"):
-        blocks += [Paragraph("Notes:"), Items([inert(str(line)) for line in notes])]
-    blocks += drawn
-    for name, tell in _PARTS.items():
-        if found.get(name):
-            blocks += tell(found[name])
-    rest = [(spaced(name), _shown(value)) for name, value in found.items() if name not in _TOLD | _PARTS.keys() and _plain(value)]
-    if rest:
-        blocks += [Heading("Counts"), Facts(rest)]
-    return Section("identifiability", "Can these data tell?", blocks=blocks)
-
-
-def _plain(value: Any) -> bool:
-    return (
-        value is not None
-        and not isinstance(value, Mapping)
-        and not (isinstance(value, list) and any(isinstance(one, Mapping) for one in value))
-    )
-
-
-def _shown(value: Any) -> str:
-    return inert(", ".join(map(str, value)) or "none") if isinstance(value, list) else inert(number(value))
+def doubts(run: Run) -> list[tuple[bool, str]]:
+    """About the level, the overlap and the users: whether it is grave, and a sentence."""
+    told: list[tuple[bool, str]] = []
+    found = run.metrics.get("identifiability", {})
+    level, overlap = found.get("level") or {}, found.get("overlap") or {}
+    if level.get("governed_by") == "saturation" and 0 <= found.get("labels", 0) < _FEW_LABELS:
+        told.append((
+            False,
+            f"The share of preferred answers rests on the model's form in rows that are nearly always acted on, with {number(found.get('labels', 0))} labels to "
+            f"check it: {_FEW_LABELS} labels on rows drawn at random would.",
+        ))  # fmt: skip
+    if overlap and overlap["share"] < _POOR_OVERLAP and not any("inverse propensities" in str(note) for note in found.get("notes", [])):
+        told.append(
+            (False, f"Propensities are uneven: weighed by their inverse the rows are worth {number(overlap['effective_sample_size'], 0)}.")
+        )
+    if (scale := run.draws.get("user_activity_scale")) is not None and (sd := float(scale.double().mean())) >= _UNLIKE:
+        told.append((
+            False,
+            f"Users differ much in how readily they act (standard deviation {number(sd, 2)} in log-odds): what a new user's "
+            "actions mean is uncertain.",
+        ))  # fmt: skip
+    return told
 
 
 def _level(level: Mapping[str, Any]) -> list[Block]:
@@ -139,7 +119,7 @@ def _modes(modes: Any) -> list[Block]:
     return [Heading("Modes that were found"), Grid(columns, rows)]
 
 
-_PARTS: dict[str, Callable[[Any], list[Block]]] = {
+BLOCKS: Mapping[str, Callable[[Any], list[Block]]] = {
     "level": _level,
     "modes": _modes,
     "label_disagreement": _labels,

@@ -40,7 +40,8 @@ from probrm.heads import last_layer
 from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm.priors.filling import half_normal
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel, known_or
 from probrm_models.implicit.multi_action.comparison import comparison_log_prob, observe_comparison
 from probrm_models.implicit.multi_action.latent_class import RowActions
@@ -70,7 +71,7 @@ class SeveralActionsModel(ImplicitModel):
 
     stick: Tensor
 
-    def __init__(self, shape: ImplicitShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
+    def __init__(self, shape: LogShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
         super().__init__(shape, config, reference)
         if self.form != "marginal":
             raise ConfigError(f"model.form: found {self.form!r}; several actions allow: marginal", fix="use --set model.form=marginal")
@@ -276,7 +277,7 @@ class SeveralActionsModel(ImplicitModel):
         }
 
 
-def build_implicit(shape: ImplicitShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> ImplicitModel:
+def build_implicit(shape: LogShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> ImplicitModel:
     """The implicit model that fits a shape: of several kinds of actions where there are some, else of the single one."""
     return (SeveralActionsModel if shape.actions else ImplicitModel)(shape, config, reference)
 

@@ -59,7 +59,7 @@ def test_a_hub_id_without_a_hub(source: str, tmp_path: Path):
         "import sys\nfrom probrm.data import read_table\nfrom probrm.errors import DataError\n"
         "try:\n    read_table(sys.argv[1])\nexcept DataError as error:\n    print(error)\n"
     )
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run(
         [sys.executable, "-c", code, source], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
     )

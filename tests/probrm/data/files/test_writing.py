@@ -12,7 +12,7 @@ import pytest
 from probrm.data import read_table, write_table
 from probrm.errors import DataError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TABLE = pa.table({"prompt": ['a, "b"\nc', "é"], "n": [1, 2], "x": [0.1, 1e-17], "flag": [True, False]})
 
 

@@ -16,7 +16,7 @@ from probrm.data import Log, LogSpec, read_log
 from probrm.data.logs.actions import ActionSpec
 from probrm.errors import DataError
 from probrm.recipes.logs.action_inputs import check_several, naive_action
-from probrm.recipes.logs.inputs import ImplicitInputs
+from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.scoring import without_actions
 
 ACTIONS = ("copied", "-regenerated", "rating:ordinal", "dwell:log-normal")
@@ -48,7 +48,7 @@ def vectors() -> torch.Tensor:
 
 def test_all_kinds_become_columns(tmp_path: Path, vectors: torch.Tensor) -> None:
     log = read(tmp_path)
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     assert [a.column for a in inputs.shape.actions] == ["copied", "regenerated", "rating", "dwell"]
     dwell = inputs.shape.actions[3]
     logs = np.log(np.array([0.5, 10, 2.5, 90]))
@@ -65,23 +65,23 @@ def test_all_kinds_become_columns(tmp_path: Path, vectors: torch.Tensor) -> None
 
 def test_restored_through_json_they_are_the_same(tmp_path: Path, vectors: torch.Tensor) -> None:
     log = read(tmp_path)
-    inputs = ImplicitInputs.fit(log, vectors)
-    again = ImplicitInputs.restore(json.loads(json.dumps(inputs.to_dict())), inputs.tensors())
+    inputs = LogInputs.fit(log, vectors)
+    again = LogInputs.restore(json.loads(json.dumps(inputs.to_dict())), inputs.tensors())
     assert again.shape == inputs.shape
     assert torch.equal(again.batch(log, vectors)["actions"].nan_to_num(9), inputs.batch(log, vectors)["actions"].nan_to_num(9))
     old = {name: value for name, value in inputs.to_dict().items() if name != "actions"}
-    assert ImplicitInputs.restore(old, inputs.tensors()).actions == ()  # runs that were saved before there were several
+    assert LogInputs.restore(old, inputs.tensors()).actions == ()  # runs that were saved before there were several
 
 
 def test_levels_are_those_of_the_fit_in_another_file(tmp_path: Path, vectors: torch.Tensor) -> None:
-    inputs = ImplicitInputs.fit(read(tmp_path), vectors)
+    inputs = LogInputs.fit(read(tmp_path), vectors)
     other = read(tmp_path, rating=[3, 4, 5, None] * 15)
     codes = inputs.batch(other, vectors)["actions"][:4, 2].numpy()
     np.testing.assert_array_equal(codes, [1, np.nan, 2, np.nan])  # 4 was not seen by the fit
 
 
 def test_scoring_asks_for_none_of_them(tmp_path: Path, vectors: torch.Tensor) -> None:
-    inputs = ImplicitInputs.fit(read(tmp_path), vectors)
+    inputs = LogInputs.fit(read(tmp_path), vectors)
     spec = without_actions(LogSpec(actions=ACTIONS))
     texts = read(tmp_path, spec, (), copied=None, regenerated=None, rating=None, dwell=None)
     batch = inputs.batch(texts, vectors, covariates=False)
@@ -91,7 +91,7 @@ def test_scoring_asks_for_none_of_them(tmp_path: Path, vectors: torch.Tensor) ->
 
 def test_a_single_action_is_as_it_was(tmp_path: Path, vectors: torch.Tensor) -> None:
     log = read(tmp_path, LogSpec(), action=[0, 1] * 30, propensity=[0.5, None] * 30)
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     assert inputs.shape.actions == ()
     batch = inputs.batch(log, vectors)
     assert "actions" not in batch
@@ -101,7 +101,7 @@ def test_a_single_action_is_as_it_was(tmp_path: Path, vectors: torch.Tensor) -> 
 def test_comparisons_bring_the_rivals_features(tmp_path: Path, vectors: torch.Tensor) -> None:
     pairs: dict[str, Any] = {"pair": [i // 2 if i < 8 else None for i in range(N)], "chosen": [1, 0, 0, 1, 0, 0, 0, 1] + [None] * 52}
     log = read(tmp_path, LogSpec(reward_features=("dwell2",)), action=[0, 1] * 30, dwell2=list(range(N)), **pairs)
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     assert inputs.shape.actions == (ActionSpec("action"),)
     batch = inputs.batch(log, vectors)
     np.testing.assert_array_equal(batch["won"][:8].numpy(), [1, np.nan, 0, np.nan, np.nan, np.nan, 0, np.nan])
@@ -113,8 +113,8 @@ def test_comparisons_bring_the_rivals_features(tmp_path: Path, vectors: torch.Te
 
 def test_pairs_in_which_nobody_chose_leave_the_model_as_it_was(tmp_path: Path, vectors: torch.Tensor) -> None:
     log = read(tmp_path, LogSpec(), action=[0, 1] * 30, pair=[i // 2 for i in range(N)], chosen=[0] * N)
-    assert ImplicitInputs.fit(log, vectors).shape.actions == ()
-    assert "won" not in ImplicitInputs.fit(log, vectors).batch(log, vectors)
+    assert LogInputs.fit(log, vectors).shape.actions == ()
+    assert "won" not in LogInputs.fit(log, vectors).batch(log, vectors)
 
 
 def test_what_a_naive_reader_takes_for_the_label() -> None:

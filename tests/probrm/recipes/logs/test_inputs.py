@@ -11,8 +11,8 @@ import torch
 
 from probrm.data import Log, LogSpec, read_log
 from probrm.errors import DataError
-from probrm.recipes.logs.inputs import ImplicitInputs
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.inputs import LogInputs
+from probrm.recipes.logs.shape import LogShape
 from tests import support
 
 SPEC = LogSpec(propensity_features=("surface", "hour"), reward_features=("hour",))
@@ -34,8 +34,8 @@ def vectors() -> torch.Tensor:
 
 
 def test_shape_and_batch(log: Log, vectors: torch.Tensor) -> None:
-    inputs = ImplicitInputs.fit(log, vectors)
-    assert inputs.shape == ImplicitShape(4, ("hour",), ("surface[web]", "hour"), tuple(sorted({f"u{i}" for i in range(12)})))
+    inputs = LogInputs.fit(log, vectors)
+    assert inputs.shape == LogShape(4, ("hour",), ("surface[web]", "hour"), tuple(sorted({f"u{i}" for i in range(12)})))
     batch = inputs.batch(log, vectors)
     assert len(batch) == batch.total == 300
     frame = support.unlabelled()
@@ -51,7 +51,7 @@ def test_shape_and_batch(log: Log, vectors: torch.Tensor) -> None:
 
 def test_embedding_columns_are_standardised_and_constant_ones_are_zero(log: Log, vectors: torch.Tensor) -> None:
     vectors[:, 2] = 0.7
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     scaled = inputs.scaled(vectors)
     torch.testing.assert_close(scaled.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
     torch.testing.assert_close(scaled[:, [0, 1, 3]].std(0, correction=0), torch.ones(3))
@@ -63,7 +63,7 @@ def test_neither_actions_nor_labels_are_looked_at(log: Log, vectors: torch.Tenso
     frame = support.log_frame()
     frame["action"] = 1 - frame["action"]
     other = read(tmp_path / "other.parquet", frame.drop(columns=["true_probability"]))
-    first, second = ImplicitInputs.fit(log, vectors), ImplicitInputs.fit(other, vectors)
+    first, second = LogInputs.fit(log, vectors), LogInputs.fit(other, vectors)
     assert first.to_dict() == second.to_dict()
     assert torch.equal(first.centre, second.centre)
 
@@ -71,14 +71,14 @@ def test_neither_actions_nor_labels_are_looked_at(log: Log, vectors: torch.Tenso
 def test_labels_and_weights(tmp_path: Path, vectors: torch.Tensor) -> None:
     frame = support.unlabelled().assign(label=[1.0, None, 0.0] * 100, weight=[2.0, 1.0, 0.5] * 100)
     log = read(tmp_path / "log.parquet", frame)
-    batch = ImplicitInputs.fit(log, vectors).batch(log, vectors)
+    batch = LogInputs.fit(log, vectors).batch(log, vectors)
     np.testing.assert_array_equal(batch["label"][:3].numpy(), [1, np.nan, 0])
     np.testing.assert_array_equal(batch["weight"][:3].numpy(), [2, 1, 0.5])
 
 
 def test_users_that_the_fit_has_not_seen(log: Log, vectors: torch.Tensor, tmp_path: Path) -> None:
     """Each gets an index of its own behind the known ones, in the order in which they come."""
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     frame = support.unlabelled(60)
     frame["user_id"] = ["zoe", "u1", "adam", "zoe", *["u2"] * 56]
     batch = inputs.batch(read(tmp_path / "o.parquet", frame), vectors[:60])
@@ -90,13 +90,13 @@ def test_users_that_the_fit_has_not_seen(log: Log, vectors: torch.Tensor, tmp_pa
 
 def test_a_log_without_users(tmp_path: Path, vectors: torch.Tensor) -> None:
     log = read(tmp_path / "log.parquet", support.unlabelled().drop(columns="user_id"))
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     assert inputs.users == ()
     assert bool((inputs.batch(log, vectors)["user"] == 0).all())
 
 
 def test_for_scoring_the_propensity_is_left_out(log: Log, vectors: torch.Tensor, tmp_path: Path) -> None:
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     support.unlabelled(60)[["prompt", "response", "hour"]].to_parquet(tmp_path / "texts.parquet")
     texts = read_log(str(tmp_path / "texts.parquet"), LogSpec(reward_features=("hour",)), require=())
     batch = inputs.batch(texts, vectors[:60], covariates=False)
@@ -106,7 +106,7 @@ def test_for_scoring_the_propensity_is_left_out(log: Log, vectors: torch.Tensor,
 
 
 def test_vectors_of_another_length(log: Log, vectors: torch.Tensor) -> None:
-    inputs = ImplicitInputs.fit(log, vectors)
+    inputs = LogInputs.fit(log, vectors)
     with pytest.raises(DataError, match=r"its embeddings have 3 columns, the run was fitted on 4\n  fix: "):
         inputs.batch(log, vectors[:, :3])
 
@@ -115,7 +115,7 @@ def test_levels_that_the_fit_has_not_seen_are_told(tmp_path: Path) -> None:
     spec = LogSpec(reward_features=("surface",))
     support.unlabelled().to_parquet(tmp_path / "log.parquet")
     log = read_log(str(tmp_path / "log.parquet"), spec)
-    inputs = ImplicitInputs.fit(log, torch.zeros(300, 2))
+    inputs = LogInputs.fit(log, torch.zeros(300, 2))
     support.unlabelled(60).assign(surface=["tv"] * 2 + ["ide"] * 58).to_parquet(tmp_path / "o.parquet")
     other = read_log(str(tmp_path / "o.parquet"), spec, require=())
     assert inputs.unknown_levels(log) == []
@@ -123,8 +123,8 @@ def test_levels_that_the_fit_has_not_seen_are_told(tmp_path: Path) -> None:
 
 
 def test_restored_through_json(log: Log, vectors: torch.Tensor) -> None:
-    inputs = ImplicitInputs.fit(log, vectors)
-    again = ImplicitInputs.restore(json.loads(json.dumps(inputs.to_dict())), inputs.tensors())
+    inputs = LogInputs.fit(log, vectors)
+    again = LogInputs.restore(json.loads(json.dumps(inputs.to_dict())), inputs.tensors())
     ours, theirs = inputs.batch(log, vectors), again.batch(log, vectors)
     assert again.shape == inputs.shape
     assert all(torch.equal(ours[name].nan_to_num(9), theirs[name].nan_to_num(9)) for name in ours.columns)

@@ -21,8 +21,9 @@ from probrm.data import Batch, Conversation, Pairs, PairSpec
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted, History
 from probrm.model import Values
+from probrm.recipes.pairs.job import PairFit
 from probrm.recipes.pairs.model import PairModel
-from probrm.recipes.pairs.recipe import PairFit, PairRecipe
+from probrm.recipes.pairs.recipe import PairRecipe
 from probrm.runs import Run
 from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel

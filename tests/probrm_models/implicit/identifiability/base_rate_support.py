@@ -13,7 +13,8 @@ from probrm.data.batch import Batch
 from probrm.inference import Fitted, History
 from probrm.inference.laplace.modes import Mode
 from probrm.inference.laplace.newton import LaplaceStart
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.assumptions import Assumptions
 from probrm_models.implicit.identifiability.base_rate import Level, LevelRange
 from probrm_models.implicit.identifiability.mode_selection import Candidate, Choice
@@ -98,7 +99,7 @@ SETTLED = Choice([candidate(0.98), candidate(0.02, behind=0.1, reverse=True)], T
 
 
 def evidence(
-    shape: ImplicitShape,
+    shape: LogShape,
     data: Batch,
     *,
     settings: ImplicitConfig | None = None,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 
 EMPTY = ("reward_covariates", "propensity_covariates")
 
@@ -27,7 +27,7 @@ class Log:
     """
 
     batch: Batch
-    shape: ImplicitShape
+    shape: LogShape
     gamma: Tensor
     mu: Tensor
     preference: Tensor
@@ -77,7 +77,7 @@ def shared(n: int, d: int = 8, *, seed: int = 0, labels: int = 0) -> Log:
     gamma = torch.sigmoid(0.3 + x @ direction(source, d, 2.0))
     mu = torch.sigmoid(-0.3 + x @ direction(source, d, 2.0))
     batch, preference = log_of(source, x, gamma, mu, labels)
-    return Log(batch, ImplicitShape(d), gamma, mu, preference)
+    return Log(batch, LogShape(d), gamma, mu, preference)
 
 
 def partly_different(n: int, d: int = 8, *, seed: int = 0) -> Log:
@@ -89,7 +89,7 @@ def partly_different(n: int, d: int = 8, *, seed: int = 0) -> Log:
     mu = torch.sigmoid(-0.3 + covariates @ direction(source, d, 2.0))
     batch, preference = log_of(source, x, gamma, mu, propensity_covariates=covariates)
     names = tuple(f"{kind}{i}" for kind in ("shared", "own") for i in range(d // 2))
-    return Log(batch, ImplicitShape(d, (), names), gamma, mu, preference)
+    return Log(batch, LogShape(d, (), names), gamma, mu, preference)
 
 
 def plateaus(slope: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def constant(n: int, d: int = 4, *, seed: int = 0, mu: float = 0.3, labels: int 
     x = source.normal(n, d)
     gamma = plateaus(x @ direction(source, d, 2.0))
     batch, preference = log_of(source, x, gamma, torch.full((n,), mu), labels)
-    return Log(batch, ImplicitShape(d), gamma, torch.full((n,), mu), preference)
+    return Log(batch, LogShape(d), gamma, torch.full((n,), mu), preference)
 
 
 def by_user(n: int, d: int = 4, *, users: int = 20, seed: int = 0, labels: int = 0) -> Log:
@@ -114,4 +114,4 @@ def by_user(n: int, d: int = 4, *, users: int = 20, seed: int = 0, labels: int =
     user = torch.arange(n) % users
     mu = torch.sigmoid(-1.2 + 0.8 * source.normal(users))[user].clamp_max(0.6)
     batch, preference = log_of(source, x, gamma, mu, labels, user=user)
-    return Log(batch, ImplicitShape(d, users=tuple(f"u{i}" for i in range(users))), gamma, mu, preference)
+    return Log(batch, LogShape(d, users=tuple(f"u{i}" for i in range(users))), gamma, mu, preference)

@@ -7,10 +7,10 @@ from scipy import stats
 
 from probrm.errors import ConfigError
 from probrm.priors import Beta
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.identifiability.assumptions import Assumptions, Effect
 
-SHAPE = ImplicitShape(2, ("length", "code_block"), ("surface[ide]", "code_block"))
+SHAPE = LogShape(2, ("length", "code_block"), ("surface[ide]", "code_block"))
 NONE = torch.zeros(0, dtype=torch.float64)
 
 
@@ -104,7 +104,7 @@ def test_a_covariate_that_the_head_does_not_see() -> None:
     with pytest.raises(ConfigError, match=r"the reward has no covariate 'lenght'; it has length, code_block\n.*did you mean 'length'\?"):
         Assumptions.parse(["lenght raises reward"]).check(SHAPE)
     with pytest.raises(ConfigError, match="the reward has no covariate 'length'; it has none"):
-        Assumptions.parse(["length raises reward"]).check(ImplicitShape(2))
+        Assumptions.parse(["length raises reward"]).check(LogShape(2))
 
 
 def test_probability_of_a_base_rate_is_its_mean_over_those_allowed() -> None:

@@ -8,7 +8,8 @@ import torch
 from scipy import stats
 
 from probrm.data.logs.actions import parse_actions
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import Level, LevelRange
 from probrm_models.implicit.identifiability.base_rate_evidence import INFORMED, NARROW, SATURATED, level_evidence
 from probrm_models.implicit.model import ImplicitModel
@@ -20,7 +21,7 @@ SHARP = (0.4, 0.1)
 
 
 def of(level: Level, *, labels: int = 0, known: float | None = None, model: ImplicitModel | None = None, **centres: Any) -> dict[str, Any]:
-    model = model or ImplicitModel(ImplicitShape(2))
+    model = model or ImplicitModel(LogShape(2))
     return level_evidence(level, around(model, **centres), model, rows(labels=labels, known=known))
 
 
@@ -88,7 +89,7 @@ def test_an_experiment_governs() -> None:
 
 
 def test_several_actions_govern() -> None:
-    shape = ImplicitShape(2, actions=parse_actions(("copied", "liked", "-regenerated")))
+    shape = LogShape(2, actions=parse_actions(("copied", "liked", "-regenerated")))
     model = SeveralActionsModel(shape)
     draws = around(model)
     draws["propensity_intercept"] = 0.3 * torch.randn(400, 3)
@@ -102,7 +103,7 @@ def test_contraction_is_of_the_draws() -> None:
     rate = torch.sigmoid(made_up().grid)
     assert found["prior"]["mean"] == pytest.approx(0.5, abs=1e-6)
     assert found["prior"]["sd"] == pytest.approx(stats.beta(2, 2).std(), rel=0.02)
-    posterior = float(around(ImplicitModel(ImplicitShape(2)), sd=0.1)["base_rate"].double().std())
+    posterior = float(around(ImplicitModel(LogShape(2)), sd=0.1)["base_rate"].double().std())
     assert found["posterior"]["sd"] == pytest.approx(posterior)
     assert found["contraction"] == pytest.approx(1 - (posterior / found["prior"]["sd"]) ** 2)
     assert found["range"] == [OPEN.low, OPEN.high]
@@ -121,7 +122,7 @@ def test_profile_for_a_figure() -> None:
 
 
 def test_intercept_correlation_fires_where_one_rises_as_the_other_falls() -> None:
-    model = ImplicitModel(ImplicitShape(2), ImplicitConfig())
+    model = ImplicitModel(LogShape(2), ImplicitConfig())
     draws = around(model, sd=0.05)
     apart = level_evidence(made_up(), draws, model, rows())["intercept_correlation"]
     draws["propensity_intercept"] = -4.0 * (draws["base_rate"] - 0.5) + 0.01 * torch.randn(400)
@@ -131,7 +132,7 @@ def test_intercept_correlation_fires_where_one_rises_as_the_other_falls() -> Non
 
 
 def test_no_propensity_intercept_no_correlation() -> None:
-    model = ImplicitModel(ImplicitShape(2))
+    model = ImplicitModel(LogShape(2))
     draws = around(model)
     del draws["propensity_intercept"]
     assert level_evidence(made_up(), draws, model, rows())["intercept_correlation"] is None

@@ -13,7 +13,8 @@ from probrm.guides import Layout
 from probrm.inference.device import own_random_stream
 from probrm.inference.laplace.modes import Mode, find_modes
 from probrm.inference.rank_correlation import spearman
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.assumptions import Assumptions
 from probrm_models.implicit.identifiability.base_rate import LevelRange
 from probrm_models.implicit.identifiability.mode_selection import SURE, Choice, choose
@@ -32,7 +33,7 @@ def lopsided() -> tuple[Log, ImplicitModel, Layout, list[Mode]]:
     gamma = torch.sigmoid(1.2 + x @ direction(source, d, 1.5))
     mu = torch.sigmoid(-1.0 + x @ direction(source, d, 1.5) + 1.5 * z[:, 0])
     batch, preference = log_of(source, x, gamma, mu, reward_covariates=z, propensity_covariates=z)
-    log = Log(batch, ImplicitShape(d, ("code",), ("code",)), gamma, mu, preference)
+    log = Log(batch, LogShape(d, ("code",), ("code",)), gamma, mu, preference)
     model = ImplicitModel(log.shape, ImplicitConfig(share_embedding=True), batch.slice(0, 256))
     layout = Layout.of(model, batch)
     with own_random_stream(0):

@@ -16,7 +16,8 @@ from probrm.data.logs.actions import ActionSpec
 from probrm.guides import Layout
 from probrm.inference import newton_laplace
 from probrm.inference.laplace.profile import Profile, profile, ridge
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import Level, LevelRange
 from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder, prior_of
 from probrm_models.implicit.model import ImplicitModel
@@ -48,7 +49,7 @@ def simulate(n: int, labels: int, generator: torch.Generator) -> Batch:
 
 def build(n: int, labels: int, reference: bool, seed: int) -> Case:
     batch = simulate(n, labels, torch.Generator().manual_seed(seed))
-    model = ImplicitModel(ImplicitShape(1), ImplicitConfig.from_dict(CONFIG), batch.slice(0, 50) if reference else None)
+    model = ImplicitModel(LogShape(1), ImplicitConfig.from_dict(CONFIG), batch.slice(0, 50) if reference else None)
     layout = Layout.of(model, batch)
     mode = newton_laplace(model, batch, layout).coordinates.loc
     return Case(model, batch, layout, profile(model, batch, layout, "base_rate", mode, low=-6.0, high=6.0, drop=6.0))
@@ -178,7 +179,7 @@ def test_the_levels_moments_are_those_of_a_fine_profile(n: int, labels: int, see
 def test_a_graded_action_is_no_bound_of_the_base_rate(several: bool, seed_shift: int) -> None:
     """Half of all rows are above a rating's median, whatever the share of good answers; of one binary action the same half is a bound."""
     case = build(400, 0, False, seed_shift)
-    shape = ImplicitShape(1, actions=(ActionSpec("rating", "ordinal", levels=("1", "2")),)) if several else ImplicitShape(1)
+    shape = LogShape(1, actions=(ActionSpec("rating", "ordinal", levels=("1", "2")),)) if several else LogShape(1)
     acted = Batch({**case.batch.columns, "action": (torch.arange(400) % 2).float()}, 400)
     model = (SeveralActionsModel if several else ImplicitModel)(shape, ImplicitConfig.from_dict(CONFIG))
     low, _ = LevelFinder()._ends(model, acted, LevelRange(0.6, 0.9))
@@ -189,7 +190,7 @@ def test_quadrature_notices_a_wrong_prior() -> None:
     """Control: with the weights' prior a third as wide the evidence is another."""
     case = build(400, 60, True, 0)
     narrow = ImplicitModel(
-        ImplicitShape(1),
+        LogShape(1),
         ImplicitConfig.from_dict({"priors": {**CONFIG["priors"], "weights": {"dist": "Normal", "scale": 0.5}}}),
         case.batch.slice(0, 50),
     )

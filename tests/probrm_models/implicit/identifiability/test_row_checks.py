@@ -9,7 +9,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.data.logs.actions import parse_actions
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.identifiability.row_checks import label_disagreement, overlap_of, row_checks
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.model import SeveralActionsModel
@@ -30,11 +30,11 @@ def truth(effect: float = 0.0, users: float = 0.0, seed: int = 0, n: int = SEEN)
 
 
 def given(*, covariate: bool = False, users: bool = False) -> ImplicitModel:
-    return ImplicitModel(ImplicitShape(1, (), ("z",) if covariate else (), tuple(f"u{i}" for i in range(20)) if users else ()))
+    return ImplicitModel(LogShape(1, (), ("z",) if covariate else (), tuple(f"u{i}" for i in range(20)) if users else ()))
 
 
 def test_overlap_in_closed_form() -> None:
-    model = ImplicitModel(ImplicitShape(1, (), ("z",)))
+    model = ImplicitModel(LogShape(1, (), ("z",)))
     data = rows(400, 1, 1)
     even = overlap_of(model, around(model, sd=0.0), data)
     assert even["share"] == pytest.approx(1.0)
@@ -164,5 +164,5 @@ def test_judged_rows_prompts_and_several_actions_are_passed_over() -> None:
     label = data["action"].clone()
     label[:15] = math.nan
     assert p_values(model, Batch({**data.columns, "label": label}, 100), facts) == {}
-    several = SeveralActionsModel(ImplicitShape(1, actions=parse_actions(("copied", "liked"))))
+    several = SeveralActionsModel(LogShape(1, actions=parse_actions(("copied", "liked"))))
     assert row_checks(several, {}, data, facts, 0) == []

@@ -11,7 +11,8 @@ import torch
 
 from probrm.data.batch import Batch
 from probrm.data.logs.actions import parse_actions
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.mode_selection import Choice
 from probrm_models.implicit.identifiability.verdict import judge
 from probrm_models.implicit.model import ImplicitModel
@@ -27,14 +28,14 @@ from tests.probrm_models.implicit.identifiability.base_rate_support import (
     rows,
 )
 
-PLAIN = ImplicitShape(2)
-EXCLUSION = ImplicitShape(2, (), ("surface", "length"))
+PLAIN = LogShape(2)
+EXCLUSION = LogShape(2, (), ("surface", "length"))
 SHARING = ImplicitConfig(share_embedding=True)
 SHARP = (0.4, 0.1)
 
 
-def users_of(count: int) -> ImplicitShape:
-    return ImplicitShape(2, users=tuple(f"u{i}" for i in range(count)))
+def users_of(count: int) -> LogShape:
+    return LogShape(2, users=tuple(f"u{i}" for i in range(count)))
 
 
 def said(found: dict[str, Any], part: str, where: str = "notes") -> bool:
@@ -76,7 +77,7 @@ def test_not_identified() -> None:
 
 
 @pytest.mark.parametrize("shape", [PLAIN, EXCLUSION])
-def test_a_level_that_is_governed_identifies(shape: ImplicitShape) -> None:
+def test_a_level_that_is_governed_identifies(shape: LogShape) -> None:
     data = rows(k=len(shape.propensity_effects))
     for level in (made_up(range_=CLOSED), made_up(prior=(9.2, 13.8))):
         assert judge(evidence(shape, data, level=level))["verdict"] == "identified"
@@ -86,7 +87,7 @@ def test_a_level_that_is_governed_identifies(shape: ImplicitShape) -> None:
 
 
 def test_exclusion_and_shared_covariates() -> None:
-    both = ImplicitShape(2, ("length",), ("surface", "length"))
+    both = LogShape(2, ("length",), ("surface", "length"))
     found = judge(evidence(both, rows(k=2, m=1)))
     assert (found["exclusion"], found["shared"], found["shared_embedding"]) == (["surface"], ["length"], False)
     assert said(found, "both heads see length", "reasons")
@@ -96,7 +97,7 @@ def test_exclusion_and_shared_covariates() -> None:
 
 
 def test_covariates_that_both_see_are_no_exclusion() -> None:
-    same = ImplicitShape(2, ("surface", "length"), ("surface", "length"))
+    same = LogShape(2, ("surface", "length"), ("surface", "length"))
     found = judge(evidence(same, rows(k=2, m=2)))
     assert found["verdict"] == "ranking only"
     assert found["exclusion"] == []
@@ -113,7 +114,7 @@ def test_several_actions() -> None:
     from probrm_models.implicit.identifiability.verdict import Evidence
     from probrm_models.implicit.multi_action.model import SeveralActionsModel
 
-    shape = ImplicitShape(2, actions=parse_actions(("copied", "-regenerated")))
+    shape = LogShape(2, actions=parse_actions(("copied", "-regenerated")))
     e = evidence(PLAIN, rows())
     model = SeveralActionsModel(shape)
     draws = around(model)

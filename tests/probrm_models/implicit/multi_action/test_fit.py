@@ -12,7 +12,7 @@ from probrm.data.batch import Batch
 from probrm.data.logs.actions import ActionSpec
 from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.posterior import predict_rewards
-from probrm_models.implicit.config import ImplicitShape
+from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.multi_action.inspection import inspect_several
 from probrm_models.implicit.multi_action.model import SeveralActionsModel
 
@@ -55,7 +55,7 @@ def simulated(n: int, seed: int) -> tuple[SeveralActionsModel, Batch, torch.Tens
         "rival_embedding": rival,
         "rival_reward_covariates": torch.zeros(n, 0),
     }
-    return SeveralActionsModel(ImplicitShape(3, (), ("z",), USERS, actions=ACTIONS)), Batch(columns, n), reward
+    return SeveralActionsModel(LogShape(3, (), ("z",), USERS, actions=ACTIONS)), Batch(columns, n), reward
 
 
 @pytest.mark.parametrize("inference", [Laplace(draws=200), pytest.param(SVI(draws=200), marks=pytest.mark.long)], ids=["laplace", "svi"])

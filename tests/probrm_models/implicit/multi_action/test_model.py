@@ -18,7 +18,8 @@ from probrm.data.logs.actions import ActionSpec
 from probrm.errors import ConfigError
 from probrm.guides import Layout
 from probrm.inference.laplace.potential import Potential
-from probrm_models.implicit.config import ImplicitConfig, ImplicitShape
+from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.model import SeveralActionsModel, build_implicit, implicit_from_spec
 
@@ -29,7 +30,7 @@ ACTIONS = (
     ActionSpec("dwell", "log-normal", centre=2.0, spread=1.5),
     ActionSpec("effort", "ordinal", against=True, levels=("low", "high")),
 )
-SHAPE = ImplicitShape(4, ("a",), ("c", "d"), ("u", "v", "w"), actions=ACTIONS)
+SHAPE = LogShape(4, ("a",), ("c", "d"), ("u", "v", "w"), actions=ACTIONS)
 N = 6
 
 
@@ -60,7 +61,7 @@ def rows(n: int = N, **columns: Any) -> Batch:
     )
 
 
-def model(shape: ImplicitShape = SHAPE, **config: Any) -> SeveralActionsModel:
+def model(shape: LogShape = SHAPE, **config: Any) -> SeveralActionsModel:
     built = build_implicit(shape, ImplicitConfig.from_dict(config))
     assert isinstance(built, SeveralActionsModel)
     return built
@@ -104,10 +105,10 @@ def test_only_scales_of_priors_are_marked_as_such() -> None:
 
 
 def test_what_is_not_there_has_no_site() -> None:
-    bare = model(ImplicitShape(4, actions=(ActionSpec("copied"), ActionSpec("regenerated", against=True))))
+    bare = model(LogShape(4, actions=(ActionSpec("copied"), ActionSpec("regenerated", against=True))))
     assert list(draw(bare)) == ["base_rate", "reward_weights_scale", "reward_weights", "propensity_intercept"]
     assert bare.exchangeable is None
-    rated = model(ImplicitShape(4, users=("u", "v"), actions=ACTIONS[1:2]))
+    rated = model(LogShape(4, users=("u", "v"), actions=ACTIONS[1:2]))
     assert rated.acted == ["rating"]  # who is active shows in it, where there is no yes/no action
     assert model().acted == ["copied", "regenerated"]
     assert "propensity_intercept" not in draw(rated)  # the cut points are intercepts
@@ -212,12 +213,12 @@ def test_the_rewards_difference_decides_a_comparison() -> None:
 
 def test_a_regeneration_speaks_against_and_a_copy_for_an_answer() -> None:
     pair = (ActionSpec("copied"), ActionSpec("regenerated", against=True))
-    m = model(ImplicitShape(4, actions=pair))
+    m = model(LogShape(4, actions=pair))
     v = {"base_rate": torch.tensor(0.5), "reward_weights": torch.zeros(4), "propensity_intercept": torch.zeros(2)}
     actions = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [math.nan, 1.0], [0.0, math.nan], [math.nan, math.nan]])
     found = m.preference_posterior(v, rows(actions=actions))
     assert found.tolist() == pytest.approx([0.5, 0.0, 1.0, 0.0, 1 / 3, 0.5])
-    gently = model(ImplicitShape(4, actions=pair), action={"false_rate": 0.1}).preference_posterior(v, rows(actions=actions))
+    gently = model(LogShape(4, actions=pair), action={"false_rate": 0.1}).preference_posterior(v, rows(actions=actions))
     assert 0 < float(gently[1]) < float(gently[0]) < float(gently[2]) < 1
 
 
@@ -227,7 +228,7 @@ def test_graded_actions_move_with_their_sign(sign: bool) -> None:
         ActionSpec("rating", "ordinal", against=sign, levels=("1", "2", "3")),
         ActionSpec("dwell", "log-normal", against=sign),
     )
-    m = model(ImplicitShape(4, actions=graded))
+    m = model(LogShape(4, actions=graded))
     v = {"base_rate": torch.tensor(0.5), "reward_weights": torch.zeros(4), "propensity_intercept": torch.zeros(1)}
     v |= {"action_strength": torch.tensor([1.0, 2.0]), "action_width": torch.ones(1), "level_hazards": torch.tensor([0.3, 0.5])}
     actions = torch.tensor([[0.0, math.nan], [1.0, math.nan], [2.0, math.nan], [math.nan, 0.1], [math.nan, 1.0], [math.nan, 50.0]])
@@ -238,8 +239,8 @@ def test_graded_actions_move_with_their_sign(sign: bool) -> None:
 
 def test_one_plain_action_is_the_implicit_model() -> None:
     """The same density, with a known propensity in some rows."""
-    single = ImplicitShape(4, ("a",), ("c", "d"), ("u", "v", "w"))
-    several = ImplicitShape(4, ("a",), ("c", "d"), ("u", "v", "w"), actions=(ActionSpec("action"),))
+    single = LogShape(4, ("a",), ("c", "d"), ("u", "v", "w"))
+    several = LogShape(4, ("a",), ("c", "d"), ("u", "v", "w"), actions=(ActionSpec("action"),))
     action = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
     known = torch.tensor([0.3, 1.0, math.nan, math.nan, math.nan, 0.9])
     label = torch.tensor([math.nan, math.nan, 0.0, 1.0, 1.0, math.nan])
@@ -274,7 +275,7 @@ def test_spec_is_json_and_rebuilds_the_model() -> None:
         assert again.shape == m.shape
         assert list(draw(again)) == list(draw(m))
         again.load_state_dict(m.state_dict())
-    plain = ImplicitModel(ImplicitShape(4))
+    plain = ImplicitModel(LogShape(4))
     assert type(implicit_from_spec(json.loads(json.dumps(plain.spec())))) is ImplicitModel
 
 
@@ -288,8 +289,8 @@ def test_what_needs_the_four_strata_is_refused() -> None:
 @pytest.mark.parametrize(
     "config", [{}, {"action": {"false_rate": {"dist": "Beta", "concentration0": 40.0}}, "share_embedding": True}], ids=["plain", "all"]
 )
-@pytest.mark.parametrize("shape", [SHAPE, ImplicitShape(4, ("a",), actions=ACTIONS[1:]), ImplicitShape(4, ("a",), actions=ACTIONS[:1])])
-def test_the_curvature_by_matrix_products_is_that_by_backward_passes(shape: ImplicitShape, config: dict[str, Any]) -> None:
+@pytest.mark.parametrize("shape", [SHAPE, LogShape(4, ("a",), actions=ACTIONS[1:]), LogShape(4, ("a",), actions=ACTIONS[:1])])
+def test_the_curvature_by_matrix_products_is_that_by_backward_passes(shape: LogShape, config: dict[str, Any]) -> None:
     m = model(shape, **config)
     label = torch.tensor([math.nan, 1.0, math.nan, math.nan, math.nan, math.nan])
     full = rows(label=label, weight=torch.rand(N) + 0.5)

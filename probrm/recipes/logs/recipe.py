@@ -1,0 +1,160 @@
+"""What all models of logged actions share on files: read, score, evaluate, foretell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pyarrow as pa
+import torch
+
+from probrm.config import read_data
+from probrm.data import Batch, Conversation, Log, LogSpec, read_log
+from probrm.data.logs.presets import PRESETS
+from probrm.encoders import Encoder
+from probrm.errors import ConfigError
+from probrm.posterior import Rewards, predict_rewards
+from probrm.progress import Progress, silent
+from probrm.recipes.encoding import run_vectors, vectors_now
+from probrm.recipes.logs.evaluation import LogRows, log_rows
+from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
+from probrm.recipes.logs.scoring import scored_batch, without_actions
+from probrm.recipes.provenance import fitted_source, position
+from probrm.recipes.recipe import Recipe
+from probrm.recipes.score_table import with_scores
+from probrm.runs.fitted_rows import FittedRows, RowPredictions
+from probrm.runs.run import Run
+
+if TYPE_CHECKING:
+    from probrm.evaluation import Evaluation
+
+
+class LogRecipe(Recipe):
+    """Log of actions → reward model. A model adds its settings, ``fit``, ``restore``, ``inspect_row`` and its figures."""
+
+    fitted_to = "log"
+    titles: ClassVar[Mapping[str, str]] = {
+        "reward.reward": "reward (logit)",
+        "reward.probability": "probability of preference",
+    }
+
+    # ---- what a model adds
+
+    @abstractmethod
+    def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
+        """Everything about the row ``at`` of the fitted log, whose batch is ``one``: plain types, in nested tables."""
+
+    # ---- what they share
+
+    def data_settings(self) -> dict[str, Any]:
+        """Defaults of ``[data]``."""
+        return LogSpec().to_dict()
+
+    def read_spec(self, settings: Mapping[str, Any]) -> LogSpec:
+        """``[data]`` as the way of reading a log."""
+        return read_data(LogSpec, settings, presets=PRESETS)
+
+    def score(
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> tuple[pa.Table, list[str]]:
+        """All rows of the file in their order; those without usable texts get missing values."""
+        log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
+        batch, notes = scored_batch(run, log, embeddings, progress)
+        rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
+        columns = ("reward", "reward_sd", "reward_low", "reward_high", "probability")
+        table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
+        return table, notes + told
+
+    def evaluate(
+        self,
+        run: Run,
+        source: str,
+        spec: LogSpec,
+        *,
+        embeddings: str | Encoder | None = None,
+        bootstrap: int = 1000,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> tuple[Evaluation, list[str]]:
+        """The model, and the naive one beside it, against the file's ``label``."""
+        found = log_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
+        return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
+
+    def truth_rows(
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> LogRows:
+        """The file's rows with a verdict."""
+        return log_rows(run, source, spec, embeddings=embeddings, progress=progress)
+
+    def reward(
+        self,
+        run: Run,
+        conversations: Sequence[Conversation],
+        *,
+        embeddings: str | Encoder | None = None,
+        cache: bool = False,
+        progress: Progress = silent,
+    ) -> Rewards:
+        """Rewards of conversations given in code.
+
+        Raises:
+            ConfigError: the run's reward head has covariates, which a text alone does not carry.
+        """
+        if run.inputs.reward.names:
+            raise ConfigError(
+                f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
+                fix="score a file that has them: probrm score RUN --data FILE --out FILE",
+            )
+        n = len(conversations)
+        vectors = (
+            run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
+            if cache or embeddings
+            else vectors_now(run, conversations, progress=progress)
+        )
+        batch = Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
+        return predict_rewards(run.model, run.draws, batch, progress=progress)
+
+    def headline(self, run: Run) -> list[str]:
+        """How much of the log is preferred, and how well its held-out actions are foretold."""
+        found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []
+        if "verdict" in verdict:  # a baseline on the same logs has none
+            lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")
+        if share := found.get("mean_preference"):
+            lines.append(f"share of the log's answers that are preferred: {share['mean']:.3f} [{share['low']:.3f}, {share['high']:.3f}]")
+        if found["held_out_rows"]:
+            naive = found.get("naive_held_out_log_likelihood")
+            several = run.inputs.actions  # of which the naive model sees one
+            beside = f"; the naive model: {naive:.4f}" if naive is not None and not several else ""
+            ours = found["held_out_log_likelihood"]
+            lines.append(f"log-likelihood of {found['held_out_rows']} held-out actions, nats a row: {ours:.4f}{beside}")
+        return lines
+
+    def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
+        """One row of the fitted log, read from its file again."""
+        log = read_log(fitted_source(run), self.read_spec(run.config["data"]))
+        at = position(log.row_id, row, "log has")
+        store = run.record["encoder"]["embeddings"]
+        vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors
+        whole = run.inputs.batch(log, vectors.expand(len(log), -1))
+        return self.inspect_row(run, log, at, whole.subset(torch.tensor([at])))
+
+    def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
+        """The log again."""
+        return fitted_log(run, self, progress=progress)
+
+    def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
+        """Rewards."""
+        return row_rewards(run, rows, progress=progress)
+
+
+def reward_of_row(run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
+    """What every model of logs can tell of a row: its texts, its action, its reward."""
+    rewards = predict_rewards(run.model, run.draws, one)
+    return {
+        "row": str(log.row_id[at]),
+        "prompt": log.conversations[at].prompt_text,
+        "response": log.conversations[at].response,
+        "action": float(one["action"][0]),
+        "reward": {name: float(getattr(rewards, name)[0]) for name in rewards.__dataclass_fields__},
+    }

@@ -1,0 +1,42 @@
+"""How many inputs a model of logged actions has, and what they are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from probrm.data.logs.actions import ActionSpec
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class LogShape:
+    """The inputs of a model of logged actions.
+
+    Attributes:
+        embedding: columns of the embedding.
+        reward_effects: names of the reward head's covariates.
+        propensity_effects: names of the propensity head's covariates.
+        users: their ids, in the order of their effects; none switches these off.
+        reference: how many reference rows the base rate is a mean over; the single one of the default is the average embedding.
+        actions: the kinds of actions of a row, where they are not the single yes/no action.
+    """
+
+    embedding: int
+    reward_effects: tuple[str, ...] = ()
+    propensity_effects: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    reference: int = 1
+    actions: tuple[ActionSpec, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "embedding": self.embedding,
+            "reward_effects": list(self.reward_effects),
+            "propensity_effects": list(self.propensity_effects),
+            "users": list(self.users),
+            "reference": self.reference,
+            "actions": [action.to_dict() for action in self.actions],
+        }
