@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from probrm.config.flags import Flag, ModelFlags
 from probrm.runs import Run
 from probrm_models.implicit.recipe import ImplicitRecipe
+
+FLAGS = ModelFlags("A model of my own.", (Flag("strength", "model.strength", "How much of it.", "X", float),))
 
 
 class OwnRecipe(ImplicitRecipe):
@@ -30,4 +33,5 @@ def register(monkeypatch: pytest.MonkeyPatch) -> None:
     import probrm.runs.registry as room
 
     entries = room.entry_points
-    monkeypatch.setattr(room, "entry_points", lambda group: [*entries(group=group), EntryPoint("own", "tests.own_recipe:OwnRecipe", group)])
+    own = EntryPoint("own", "tests.own_recipe:OwnRecipe", room.GROUP)
+    monkeypatch.setattr(room, "entry_points", lambda group: [*entries(group=group), *([own] if group == room.GROUP else [])])

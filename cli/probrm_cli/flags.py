@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from probrm.errors import ConfigError
+from probrm.config.flags import parse_columns
 
 Data = Annotated[
     str, typer.Option("--data", metavar="FILE", help="Parquet, CSV, JSON lines (.gz too), a folder saved by `datasets`, or a hub id.")
@@ -22,26 +22,6 @@ Embeddings = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else there.")]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
-
-
-def parse_columns(text: str | None) -> dict[str, str]:
-    """``prompt=a,action=b`` as a mapping; an empty value switches a column off.
-
-    Raises:
-        ConfigError: a part without ``=``.
-    """
-    pairs: dict[str, str] = {}
-    for part in filter(None, (text or "").split(",")):
-        name, equals, column = part.partition("=")
-        if not equals:
-            raise ConfigError(f"--columns: found {part!r}, which is no NAME=COLUMN", fix="write --columns prompt=question,response=answer")
-        pairs[name.strip()] = column.strip()
-    return pairs
-
-
-def parse_list(text: str) -> list[str]:
-    """``a,b`` as a list."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def overridden(base: dict[str, Any], columns: str | None, preset: str | None) -> dict[str, Any]:

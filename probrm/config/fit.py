@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from probrm.config.merge import merge, parse_assignment, read_toml
+from probrm.config.layers import merge, parse_assignment, read_toml
 from probrm.config.schema import Schema
 from probrm.config.settings import FitConfig
 from probrm.encoders import EncoderConfig

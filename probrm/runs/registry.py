@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from probrm.config.flags import ModelFlags
 from probrm.errors import ConfigError
 
 GROUP = "probrm.recipes"
 """The entry-point group that models are registered under: ``name = "package.module:RecipeClass"``."""
+FLAGS = "probrm.flags"
+"""That of their flags: ``name = "package.flags:MODEL"``, a ``ModelFlags`` or a mapping of them by name, in a module that imports nothing heavy."""
 
 
 def _entries() -> dict[str, EntryPoint]:
@@ -33,3 +37,15 @@ def find_recipe(kind: str) -> Any:
             fix="name one of them, or install the package that has it",
         )
     return entries[kind].load()()
+
+
+def flags_of(kind: str) -> ModelFlags | None:
+    """The flags that a model registers for ``probrm fit``; None without, or where they cannot be imported."""
+    entry = next((entry for entry in entry_points(group=FLAGS) if entry.name == kind), None)
+    if entry is None:
+        return None
+    try:
+        found = entry.load()
+    except ImportError:  # a broken package is told of when its model is asked for
+        return None
+    return found[kind] if isinstance(found, Mapping) else found

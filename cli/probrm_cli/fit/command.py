@@ -9,29 +9,26 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from probrm_cli.fit.flags import COMMON, MODELS, OTHER, Flag, Request
+from probrm.config.flags import Flag
+from probrm_cli.fit.flags import COMMON, Request, model_flags, parameter
 
 
 class Models(TyperGroup):
-    """The models with flags of their own, then whatever else is registered as a recipe; none is imported for its help."""
+    """Whatever is registered as a recipe, with the flags that it registers; no recipe is imported for its help."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the models."""
-        return [*self.commands, *(name for name in _installed() if name not in self.commands)]
+        """Names of the models, baselines last."""
+        from probrm.runs import recipe_names
+
+        return sorted(recipe_names(), key=lambda name: (model_flags(name).baseline, name))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one model."""
-        if cmd_name in self.commands or cmd_name not in _installed():
+        if cmd_name not in self.list_commands(ctx):
             return super().get_command(ctx, cmd_name)
-        alone = typer.Typer(add_completion=False)
-        alone.command(cmd_name)(command(cmd_name, "Model of another package; --set gives its own settings.", OTHER))
+        alone, found = typer.Typer(add_completion=False), model_flags(cmd_name)
+        alone.command(cmd_name)(command(cmd_name, found.about, found.flags))
         return typer.main.get_command(alone)
-
-
-def _installed() -> list[str]:
-    from probrm.runs import recipe_names
-
-    return recipe_names()
 
 
 def command(kind: str, about: str, flags: Sequence[Flag]) -> Callable[..., None]:
@@ -50,11 +47,9 @@ def command(kind: str, about: str, flags: Sequence[Flag]) -> Callable[..., None]
                 settings = merge(settings, nested(flag.setting.split("."), flag.parse(value)))
         fit_model(Request(kind, settings, **given))
 
-    fit.__signature__ = inspect.Signature([*asked[:2], *(flag.parameter() for flag in flags), *asked[2:]])  # type: ignore[attr-defined]
+    fit.__signature__ = inspect.Signature([*asked[:2], *(parameter(flag) for flag in flags), *asked[2:]])  # type: ignore[attr-defined]
     fit.__doc__ = about
     return fit
 
 
 fit_app = typer.Typer(cls=Models, help="Fit a model to a file of actions or of pairs.", no_args_is_help=True)
-for _kind, (_about, _flags) in MODELS.items():
-    fit_app.command(_kind)(command(_kind, _about, _flags))

@@ -18,7 +18,7 @@ the first two are the same number, the third is a lower bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -41,7 +41,6 @@ from probrm.model import RewardModel, Values
 from probrm.priors import Prior
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
-from probrm_models.implicit.identifiability.base_rate import LevelCorrection
 from probrm_models.implicit.strata import StratumGuide
 
 
@@ -68,7 +67,7 @@ class ImplicitModel(RewardModel):
         reference: rows over which ``base_rate`` is the mean of γ; without them it is γ at the average embedding and the covariates'
             reference levels.
 
-    ``level`` may be set before a fit: see ``LevelCorrection``.
+    ``level`` may be set before a fit: a function of the base rate that is taken off the log density (``identifiability.base_rate``).
 
     A batch has the columns ``embedding (n, d)``, ``reward_covariates (n, m)``, ``propensity_covariates (n, k)``,
     ``user (n,)`` (an index into ``shape.users``), ``action (n,)`` 0/1, ``label (n,)`` 0/1/NaN, ``weight (n,)``, and perhaps
@@ -86,7 +85,7 @@ class ImplicitModel(RewardModel):
         self.shape = shape if reference is None else replace(shape, reference=len(reference))
         self.config = config or ImplicitConfig()
         self.form: Form = self.config.form
-        self.level: LevelCorrection | None = None
+        self.level: Callable[[Tensor], Tensor] | None = None
         covariates = torch.zeros(self.shape.reference, len(shape.reward_effects))
         self.register_buffer("reference_embedding", torch.zeros(self.shape.reference, shape.embedding))
         self.register_buffer("reference_covariates", covariates)

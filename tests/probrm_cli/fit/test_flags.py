@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import probrm
-from probrm_cli.fit.flags import COMMON, MODELS, OTHER
+from probrm.runs import recipe_names
+from probrm_cli.fit.flags import COMMON, model_flags
 from tests import own_recipe, support
 from tests.support import call, refused
 
@@ -71,12 +72,12 @@ def test_a_model_has_its_own_flags_only(asked: list[Any], flag: str) -> None:
 
 
 def test_names_of_flags_do_not_clash() -> None:
-    for _, flags in [*MODELS.values(), ("", OTHER)]:
-        keys = [flag.key for flag in (*flags, *COMMON)]
+    for name in [*recipe_names(), "own"]:
+        keys = [flag.key for flag in (*model_flags(name).flags, *COMMON)]
         assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("model", [*MODELS, "own"])
+@pytest.mark.parametrize("model", [*recipe_names(), "own"])
 def test_every_default_in_the_help_can_be_read(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brackets would be markup, and vanish."""
     own_recipe.register(monkeypatch)
@@ -107,18 +108,33 @@ def test_a_model_of_another_package_is_fitted_without_a_change_here(monkeypatch:
 
 
 def test_help_does_not_import_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    import probrm.recipes.recipe
+    import probrm.runs.registry
 
     entry = EntryPoint("absent", "no_such_package.recipe:Recipe", "probrm.recipes")
-    monkeypatch.setattr(probrm.recipes.recipe, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(probrm.runs.registry, "entry_points", lambda group: [entry])
     assert "absent" in call("fit", "--help").out
     assert "--columns" in call("fit", "absent", "--help").out
 
 
 def test_a_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    import probrm.recipes.recipe
+    import probrm.runs.registry
 
-    monkeypatch.setattr(probrm.recipes.recipe, "entry_points", lambda group: [])
-    refused(call("fit", "vrm", "--data", "p"), "unknown model 'vrm'", "installed: none")
-    refused(call("fit", "own", "--data", "p"), "probrm fit", "'own'")
+    monkeypatch.setattr(probrm.runs.registry, "entry_points", lambda group: [])
+    for name in ("vrm", "own"):
+        refused(call("fit", name, "--data", "p"), "probrm fit", f"'{name}'")
     assert not Path("runs").exists()
+
+
+def test_a_model_of_another_package_registers_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--strength`` of a model called own; the recipe itself is not imported for the help."""
+    import probrm.runs.registry as room
+
+    entries = room.entry_points
+    own = {room.GROUP: "no_such_package.recipe:Recipe", room.FLAGS: "tests.own_recipe:FLAGS"}
+    monkeypatch.setattr(room, "entry_points", lambda group: [*entries(group=group), EntryPoint("own", own[group], group)])
+    told = call("fit", "own", "--help").out
+    assert "--strength" in told
+    assert "How much of it" in told
+    listed = call("fit", "--help").out
+    assert "A model of my own" in listed
+    assert listed.index("own") < listed.index("naive")  # baselines stand last

@@ -61,8 +61,8 @@ def covariance(found: LaplaceStart) -> Tensor:
 
 
 def sketched(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    for module in ("laplace", "descent"):
-        monkeypatch.setattr(f"probrm.inference.{module}.SKETCH", count)
+    for module in ("newton", "descent"):
+        monkeypatch.setattr(f"probrm.inference.laplace.{module}.SKETCH", count)
     monkeypatch.setattr("probrm.linear._WIDE", 1)
 
 

@@ -1,0 +1,22 @@
+"""Flags of the implicit model and of the naive one beside it."""
+
+from probrm.config.flags import Flag, ModelFlags, listing
+from probrm.recipes.logs.flags import LOG
+
+IMPLICIT = ModelFlags(
+    "Reward model from logged actions: what users liked, told apart from who acts at all.",
+    (
+        *LOG,
+        listing("actions", "data.actions", "Several actions, - against the answer: copied,-regenerated,rating:ordinal,dwell:log-normal."),
+        Flag("action", "action.name", "How preference and activity become an action: click."),
+        Flag(
+            "assume",
+            "model.assume",
+            "What is known beside the log: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
+            "TEXT",
+            list[str],
+            parse=list,
+        ),
+    ),
+)
+NAIVE = ModelFlags("Baseline on logged actions: the action taken for the label; Bayesian.", LOG, baseline=True)

@@ -1,0 +1,85 @@
+"""A model's flags on the command line: which setting each one gives. Nothing heavy is imported here, for ``--help``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from keyword import iskeyword
+from typing import Any
+
+from probrm.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag that stands for one setting.
+
+    Attributes:
+        name: as it is typed, without the dashes.
+        setting: where its value goes, ``data.preset``.
+        help: one line.
+        metavar: what stands for the value in the help.
+        type: of the value.
+        parse: from the value to the setting; it may raise ``ConfigError``.
+    """
+
+    name: str
+    setting: str
+    help: str
+    metavar: str | None = None
+    type: Any = str
+    parse: Callable[[Any], Any] = lambda value: value
+
+    @property
+    def key(self) -> str:
+        """The name as Python's."""
+        name = self.name.replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
+
+
+@dataclass(frozen=True)
+class ModelFlags:
+    """What ``probrm fit MODEL --help`` shows; registered under the entry-point group ``probrm.flags``.
+
+    Attributes:
+        about: one line on the model.
+        flags: its own, beside those of every fit.
+        baseline: whether it is there to be beaten: it is listed behind the others.
+    """
+
+    about: str
+    flags: tuple[Flag, ...] = ()
+    baseline: bool = False
+
+
+def reading(presets: str, columns: str) -> tuple[Flag, ...]:
+    """How the file is read: which presets there are, and an example of columns."""
+    return (
+        Flag("preset", "data.preset", f"The form of a published file: {presets}."),
+        Flag("columns", "data.columns", f"Where the file calls things otherwise: {columns}.", "NAME=COLUMN,…", parse=parse_columns),
+    )
+
+
+def listing(name: str, setting: str, help: str) -> Flag:
+    """A flag whose value is a list of names."""
+    return Flag(name, setting, help, "A,B", parse=parse_list)
+
+
+def parse_columns(text: str | None) -> dict[str, str]:
+    """``prompt=a,action=b`` as a mapping; an empty value switches a column off.
+
+    Raises:
+        ConfigError: a part without ``=``.
+    """
+    pairs: dict[str, str] = {}
+    for part in filter(None, (text or "").split(",")):
+        name, equals, column = part.partition("=")
+        if not equals:
+            raise ConfigError(f"--columns: found {part!r}, which is no NAME=COLUMN", fix="write --columns prompt=question,response=answer")
+        pairs[name.strip()] = column.strip()
+    return pairs
+
+
+def parse_list(text: str) -> list[str]:
+    """``a,b`` as a list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
