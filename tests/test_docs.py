@@ -97,7 +97,7 @@ def parse(words: list[str]) -> None:
     name, rest = "probrm", list(words)
     while hasattr(command, "commands"):
         name = rest.pop(0)
-        command = command.commands[name]
+        command = command.get_command(None, name)
     command.make_context(name, rest)
 
 
@@ -135,12 +135,12 @@ def test_flags_and_settings_in_running_text_are_accepted(name: str) -> None:
 def _flags(*verbs: str) -> list[str]:
     command: Any = typer.main.get_command(app)
     for verb in verbs:
-        command = command.commands[verb]
+        command = command.get_command(None, verb)
     return [option for parameter in command.params for option in parameter.opts]
 
 
 def _switches() -> set[str]:
-    command: Any = cast(Any, typer.main.get_command(app)).commands["fit"].commands["implicit"]
+    command: Any = cast(Any, typer.main.get_command(app)).commands["fit"].get_command(None, "implicit")
     return {option for parameter in command.params if getattr(parameter, "is_flag", False) for option in parameter.opts}
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Json, Preset, Quiet, parse_columns
+from probrm.config.flags import parse_columns
+from probrm_cli.flags import Columns, Data, Json, Preset, Quiet
 
 if TYPE_CHECKING:
     from probrm.data import Conversation

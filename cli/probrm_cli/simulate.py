@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Json, Quiet, parse_columns
+from probrm.config.flags import parse_columns
+from probrm_cli.flags import Columns, Json, Quiet
 
 simulate_app = typer.Typer(help="Data with a known truth.", no_args_is_help=True)
 

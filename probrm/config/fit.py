@@ -42,15 +42,15 @@ def build_config(recipe: Schema, *, toml: str | None = None, flags: Mapping[str,
     """
     base = defaults(recipe)
     tables = base
-    own = ["action"] if "action" in base["model"] else []  # it has a table of its own, and belongs to the model
+    own = [name for name in recipe.own_tables if name in base["model"]]  # tables of their own, which belong to the model
     layers = [(f"--config {toml}", read_toml(toml))] if toml else []
     layers += [("flags", dict(flags or {}))] + [(f"--set {text}", parse_assignment(text)) for text in sets]
     for where, given in layers:
         _known(f"{where}: unknown setting", given, [*base, *own])
         layer = {name: value for name, value in given.items() if name not in own}
-        if "action" in given:
+        if mine := {name: given[name] for name in own if name in given}:
             _table("model", layer.get("model", {}))
-            layer["model"] = merge(layer.get("model", {}), {"action": given["action"]})
+            layer["model"] = merge(layer.get("model", {}), mine)
         for name, value in layer.items():
             if isinstance(base[name], Mapping):
                 _table(name, value)

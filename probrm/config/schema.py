@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class Schema(Protocol):
     """Two tables are the model's own, ``[data]`` and ``[model]``; a ``Recipe`` says how they are read."""
+
+    own_tables: ClassVar[tuple[str, ...]]
 
     def data_settings(self) -> dict[str, Any]:
         """The defaults of ``[data]``, as nested plain types."""

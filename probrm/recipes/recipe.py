@@ -33,6 +33,8 @@ class Recipe(ABC):
     """What an evaluation counts: a model of pairs says ``pairs``."""
     fitted_to: ClassVar[str] = ""
     """``log`` or ``pairs``: models of one of them can be compared on a file (``truth_rows``)."""
+    own_tables: ClassVar[tuple[str, ...]] = ()
+    """Settings of the model that may stand as a table of their own: ``[action]`` for ``[model.action]``."""
     refits_itself: ClassVar[bool] = True
     """Whether ``refit`` with a run's own settings repeats its inference; not where it takes another form of the model."""
     titles: ClassVar[Mapping[str, str]] = {}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from probrm.config.flags import parse_columns, parse_list
 from probrm.errors import ConfigError
-from probrm_cli.flags import overridden, parse_columns, parse_list
+from probrm_cli.flags import overridden
 
 
 def test_columns() -> None:

@@ -33,8 +33,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """One table: each model's metrics, and whether it is better or worse than the first one beyond bootstrap error."""
+    from probrm.config.flags import parse_columns, parse_list
     from probrm_cli.compare.run import Comparison, run_comparison
-    from probrm_cli.flags import parse_columns, parse_list
 
     lists = {"propensity_features": propensity_features, "reward_features": reward_features, "derive": derive}
     settings = {name: parse_list(value) for name, value in lists.items() if value is not None}

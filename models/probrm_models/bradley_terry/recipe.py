@@ -31,8 +31,18 @@ class BradleyTerryRecipe(PairRecipe):
     """Pairs → one reward a response."""
 
     kind = "bradley-terry"
+    units: ClassVar[Mapping[str, str]] = {
+        "log_tie": "log ν (Davidson)",
+        "reward_weights_scale": "standard deviation of the weights, logits",
+    }
+    weights: ClassVar[Mapping[str, str]] = {"reward_weights": "Weights"}
     model_class: ClassVar[type[PairModel]] = BradleyTerryModel
     baseline_class: ClassVar[type[PairModel]] = DeterministicModel
+
+    def discounts(self, run: Run) -> bool:
+        """Where it is asked for, and not of a point."""
+        point = run.config["guide"]["name"] == "delta" and run.config["inference"]["name"] == "svi"
+        return run.config["model"].get("repeats") == "discount" and not point
 
     def model_settings(self) -> dict[str, Any]:
         """Defaults of ``[model]``."""

@@ -45,6 +45,7 @@ class ImplicitRecipe(LogRecipe):
     """Log of actions → reward model."""
 
     kind = "implicit"
+    own_tables: ClassVar[tuple[str, ...]] = ("action",)
     titles: ClassVar[Mapping[str, str]] = {
         **LogRecipe.titles,
         "strata.*": "stratum {}",

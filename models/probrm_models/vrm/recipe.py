@@ -50,6 +50,14 @@ class VRMRecipe(PairRecipe):
 
     kind = "vrm"
     refits_itself = False  # SVI has latents in every row, a refit sums them out
+    units: ClassVar[Mapping[str, str]] = {
+        "residual": "standard deviation of a score, logits",
+        "log_tie": "log ν (Davidson)",
+        "shared_scale": "standard deviation of the weights, logits",
+        "contrasts_scale": "standard deviation of the weights, logits",
+    }
+    shown_first: ClassVar[tuple[str, ...]] = ("log residual", "log contrasts_scale")
+    weights: ClassVar[Mapping[str, str]] = {"shared": "Weights that the objectives share"}
     model_class: ClassVar[type[PairModel]] = VRMModel
     baseline_class: ClassVar[type[PairModel]] = DeterministicModel
     titles: ClassVar[Mapping[str, str]] = {
@@ -61,6 +69,10 @@ class VRMRecipe(PairRecipe):
     def defaults(self) -> dict[str, Any]:
         """Smaller steps of the guide than from a Newton start, larger ones of the linear networks, and one training."""
         return {"inference": {"learning_rate": 0.005, "network_learning_rate": 0.005, "patience": 8}, "starts": 1}
+
+    def discounts(self, run: Run) -> bool:
+        """Not with SVI, which has a latent for each response."""
+        return run.config["inference"]["name"] != "svi"
 
     def model_settings(self) -> dict[str, Any]:
         """Defaults of ``[model]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,25 +18,28 @@ if TYPE_CHECKING:
     from probrm.runs.fitted_rows import FittedRows
 
 _MOST = 30
-_UNITS = {
-    "residual": "standard deviation of a score, logits",
-    "log_tie": "log ν (Davidson)",
-    "reward_weights_scale": "standard deviation of the weights, logits",
-    "shared_scale": "standard deviation of the weights, logits",
-    "contrasts_scale": "standard deviation of the weights, logits",
-}
 
 
-def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
+def figures(
+    run: Run,
+    rows: FittedRows | None = None,
+    *,
+    units: Mapping[str, str] | None = None,
+    first: Sequence[str] = (),
+    weights: Mapping[str, str] | None = None,
+) -> dict[str, Figure]:
     """Matplotlib figures by file stem; made without pyplot, so nothing global changes.
 
     Args:
         run: fitted.
         rows: the pairs it was fitted to, read again; without them there are no figures of pairs.
+        units: of single quantities, by name.
+        first: quantities that the figure of weak directions has in any case.
+        weights: sites of weights over the features, with their titles.
     """
-    made = common_figures(run, "pair", units=_UNITS, first=("log residual", "log contrasts_scale"), coin=True)
+    made = common_figures(run, "pair", units=units, first=first, coin=True)
     table = run.summary()
-    for name, what in (("reward_weights", "Weights"), ("shared", "Weights that the objectives share")):
+    for name, what in (weights or {}).items():
         if name in table:
             made[name] = _farthest(table[name], what)
     if rows is not None:

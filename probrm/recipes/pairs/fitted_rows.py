@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from probrm.data import read_pairs
+from probrm.data import PairSpec, read_pairs
 from probrm.inference.device import own_random_stream
 from probrm.progress import Progress, silent
 from probrm.recipes.pairs.files import pair_batch
@@ -12,19 +12,24 @@ from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import spread_of_probabilities
 from probrm.recipes.pairs.repeats import shares
 from probrm.recipes.provenance import fitted_source
-from probrm.recipes.recipe import Recipe
 from probrm.runs.fitted_rows import FittedRows, RowPredictions, masks
 from probrm.runs.run import Run
 
 
-def fitted_pairs(run: Run, recipe: Recipe, *, progress: Progress = silent) -> FittedRows:
+def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progress = silent) -> FittedRows:
     """The pairs of a run as its model was given them.
+
+    Args:
+        run: fitted.
+        spec: how its file is read.
+        discounted: whether pairs that share their responses counted for less than one each.
+        progress: shows the encoding.
 
     Raises:
         DataError: the file has changed or gone since the fit.
         EncoderError: vectors that are not in the cache, and no encoder.
     """
-    pairs = read_pairs(fitted_source(run), recipe.read_spec(run.config["data"]))
+    pairs = read_pairs(fitted_source(run), spec)
     batch, _ = pair_batch(run, pairs, embeddings=run.record["encoder"]["embeddings"], progress=progress)
     held_out, selection = masks(pairs.row_id, run.split, run.config["inference"]["refit"])
     constant, dims = {}, {}
@@ -48,16 +53,8 @@ def fitted_pairs(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fi
         dims=dims,
         held_out=held_out,
         selection=selection,
-        counts=(batch["weight"] * shares(batch) if discounted(run) else batch["weight"]).numpy(),
+        counts=(batch["weight"] * shares(batch) if discounted else batch["weight"]).numpy(),
     )
-
-
-def discounted(run: Run) -> bool:
-    """Whether pairs that share their responses counted for less than one each: see ``pair_checks.shares``."""
-    if run.kind == "vrm":
-        return run.config["inference"]["name"] != "svi"  # which has a latent for each response
-    point = run.config["guide"]["name"] == "delta" and run.config["inference"]["name"] == "svi"
-    return run.config["model"].get("repeats") == "discount" and not point
 
 
 @torch.no_grad()

@@ -51,12 +51,18 @@ class PairRecipe(Recipe):
     Attributes:
         model_class: of the model.
         baseline_class: of what it has to beat.
+        units: of the model's single quantities, for figures.
+        shown_first: quantities that the figure of weak directions has in any case.
+        weights: sites of weights over the features, with their titles in figures.
     """
 
     unit = "pairs"
     fitted_to = "pairs"
     model_class: ClassVar[type[PairModel]]
     baseline_class: ClassVar[type[PairModel]]
+    units: ClassVar[Mapping[str, str]] = {}
+    shown_first: ClassVar[tuple[str, ...]] = ()
+    weights: ClassVar[Mapping[str, str]] = {}
     titles: ClassVar[Mapping[str, str]] = {
         "reward.*": "reward of the {} response (logit)",
         "p_chosen": "probability that the chosen response is preferred",
@@ -87,6 +93,10 @@ class PairRecipe(Recipe):
         ``identifiability`` are told after the fit.
         """
         return {}
+
+    def discounts(self, run: Run) -> bool:
+        """Whether pairs that share their responses counted for less than one each: see ``repeats.shares``."""
+        return False
 
     def more_scores(self, run: Run, batch: Batch) -> dict[str, np.ndarray]:
         """Columns that ``score`` writes before the contract's, ``(n,)`` each."""
@@ -272,7 +282,7 @@ class PairRecipe(Recipe):
 
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The pairs again."""
-        return fitted_pairs(run, self, progress=progress)
+        return fitted_pairs(run, self.read_spec(run.config["data"]), discounted=self.discounts(run), progress=progress)
 
     def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
         """Probabilities that the chosen response is preferred."""
@@ -282,7 +292,7 @@ class PairRecipe(Recipe):
         """Figures of the posterior by file stem."""
         from probrm.recipes.pairs.figures import figures  # matplotlib: half a second
 
-        return figures(run, rows)
+        return figures(run, rows, units=self.units, first=self.shown_first, weights=self.weights)
 
 
 def _model(run: Run) -> PairModel:

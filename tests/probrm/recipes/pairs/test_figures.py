@@ -25,7 +25,7 @@ def rows(run: Run) -> FittedRows:
 
 
 def test_weights_farthest_from_zero_come_first(run: Run) -> None:
-    axes, table = figures(run)["reward_weights"].axes[0], run.summary()["reward_weights"]
+    axes, table = figures(run, weights={"reward_weights": "Weights"})["reward_weights"].axes[0], run.summary()["reward_weights"]
     order = np.argsort(-np.abs(table.mean / table.sd))
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata()), table.mean[order])
 

@@ -60,6 +60,7 @@ class PromptRecipe(PairRecipe):
     kind = "prompt"
     model_class: ClassVar[type[PairModel]] = PromptModel
     baseline_class: ClassVar[type[PairModel]] = BradleyTerryModel
+    weights: ClassVar[dict[str, str]] = {"reward_weights": "Weights"}
     job: PairFit
 
     def model_settings(self) -> dict[str, Any]:
