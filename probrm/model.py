@@ -63,11 +63,11 @@ class RewardModel(nn.Module, ABC):
 
     @abstractmethod
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """Names of the dimensions of each vector-valued site (``{"user_activity": ("user",)}``)."""
+        """Names of the dimensions of each vector-valued site (``{"weights": ("feature",)}``)."""
 
     @abstractmethod
     def coords(self) -> dict[str, list[str]]:
-        """What stands along each named dimension (``{"user": ["ann", …]}``)."""
+        """What stands along each named dimension (``{"feature": ["h0", …]}``)."""
 
     @abstractmethod
     def spec(self) -> dict[str, Any]:

@@ -32,12 +32,10 @@ HEAVY = ("torch", "pyro", "transformers", "datasets", "pandas", "numpy", "pyarro
 
 
 def tracked() -> list[Path]:
-    """Files that git has or would take; of an unpacked archive, all that it holds."""
+    """Files that git has, for what else lies about is the user's own; of an unpacked archive, all that it holds."""
     if not (ROOT / ".git").exists():
         return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["git", "ls-files", "--cached", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
 
 
@@ -128,11 +126,38 @@ def test_no_path_of_a_machine_and_no_server_in_the_files() -> None:
         "a package index": re.compile(r"https?://[\w.-]*(?:pypi|pythonhosted)|^--?(?:extra-)?index-url|^--?find-links", re.MULTILINE),
         "a model hub's host": re.compile(r"https?://[\w.-]*hugging" + "face"),
     }
-    files = [path for path in tracked() if path.suffix not in {".parquet", ".svg", ".png"} and path != ROOT / ".ci" / "run"]
+    files = [
+        path
+        for path in tracked()
+        if path.suffix not in {".parquet", ".svg", ".png", ".nc", ".safetensors"} and path != ROOT / ".ci" / "run"
+    ]
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in files}
     assert "pyproject.toml" in texts
     found = [f"{name}: {what}: {match[0]}" for name, text in texts.items() for what, p in forbidden.items() if (match := p.search(text))]
     assert not found
+
+
+def test_the_toolkit_names_no_models_sites() -> None:
+    """What a model calls its latents stands in that model's package; simulated truth and shapes of inputs have words of their own."""
+    sites = {name for model in _models() for name in model.dims()}
+    assert {"reward_weights", "user_activity", "contrasts"} <= sites
+    ours = re.compile(r"[\"'](" + "|".join(sorted({name for name in sites if "_" in name} | {"contrasts"})) + r")(_scale|_local)?[\"'\[]")
+    allowed = {"reward_effects", "propensity_effects"}  # fields of the shape of a log, too
+    for path in (ROOT / "probrm").rglob("*.py"):
+        assert not {match[1] for match in ours.finditer(path.read_text())} - allowed, path
+
+
+def _models() -> list[Any]:
+    from probrm.recipes.logs.shape import LogShape
+    from probrm_models.bradley_terry.config import BradleyTerryShape
+    from probrm_models.bradley_terry.model import BradleyTerryModel
+    from probrm_models.implicit.config import ImplicitConfig
+    from probrm_models.implicit.multi_action.model import build_implicit
+    from probrm_models.vrm.config import VRMShape
+    from probrm_models.vrm.model import VRMModel
+
+    shape = LogShape(3, ("a",), ("b",), ("u",))
+    return [build_implicit(shape, ImplicitConfig()), BradleyTerryModel(BradleyTerryShape(3)), VRMModel(VRMShape(3, 3, ("one", "two"), 0))]
 
 
 def test_make_targets_of_the_pages_exist() -> None:

@@ -1,0 +1,42 @@
+"""Runs that were saved before every file moved to its room still load, and score as they did then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+import probrm
+from tests.support import call
+
+SAVED = Path(__file__).with_name("saved_runs")
+LOGS, PAIRS = ("implicit", "naive", "sar-em"), ("bradley-terry", "vrm")
+
+
+@pytest.mark.parametrize("kind", [*LOGS, *PAIRS])
+def test_a_saved_run_is_what_it_was(kind: str, tmp_path: Path) -> None:
+    run = probrm.load(SAVED / kind)
+    assert run.kind == kind
+    source = SAVED / ("log.parquet" if kind in LOGS else "pairs.parquet")
+    done = call(
+        "score",
+        str(SAVED / kind),
+        "--data",
+        str(source),
+        "--embeddings",
+        str(SAVED / "store.safetensors"),
+        "--out",
+        str(tmp_path / "now.csv"),
+    )
+    assert done.code == 0, done.err
+    then, now = (pyarrow.csv.read_csv(path).to_pandas() for path in (SAVED / f"{kind}.csv", tmp_path / "now.csv"))
+    assert list(then.columns) == list(now.columns)
+    for name in then.columns:
+        if then[name].dtype.kind == "f":
+            np.testing.assert_allclose(now[name], then[name], rtol=1e-5, atol=1e-6)
+        else:
+            assert (now[name] == then[name]).all()
+    assert call("posterior", str(SAVED / kind)).code == 0
