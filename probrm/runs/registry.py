@@ -10,7 +10,8 @@ from probrm.config.flags import ModelFlags
 from probrm.errors import ConfigError
 
 GROUP = "probrm.recipes"
-"""The entry-point group that models are registered under: ``name = "package.module:RecipeClass"``."""
+"""The entry-point group that models are registered under: ``name = "package.module:RecipeClass"``, or a mapping of
+recipes by name."""
 FLAGS = "probrm.flags"
 """That of their flags: ``name = "package.flags:MODEL"``, a ``ModelFlags`` or a mapping of them by name, in a module that imports nothing heavy."""
 
@@ -36,7 +37,7 @@ def find_recipe(kind: str) -> Any:
             f"unknown model {kind!r}; installed: {', '.join(sorted(entries)) or 'none'}",
             fix="name one of them, or install the package that has it",
         )
-    return entries[kind].load()()
+    return _one(entries[kind].load(), kind)()
 
 
 def flags_of(kind: str) -> ModelFlags | None:
@@ -48,4 +49,9 @@ def flags_of(kind: str) -> ModelFlags | None:
         found = entry.load()
     except ImportError:  # a broken package is told of when its model is asked for
         return None
+    return _one(found, kind)
+
+
+def _one(found: Any, kind: str) -> Any:
+    """What is registered under ``kind``: itself, or its entry of a mapping by name."""
     return found[kind] if isinstance(found, Mapping) else found

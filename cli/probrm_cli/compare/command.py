@@ -22,6 +22,9 @@ def compare(
     derive: Annotated[str | None, typer.Option("--derive", metavar="A,B", help="Likewise.")] = None,
     columns: Columns = None,
     preset: Preset = None,
+    log_columns: Annotated[
+        str | None, typer.Option("--log-columns", metavar="NAME=COLUMN,…", help="The same for --log alone, where it differs from --data.")
+    ] = None,
     encoder: Annotated[str | None, typer.Option("--encoder", metavar="ID|PATH", help="Likewise.")] = None,
     embeddings: Embeddings = None,
     sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting that all fitted models have.")] = None,
@@ -44,9 +47,10 @@ def compare(
             data=data,
             log=log,
             reading=settings
-            | ({"columns": parse_columns(columns)} if columns is not None else {})
+            | ({"columns": parse_columns(of_log)} if (of_log := columns if log_columns is None else log_columns) is not None else {})
             | ({"preset": preset or None} if preset is not None else {}),
             columns=columns,
+            shared=log_columns is None,
             preset=preset,
             encoder=encoder,
             embeddings=embeddings,

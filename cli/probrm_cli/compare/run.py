@@ -24,7 +24,7 @@ class Comparison:
     """What is asked for; the attributes are the command's flags.
 
     ``reading`` is the ``[data]`` table that the flags make for models to be fitted; ``columns`` and ``preset`` as given also
-    change how runs read ``data``.
+    change how runs read ``data``. ``shared`` says that ``columns`` are those of ``log``, too.
     """
 
     models: Sequence[str]
@@ -32,6 +32,7 @@ class Comparison:
     log: str | None
     reading: Mapping[str, Any]
     columns: str | None
+    shared: bool
     preset: str | None
     encoder: str | None
     embeddings: str | None
@@ -57,6 +58,7 @@ def run_comparison(asked: Comparison) -> None:
     runs = {name: load(name) for name in asked.models if name not in to_fit}
     _check_kinds({name: run.kind for name, run in runs.items()} | {name: name for name in to_fit})
     configs = {name: _config(name, asked) for name in to_fit}  # all of them before the first fit
+    _check_labels(runs, to_fit, asked)
     for name in to_fit:
         try:
             runs[name] = find_recipe(name).fit(str(asked.log), configs[name], embeddings=asked.embeddings, progress=bars)
@@ -68,6 +70,7 @@ def run_comparison(asked: Comparison) -> None:
         for name in to_fit:
             runs[name].save(Path(asked.out) / name, overwrite=asked.overwrite)
     runs = {name: runs[name] for name in asked.models}
+    tell(_unequal_labels(runs), asked.quiet)
     from probrm.recipes.comparison import compare_runs
     from probrm.recipes.loo_comparison import compare_loo
 
@@ -134,6 +137,37 @@ def _check_kinds(kinds: Mapping[str, str]) -> None:
         if other != of:
             said = {"log": "a log of actions", "pairs": "pairs"}
             raise RunError(f"{first} is a model of {said[of]} and {name} one of {said[other]}", fix="compare models of one kind of data")
+
+
+def _check_labels(runs: Mapping[str, Run], to_fit: Sequence[str], asked: Comparison) -> None:
+    """Whether the column that holds the truth of ``--data`` would teach the models that are fitted what the runs never saw.
+
+    Raises:
+        ConfigError: it would.
+    """
+    blind = next((name for name, run in runs.items() if not _labels(run)), None)
+    if to_fit and blind is not None and asked.shared and asked.reading.get("columns", {}).get("label"):
+        column = asked.reading["columns"]["label"]
+        rest = ",".join(f"{name}={value}" for name, value in asked.reading["columns"].items() if name != "label")
+        raise ConfigError(
+            f"--columns label={column}: {', '.join(to_fit)} would be fitted to the labels of {asked.log}, which {blind} never saw",
+            fix=f"say what the columns of the log are: --log-columns {rest or 'label='}",
+        )
+
+
+def _unequal_labels(runs: Mapping[str, Run]) -> list[str]:
+    blind = [name for name, run in runs.items() if not _labels(run)]
+    seeing = {name: _labels(run) for name, run in runs.items() if _labels(run)}
+    if not blind or not seeing:
+        return []
+    told = ", ".join(f"{name} ({count})" for name, count in seeing.items())
+    return [
+        f"fitted with explicit labels: {told}; without: {', '.join(blind)}: what the former have over the latter may be the labels' doing"
+    ]
+
+
+def _labels(run: Run) -> int:
+    return int(run.metrics.get("identifiability", {}).get("labels", 0) or 0)
 
 
 def _config(name: str, asked: Comparison) -> Any:

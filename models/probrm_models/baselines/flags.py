@@ -3,7 +3,7 @@
 from probrm.config.flags import ModelFlags
 from probrm.recipes.logs.flags import LOG
 
-_ABOUT = {
+ABOUT = {
     "ips": "inverse propensity scoring.",
     "doubly-robust": "clipped inverse propensities and an imputation model.",
     "upu": "unbiased learning from positive and unlabelled rows.",
@@ -13,4 +13,4 @@ _ABOUT = {
     "rel-mf": "Rel-MF's clipped inverse propensities.",
     "unbiased-bpr": "unbiased pairwise ranking.",
 }
-BASELINES = {name: ModelFlags(f"Baseline on logged actions: {about}", LOG, baseline=True) for name, about in _ABOUT.items()}
+BASELINES = {name: ModelFlags(f"Baseline on logged actions: {about}", LOG, baseline=True) for name, about in ABOUT.items()}

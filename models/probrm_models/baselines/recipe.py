@@ -22,6 +22,7 @@ from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.baselines.config import config_from, default_config, settings_of
 from probrm_models.baselines.fit import fit_baseline
+from probrm_models.baselines.flags import ABOUT
 from probrm_models.baselines.model import BaselineModel
 
 _RELATIVE = ("ips", "doubly-robust", "rel-mf", "unbiased-bpr")
@@ -120,49 +121,5 @@ def _about(kind: str, read: Logged) -> list[str]:
     return []
 
 
-class IPSRecipe(BaselineRecipe):
-    """Inverse propensity scoring."""
-
-    kind = "ips"
-
-
-class DoublyRobustRecipe(BaselineRecipe):
-    """Clipped inverse propensities with an imputation model."""
-
-    kind = "doubly-robust"
-
-
-class UPURecipe(BaselineRecipe):
-    """Unbiased learning from positive and unlabelled rows."""
-
-    kind = "upu"
-
-
-class NNPURecipe(BaselineRecipe):
-    """The same with a non-negative risk."""
-
-    kind = "nnpu"
-
-
-class SAREMRecipe(BaselineRecipe):
-    """EM over preference."""
-
-    kind = "sar-em"
-
-
-class ReCRecRecipe(BaselineRecipe):
-    """EM over preference and activity, features shared."""
-
-    kind = "recrec"
-
-
-class RelMFRecipe(BaselineRecipe):
-    """Clipped IPS with the root of the relative propensity."""
-
-    kind = "rel-mf"
-
-
-class UnbiasedBPRRecipe(BaselineRecipe):
-    """Pairwise ranking with inverse propensities."""
-
-    kind = "unbiased-bpr"
+RECIPES = {kind: type("BaselineRecipe", (BaselineRecipe,), {"kind": kind}) for kind in ABOUT}
+"""One a method."""

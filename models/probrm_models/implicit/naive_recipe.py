@@ -103,6 +103,7 @@ class NaiveRecipe(LogRecipe):
             scored = fitted.held_out
         else:
             held = torch.from_numpy(read.held_out)
+            held = torch.from_numpy(read.held_out)
             rest = torch.ones(len(whole), dtype=torch.bool).index_fill(0, held, False).nonzero()[:, 0]
             # What selects is the action alone, as for every model; in the refit verdicts count in the held-out rows too.
             again = config.inference.refit and not bool(label[held].isnan().all())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Log, file_hash, read_log, split_rows
-from probrm.encoders import Encoder, encode_all
+from probrm.data import Batch, Log, file_hash
+from probrm.encoders import Encoder
 from probrm.guides import GuideLike
 from probrm.inference import Fitted, Laplace, fit
 from probrm.inference.device import resolve_device
@@ -21,9 +19,9 @@ from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.progress import Progress, silent
 from probrm.recipes.logs.action_inputs import check_several
 from probrm.recipes.logs.inputs import LogInputs
+from probrm.recipes.logs.job import Logged
 from probrm.recipes.logs.recipe import LogRecipe
-from probrm.recipes.observed import observed_actions
-from probrm.recipes.provenance import approximation, fit_record, guide_note, posterior_of
+from probrm.recipes.provenance import approximation, guide_note, posterior_of
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.implicit.checks import check_contradictions, check_form, check_priors, mean_preference
@@ -75,39 +73,29 @@ class ImplicitRecipe(LogRecipe):
     ) -> Run:
         """Reads the log, encodes it, fits the model and the naive one beside it."""
         settings = ImplicitConfig.from_dict(config.model)
-        log = read_log(source, config.data)
-        check_contradictions(log, settings.action)
-        check_several(log, settings.action)
-        check_form(log, settings, config.guide.name)
-        device = resolve_device(config.device)  # before the long part, not after it
-        observed = partial(observed_actions, log, log.conversations)
-        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
-        vectors = encoded.vectors
-        inputs = LogInputs.fit(log, vectors)
-        data = inputs.batch(log, vectors)
-        parts = None
-        if config.held_out > 0:
-            prompts = [c.prompt_text for c in log.conversations]
-            users = None if log.user is None else list(log.user)
-            parts = split_rows(prompts, users, fraction=config.held_out, seed=config.seed)
-        train = data.subset(torch.from_numpy(parts.train)) if parts else data
-        held_out = data.subset(torch.from_numpy(parts.held_out)) if parts else None
-        common = {"seed": config.seed, "device": device, "progress": progress}
-        digest = file_hash(source)
+
+        def check(log: Log) -> None:
+            check_contradictions(log, settings.action)
+            check_several(log, settings.action)
+            check_form(log, settings, config.guide.name)
+
+        read = Logged.read(source, config, embeddings, progress, check=check)
+        common = {"seed": config.seed, "device": resolve_device(config.device), "progress": progress}
         found = fit_implicit(
-            data,
-            inputs.shape,
+            read.data,
+            read.inputs.shape,
             settings,
-            held_out=parts.held_out if parts else None,
+            held_out=read.held_out,
             guide=config.guide,
             inference=config.inference,
             starts=config.starts,
-            facts=row_facts(log),
-            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
+            facts=row_facts(read.log),
+            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), file_hash(source), read.encoded.key) if checkpoint else None,
             **common,
         )
+        train, held_out = read.parts
         naive = fit(
-            NaiveModel(inputs.shape, settings),
+            NaiveModel(read.inputs.shape, settings),
             train,
             held_out=held_out,
             inference=Laplace(refit=config.inference.refit),
@@ -116,25 +104,16 @@ class ImplicitRecipe(LogRecipe):
             **common,
         )
         verdict = found.identifiability
-        record = fit_record(
-            source=source,
-            digest=digest,
-            rows=len(log),
-            columns=log.table.column_names,
-            notes=log.notes + encoded.notes + guide_note(config) + verdict["notes"],
-            encoded=encoded,
-            embeddings=embeddings,
-            seconds=found.fitted.seconds,
-        )
+        record = read.record(guide_note(config) + verdict["notes"], found.fitted.seconds)
 
         def run(fitted: Fitted) -> Run:
             diagnostics = {
                 "held_out_log_likelihood": fitted.held_out,
-                "held_out_rows": len(parts.held_out) if parts else 0,
+                "held_out_rows": len(read.split),
                 "naive_held_out_log_likelihood": naive.held_out,
                 "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
                 "steps": fitted.history.steps,
-                "mean_preference": mean_preference(fitted, data),
+                "mean_preference": mean_preference(fitted, read.data),
                 **fitted.statistics,
                 **approximation(fitted),
             }
@@ -142,11 +121,11 @@ class ImplicitRecipe(LogRecipe):
                 kind=self.kind,
                 config=config.to_dict(),
                 **posterior_of(fitted),
-                inputs=inputs,
+                inputs=read.inputs,
                 baseline=(naive.model, naive.draws),
                 record=record,
                 metrics={"diagnostics": diagnostics, "identifiability": verdict},
-                split=[str(i) for i in log.row_id[parts.held_out]] if parts else [],
+                split=read.split,
             )
 
         if verdict["verdict"] == "not identified" and not verdict["named"]:

@@ -37,6 +37,7 @@ def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
             raise _not_utf8(source, error) from error
         if "Expected" not in str(error):
             raise
+    _check_utf8(path, source)
     bad: list[Any] = []
 
     def remember(row: Any) -> str:
@@ -87,6 +88,16 @@ def _with_larger_block(read: Callable[[int], pa.Table]) -> pa.Table:
 def _open(path: Path) -> io.TextIOWrapper:
     raw = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
     return io.TextIOWrapper(raw, encoding="utf-8-sig")  # type: ignore[arg-type]
+
+
+def _check_utf8(path: Path, source: str) -> None:
+    """Arrow's own message of a row that is no text comes from within a callback, where nobody can catch it."""
+    try:
+        with _open(path) as file:
+            while file.read(_BLOCK):
+                pass
+    except UnicodeDecodeError as error:
+        raise _not_utf8(source, error) from error
 
 
 def _first_character(path: Path, source: str) -> str:

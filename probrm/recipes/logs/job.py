@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from probrm.config import FitConfig
@@ -44,20 +45,37 @@ class Logged:
     held_out: np.ndarray | None
 
     @classmethod
-    def read(cls, source: str, config: FitConfig, embeddings: str | Encoder | None, progress: Progress) -> Logged:
+    def read(
+        cls,
+        source: str,
+        config: FitConfig,
+        embeddings: str | Encoder | None,
+        progress: Progress,
+        *,
+        check: Callable[[Log], None] | None = None,
+    ) -> Logged:
         """From a file.
 
+        Args:
+            source: the file.
+            config: of the fit.
+            embeddings: a store of its vectors, or an encoder.
+            progress: shows the encoding.
+            check: refuses, before anything is encoded, a log that the model cannot be fitted to; without it, one of several actions is.
+
         Raises:
-            ConfigError: several actions were named.
+            ConfigError: several actions were named, and the model does not check them.
             DataError: the file cannot be used.
             EncoderError: the encoder cannot be loaded.
         """
-        if getattr(config.data, "actions", ()):
+        if check is None and getattr(config.data, "actions", ()):
             raise ConfigError(
                 "data.actions: the baselines know one action", fix="name it with --columns action=NAME, and leave --actions out"
             )
         log = read_log(source, config.data)
-        device = resolve_device(config.device)
+        if check is not None:
+            check(log)
+        device = resolve_device(config.device)  # before the long part, not after it
         observed = partial(observed_actions, log, log.conversations)
         encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
         inputs = LogInputs.fit(log, encoded.vectors)
@@ -92,7 +110,7 @@ class Logged:
             notes: on the fit.
             seconds: by phase.
         """
-        log, held = self.log, self.held_out
+        log = self.log
         labels = 0 if log.label is None else int(np.isfinite(log.label).sum())
         return Run(
             kind=kind,
@@ -101,19 +119,37 @@ class Logged:
             inputs=self.inputs,
             draws=draws,
             baseline=baseline,
-            record=fit_record(
-                source=log.source,
-                digest=file_hash(log.source),
-                rows=len(log),
-                columns=log.table.column_names,
-                notes=log.notes + self.encoded.notes + notes,
-                encoded=self.encoded,
-                embeddings=self.embeddings,
-                seconds=seconds,
-            ),
+            record=self.record(notes, seconds),
             metrics={
-                "diagnostics": {"held_out_rows": 0 if held is None else len(held), **diagnostics},
+                "diagnostics": {"held_out_rows": 0 if self.held_out is None else len(self.held_out), **diagnostics},
                 "identifiability": {"labels": labels, "notes": notes},
             },
-            split=[] if held is None else [str(i) for i in log.row_id[held]],
+            split=self.split,
         )
+
+    def record(self, notes: list[str], seconds: Mapping[str, float]) -> dict[str, Any]:
+        """Where a fit comes from: its file, its vectors, what was told of them."""
+        log = self.log
+        return fit_record(
+            source=log.source,
+            digest=file_hash(log.source),
+            rows=len(log),
+            columns=log.table.column_names,
+            notes=log.notes + self.encoded.notes + notes,
+            encoded=self.encoded,
+            embeddings=self.embeddings,
+            seconds=seconds,
+        )
+
+    @property
+    def split(self) -> list[str]:
+        """Ids of the held-out rows."""
+        return [] if self.held_out is None else [str(i) for i in self.log.row_id[self.held_out]]
+
+    @property
+    def parts(self) -> tuple[Batch, Batch | None]:
+        """The training rows, and those that are held out."""
+        if self.held_out is None:
+            return self.data, None
+        rest = np.delete(np.arange(len(self.data)), self.held_out)
+        return self.data.subset(torch.from_numpy(rest)), self.data.subset(torch.from_numpy(self.held_out))

@@ -128,6 +128,28 @@ def test_labels_of_the_fit_are_no_evidence() -> None:
     assert "ips: these labels took part in the fit" in done.err
 
 
+def test_labels_that_a_run_never_saw_are_not_taught_to_its_rivals() -> None:
+    """One mapping for both files would: refused before anything is fitted; two mappings, and no labels, are fine."""
+    frame = support.log_frame(200).rename(columns={"label": "good"})
+    frame.to_parquet("named.parquet")
+    args = (ips_run(), "naive", "--log", "named.parquet", "--data", "named.parquet", "--bootstrap", "5")
+    refused(
+        compare(*args, "--columns", "label=good"), "--columns label=good: naive would be fitted to the labels of named.parquet", "ips-run"
+    )
+    done = compare(*args, "--columns", "label=good", "--log-columns", "label=", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["rows"] == 200
+    assert "explicit labels" not in done.err
+
+
+def test_labels_that_only_some_models_saw_are_told_of() -> None:
+    frame: Any = support.log_frame(200)
+    frame.to_parquet("labelled.parquet")
+    done = compare(ips_run(), "naive", "--log", "labelled.parquet", "--data", support.truth_path(), "--bootstrap", "5", "--json")
+    assert done.code == 0, done.err
+    assert "fitted with explicit labels: naive (200); without:" in done.err
+
+
 def test_columns_by_other_names() -> None:
     frame = support.log_frame(60).rename(columns={"label": "good"})
     pd.DataFrame(frame).to_parquet("named.parquet")

@@ -59,6 +59,14 @@ def test_what_is_not_utf8(tmp_path: Path, name: str):
     assert "iconv" in caught.value.fix
 
 
+@pytest.mark.filterwarnings("error")
+def test_bytes_that_are_no_text_get_one_message(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Rows of other lengths, which are looked for in a second pass, and no UTF-8 in them."""
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_table(put(tmp_path, "a.csv", bytes(range(256)) * 40))
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("bad", ['{"a": 2', "5", "nonsense", '["a"]'])
 def test_broken_json_names_the_line(tmp_path: Path, bad: str):
     with pytest.raises(DataError, match="line 4: "):
