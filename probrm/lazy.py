@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -11,7 +12,7 @@ def lazy(package: str, **homes: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package (PEP 562): ``__getattr__ = lazy(__name__, log="Log read_log", split="Split")``.
 
     The same names stand in the package's ``__all__`` and, for type checkers, in its imports under ``TYPE_CHECKING``. A name
-    cannot be a submodule's too: Python would put the module in its place.
+    cannot be a submodule's too: Python would put the module in its place. ``dir()`` of the package shows them.
 
     Args:
         package: its full name.
@@ -24,4 +25,7 @@ def lazy(package: str, **homes: str) -> Callable[[str], Any]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{home[name]}"), name)
 
+    # For dir() and completion: what is not loaded yet, too.
+    module = sys.modules[package]
+    module.__dir__ = lambda: sorted({*vars(module), *home})  # type: ignore[method-assign]
     return load

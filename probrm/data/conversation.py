@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from probrm.errors import DataError
 
 Messages = list[dict[str, str]]
 """The chat form: ``[{"role": "user", "content": "…"}, …]``, oldest first."""
@@ -38,3 +42,44 @@ class Conversation:
         if isinstance(self.prompt, str):
             return [{"role": "user", "content": self.prompt}]
         return [{"role": role, "content": content} for role, content in self.prompt]
+
+
+def conversations_of(prompt: Any, responses: Any) -> list[Conversation]:
+    """Conversations from the forms in which code has them: one prompt with its responses, or as many prompts as responses.
+
+    Args:
+        prompt: text; messages ``[{"role": …, "content": …}]``, contents as text or as text parts; or a list of such prompts.
+        responses: one response or n: text, or an assistant's message.
+
+    Raises:
+        DataError: something else; says what was found and what is allowed.
+    """
+    answers = list(responses) if isinstance(responses, Sequence) and not isinstance(responses, str) else [responses]
+    several = isinstance(prompt, Sequence) and not isinstance(prompt, str) and not all(isinstance(one, Mapping) for one in prompt)
+    prompts = list(prompt) if several else [prompt] * len(answers)
+    if len(prompts) != len(answers):
+        raise DataError(f"found {len(prompts)} prompts for {len(answers)} responses", fix="give one prompt, or a prompt for each response")
+    return [Conversation(_prompt(one), _text(answer, "a response")) for one, answer in zip(prompts, answers, strict=True)]
+
+
+def _prompt(prompt: Any) -> tuple[tuple[str, str], ...] | str:
+    if isinstance(prompt, str):
+        return prompt
+    if isinstance(prompt, Sequence) and prompt and all(isinstance(one, Mapping) and isinstance(one.get("role"), str) for one in prompt):
+        return tuple((one["role"], _text(one.get("content"), "the content of a message")) for one in prompt)
+    raise DataError(f"a prompt: found {_shown(prompt)}", fix='give text, or messages [{"role": "user", "content": "…"}]')
+
+
+def _text(value: Any, what: str) -> str:
+    if isinstance(value, Mapping) and "content" in value:
+        value = value["content"]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Sequence) and value and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in value):
+        return "".join(part["text"] for part in value)
+    raise DataError(f"{what}: found {_shown(value)}", fix='give text, or {"role": "assistant", "content": "…"}')
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -15,7 +15,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from probrm.data.conversation import Conversation
+from probrm.data.conversation import conversations_of
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
 from probrm.posterior import Rewards, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
@@ -99,19 +99,18 @@ class Run:
         """``groups`` as what the installed ArviZ takes: its InferenceData, or a DataTree from version 1 on."""
         return to_arviz(self.groups(rows, progress=progress))
 
-    def reward(self, prompt: str | list[dict[str, str]], responses: str | list[str]) -> Rewards:
+    def reward(self, prompt: Any, responses: Any) -> Rewards:
         """Rewards of one or several responses to a prompt: for best-of-n, a reranker, an RL trainer.
 
         Args:
-            prompt: text, or chat messages ``[{"role": …, "content": …}]``.
-            responses: one text or n of them.
+            prompt: text, or chat messages ``[{"role": …, "content": …}]``; or a list of such, one for each response.
+            responses: one text or n of them; an assistant's message does, too.
 
         Raises:
+            DataError: something else.
             EncoderError: the run's encoder cannot be loaded.
         """
-        key = prompt if isinstance(prompt, str) else tuple((m["role"], m["content"]) for m in prompt)
-        texts = [responses] if isinstance(responses, str) else responses
-        return find_recipe(self.kind).reward(self, [Conversation(key, text) for text in texts])
+        return find_recipe(self.kind).reward(self, conversations_of(prompt, responses))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the run as a folder, whole or not at all.
