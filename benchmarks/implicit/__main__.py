@@ -1,7 +1,7 @@
 """The implicit model against the baselines of the literature, on logs with a known truth.
 
     OMP_NUM_THREADS=1 PROBRM_DATA=FOLDER python -m benchmarks.implicit --out FOLDER --workers 2 \\
-        [--studies rate learning] [--page docs/implicit_results.md] [--figure docs/figures/implicit_results.png]
+        [--studies rate learning] [--page benchmarks/results/implicit.md] [--figure docs/figures/implicit_results.png]
 
 Each cell (data set, mechanism, number of labels, seed, method) leaves a file in --out and is not fitted again; --redo fits
 the chosen ones anew, --retry those that failed. --report fits nothing. --page puts the tables between their marks in that page (a page
