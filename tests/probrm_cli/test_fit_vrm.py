@@ -83,7 +83,7 @@ def test_fit_tells_the_posterior_the_weights_and_what_each_latent_buys() -> None
 
 
 def test_fit_as_json(save: Save) -> None:
-    done = fit(save(scored_frame()), "--json")
+    done = fit(save(scored_frame()), "--json", "--certificate")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert {"run", "diagnostics", "identifiability", "pac_bayes"} <= set(found)

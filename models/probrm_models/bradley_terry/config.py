@@ -36,11 +36,13 @@ class BradleyTerryConfig:
         head: trunk under the Bayesian last layer.
         repeats: what pairs that share responses count for in the Bayesian fit. ``discount``: as much as their responses have
             independent differences, see ``probrm.recipes.pairs.repeats.shares``; ``independent``: 1 each.
+        certificate: works out PAC-Bayes bounds on the error; from a few thousand pairs they say more than "vacuous".
     """
 
     priors: BradleyTerryPriors = Field(default_factory=BradleyTerryPriors)
     head: HeadConfig = Field(default_factory=HeadConfig)
     repeats: Literal["discount", "independent"] = "discount"
+    certificate: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; see ``from_dict``."""
@@ -48,6 +50,7 @@ class BradleyTerryConfig:
             "priors": {slot: prior_to_dict(getattr(self.priors, slot)) for slot in BradleyTerryPriors.__dataclass_fields__},
             "head": {"name": self.head.name, "hidden": list(self.head.hidden)},
             "repeats": self.repeats,
+            "certificate": self.certificate,
         }
 
     @classmethod

@@ -126,6 +126,7 @@ class VRMConfig:
 
     Attributes:
         objectives: K; None takes the attributes of the data, or 4 without any.
+        certificate: works out PAC-Bayes bounds on the error; from a few thousand pairs they say more than "vacuous".
     """
 
     objectives: PositiveInt | None = None
@@ -135,6 +136,7 @@ class VRMConfig:
     supervision: SupervisionConfig = Field(default_factory=SupervisionConfig)
     divergence: DivergenceConfig = Field(default_factory=DivergenceConfig)
     priors: VRMPriors = Field(default_factory=VRMPriors)
+    certificate: bool = False
 
     def __post_init__(self) -> None:
         if self.decoder.name == "mlp" and self.features.prior != "standard":
@@ -146,7 +148,7 @@ class VRMConfig:
         """As JSON; see ``from_dict``."""
         parts = {name: _plain(getattr(self, name)) for name in ("weights", "features", "decoder", "supervision", "divergence")}
         priors = {slot: prior_to_dict(getattr(self.priors, slot)) for slot in VRMPriors.__dataclass_fields__}
-        return {"objectives": self.objectives, **parts, "priors": priors}
+        return {"objectives": self.objectives, **parts, "priors": priors, "certificate": self.certificate}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> VRMConfig:

@@ -183,15 +183,12 @@ class VRMRecipe(PairRecipe):
         return fit_point(job, BradleyTerryConfig())
 
     def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
-        """What became of the latents, and the paper's bound."""
+        """What became of the latents and, where it is asked for, the paper's bound."""
         model = fitted.model
         assert isinstance(model, VRMModel)
         rows = job.data if job.held_out is None or job.config.inference.refit else job.train
-        told = fitted.statistics.get("latents")
-        found = collapse(model, fitted.guide, rows) if told is None else dict(told)
-        p = preference_probabilities(model, fitted.draws, rows, seed=job.config.seed).p_chosen
-        decided = rows["outcome"].numpy() != 0.5
-        bound = paper_bound(float((p[decided] < 0.5).mean()), found["kl_total"], int(decided.sum()))
+        known = fitted.statistics.get("latents")
+        found = collapse(model, fitted.guide, rows) if known is None else dict(known)
         notes = []
         if model.count > 1 and not found["active"]["weights"]:
             notes.append(
@@ -205,7 +202,13 @@ class VRMRecipe(PairRecipe):
             )
         if not found["active"]["features"]:
             notes.append("the features have collapsed onto their prior: no response is told from its embedding's prediction")
-        return {"diagnostics": {"latents": found}, "pac_bayes": {"paper": bound.to_dict()}, "identifiability": {"notes": notes}}
+        told = {"diagnostics": {"latents": found}, "identifiability": {"notes": notes}}
+        if job.config.model["certificate"]:
+            p = preference_probabilities(model, fitted.draws, rows, seed=job.config.seed).p_chosen
+            decided = rows["outcome"].numpy() != 0.5
+            bound = paper_bound(float((p[decided] < 0.5).mean()), found["kl_total"], int(decided.sum()))
+            told["pac_bayes"] = {"paper": bound.to_dict()}
+        return told
 
     def more_about(self, run: Run, pair: Batch) -> dict[str, Any]:
         """The prompt's weights and each objective's share."""

@@ -164,7 +164,8 @@ class PairRecipe(Recipe):
             },
             "identifiability": {**occurrences(data), "notes": []},
         }
-        metrics["pac_bayes"] = {"global": certified(data, inputs.spread, config.seed)}
+        if config.model.get("certificate"):
+            metrics["pac_bayes"] = {"global": certified(data, inputs.spread, config.seed)}
         for name, found in self.findings(job, fitted).items():
             metrics[name] = {**metrics.get(name, {}), **found}
         notes = [*margin_note(pairs), *encoded.notes, *guide_note(config), *metrics["identifiability"]["notes"]]

@@ -65,7 +65,7 @@ def fit(*sets: str, source: str | None = None, **data: Any) -> Run:
 @pytest.fixture(scope="module")
 def scored() -> Run:
     with support.environment():
-        return fit("inference.max_steps=60", "inference.refit=true")
+        return fit("inference.max_steps=60", "inference.refit=true", "model.certificate=true")
 
 
 def test_it_is_registered_by_name() -> None:
@@ -117,8 +117,12 @@ def test_what_is_told_of_the_latents_and_of_the_bound(scored: Run) -> None:
 
 
 def test_without_refit_the_latents_are_those_of_the_training_pairs() -> None:
-    run = fit()
+    run = fit("model.certificate=true")
     assert run.metrics["pac_bayes"]["paper"]["n"] == 120 - len(run.split) < 120
+
+
+def test_bounds_are_worked_out_where_they_are_asked_for() -> None:
+    assert "pac_bayes" not in fit("inference.max_steps=5").metrics
 
 
 def test_a_collapse_is_told() -> None:
