@@ -140,8 +140,9 @@ def _flags(*verbs: str) -> list[str]:
 
 
 def _switches() -> set[str]:
-    command: Any = cast(Any, typer.main.get_command(app)).commands["fit"].get_command(None, "implicit")
-    return {option for parameter in command.params if getattr(parameter, "is_flag", False) for option in parameter.opts}
+    fit: Any = cast(Any, typer.main.get_command(app)).commands["fit"]
+    parameters = [parameter for kind in MODELS.values() for parameter in fit.get_command(None, kind).params]
+    return {option for parameter in parameters if getattr(parameter, "is_flag", False) for option in parameter.opts}
 
 
 @pytest.mark.parametrize("name", MODELS)
