@@ -1,4 +1,4 @@
-"""Several runs held against the same rows of a file with a known truth."""
+"""Several runs compared on the same rows of a file with a known truth."""
 
 from __future__ import annotations
 

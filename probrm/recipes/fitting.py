@@ -16,7 +16,6 @@ from probrm.config import build_config, merge
 from probrm.encoders import EncoderConfig
 from probrm.encoders.cache import default_folder
 from probrm.errors import ConfigError
-from probrm.inference.fit import Fitted
 from probrm.inference.fit import fit as fit_batch
 from probrm.model import RewardModel
 from probrm.priors import Prior, prior_to_dict
@@ -132,6 +131,3 @@ def _named(what: str, value: Any) -> dict[str, Any]:
         f"{what}: found {type(value).__name__}; allowed: a name or a configuration, which a run can record",
         fix="a guide of your own is fitted to a batch: probrm.fit(model, batch, guide=…)",
     )
-
-
-__all__ = ["Fitted", "fit", "fit_file", "kept"]

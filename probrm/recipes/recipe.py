@@ -96,7 +96,31 @@ class Recipe(ABC):
         A row that cannot be scored stays, with missing values in those columns.
         """
 
-    @abstractmethod
+    def truth_rows(
+        self,
+        run: Run,
+        source: str,
+        spec: Any,
+        *,
+        embeddings: str | Encoder | None = None,
+        baseline: bool = False,
+        progress: Progress = silent,
+    ) -> Any:
+        """The file's rows with a known truth and the run's predictions of them, as ``LogRows`` and ``PairRows`` have them.
+
+        Args:
+            run: a fitted run.
+            source: the file.
+            spec: how it is read.
+            embeddings: as in ``reward``.
+            baseline: whether the predictions of the model beside it are wanted, too.
+            progress: shows the encoding.
+
+        Raises:
+            ConfigError: this model does not say.
+        """
+        raise ConfigError(f"model {self.kind!r}: it cannot be evaluated or compared", fix="write truth_rows in its recipe")
+
     def evaluate(
         self,
         run: Run,
@@ -109,14 +133,8 @@ class Recipe(ABC):
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
         """Metrics against the truth in the file, beside the baseline's, and notes on the data."""
-
-    def truth_rows(self, run: Run, source: str, spec: Any, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> Any:
-        """The file's rows with a known truth and the run's predictions of them: ``rows``, ``notes`` and ``evaluate(against, …)``.
-
-        Raises:
-            ConfigError: this model does not say.
-        """
-        raise ConfigError(f"model {self.kind!r}: it cannot be compared with others", fix="write truth_rows in its recipe")
+        found = self.truth_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
+        return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
 
     @abstractmethod
     def reward(

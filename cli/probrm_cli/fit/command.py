@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from probrm.config.flags import Flag
+from probrm.data.files.hints import did_you_mean
+from probrm.errors import ConfigError
 from probrm_cli.fit.flags import COMMON, Request, model_flags, parameter
 
 
@@ -23,9 +25,16 @@ class Models(TyperGroup):
         return sorted(recipe_names(), key=lambda name: (model_flags(name).baseline, name))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of one model."""
-        if cmd_name not in self.list_commands(ctx):
-            return super().get_command(ctx, cmd_name)
+        """The command of one model.
+
+        Raises:
+            ConfigError: no such model is installed.
+        """
+        if cmd_name not in (names := self.list_commands(ctx)):
+            raise ConfigError(
+                f"probrm fit: unknown model {cmd_name!r}; installed: {', '.join(names) or 'none'}",
+                fix=f"{did_you_mean(cmd_name, names) or 'name one of them;'} probrm fit --help says what each is",
+            )
         alone, found = typer.Typer(add_completion=False), model_flags(cmd_name)
         alone.command(cmd_name)(command(cmd_name, found.about, found.flags))
         return typer.main.get_command(alone)

@@ -1,10 +1,10 @@
-"""What all models of logged actions share on files: read, score, evaluate, foretell."""
+"""What all models of logged actions share on files: reading, scoring, evaluation, predictions."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import torch
@@ -25,9 +25,6 @@ from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
 from probrm.runs.run import Run
-
-if TYPE_CHECKING:
-    from probrm.evaluation import Evaluation
 
 
 class LogRecipe(Recipe):
@@ -66,26 +63,18 @@ class LogRecipe(Recipe):
         table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
         return table, notes + told
 
-    def evaluate(
+    def truth_rows(
         self,
         run: Run,
         source: str,
         spec: LogSpec,
         *,
         embeddings: str | Encoder | None = None,
-        bootstrap: int = 1000,
-        seed: int = 0,
+        baseline: bool = False,
         progress: Progress = silent,
-    ) -> tuple[Evaluation, list[str]]:
-        """The model, and the naive one beside it, against the file's ``label``."""
-        found = log_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
-        return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
-
-    def truth_rows(
-        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
     ) -> LogRows:
         """The file's rows with a verdict."""
-        return log_rows(run, source, spec, embeddings=embeddings, progress=progress)
+        return log_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
 
     def reward(
         self,
@@ -116,7 +105,7 @@ class LogRecipe(Recipe):
         return predict_rewards(run.model, run.draws, batch, progress=progress)
 
     def headline(self, run: Run) -> list[str]:
-        """How much of the log is preferred, and how well its held-out actions are foretold."""
+        """How much of the log is preferred, and how well its held-out actions are predicted."""
         found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []
         if "verdict" in verdict:  # a baseline on the same logs has none
             lines.append(f"verdict: {verdict['verdict']}: {'; '.join(verdict['reasons'])}")

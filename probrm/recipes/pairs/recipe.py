@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -40,9 +40,6 @@ from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
 from probrm.runs.run import Run
-
-if TYPE_CHECKING:
-    from probrm.evaluation import Evaluation
 
 
 class PairRecipe(Recipe):
@@ -223,26 +220,18 @@ class PairRecipe(Recipe):
         table, told = with_scores(log.table, log.rows, columns)
         return table, log.notes + encoded.notes + told
 
-    def evaluate(
+    def truth_rows(
         self,
         run: Run,
         source: str,
         spec: PairSpec,
         *,
         embeddings: str | Encoder | None = None,
-        bootstrap: int = 1000,
-        seed: int = 0,
+        baseline: bool = False,
         progress: Progress = silent,
-    ) -> tuple[Evaluation, list[str]]:
-        """The model and its baseline against who was preferred."""
-        found = pair_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
-        return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
-
-    def truth_rows(
-        self, run: Run, source: str, spec: PairSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
     ) -> PairRows:
         """The file's pairs."""
-        return pair_rows(run, source, spec, embeddings=embeddings, progress=progress)
+        return pair_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
 
     def reward(
         self,

@@ -116,6 +116,10 @@ def test_help_does_not_import_the_model(monkeypatch: pytest.MonkeyPatch) -> None
     assert "--columns" in call("fit", "absent", "--help").out
 
 
+def test_a_model_that_is_misspelt() -> None:
+    refused(call("fit", "implict", "--data", "p"), "probrm fit: unknown model 'implict'; installed: ", "did you mean 'implicit'?")
+
+
 def test_a_model_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     import probrm.runs.registry
 
