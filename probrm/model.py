@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.linear import LinearForm
+from probrm.settings import Settings
 
 Values = Mapping[str, Tensor]
 """The global latents by site name: as one draw (``shape``) or as many (``(s, *shape)``)."""
@@ -23,14 +24,29 @@ class RewardModel(nn.Module, ABC):
 
     A subclass writes ``forward`` as a Pyro model: first the global sites, then everything that belongs to a row inside
     ``pyro.plate("rows", len(batch))`` scaled by ``batch.scale``.
+
+    Args:
+        shape: the number and names of its inputs.
+        config: settings; None for the defaults.
     """
 
     kind: ClassVar[str]
     """The name on the command line and in a run (``implicit``)."""
+    shape_class: ClassVar[type[Settings]]
+    """``LogShape`` or ``PairShape``, or the model's own."""
+    config_class: ClassVar[type[Settings]]
+    """Its settings: the ``[model]`` table."""
+    shape: Any
+    config: Any
     may_be_missing: ClassVar[frozenset[str]] = frozenset({"label"})
     """Columns of a batch in which NaN says that there is nothing."""
     observed: ClassVar[str] = "action"
     """The column of a batch whose probability ``log_likelihood`` gives."""
+
+    def __init__(self, shape: Any = None, config: Any = None) -> None:
+        super().__init__()
+        if shape is not None:
+            self.shape, self.config = shape, config or self.config_class()
 
     @abstractmethod
     def forward(self, batch: Batch) -> None:
@@ -61,22 +77,22 @@ class RewardModel(nn.Module, ABC):
         place = (torch.rand_like(cumulative[0]) * cumulative[-1] > cumulative[:-1]).sum(0)
         return {self.observed: torch.tensor(levels, dtype=column.dtype, device=column.device)[place]}
 
-    @abstractmethod
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the dimensions of each vector-valued site (``{"weights": ("feature",)}``)."""
+        return {}
 
-    @abstractmethod
     def coords(self) -> dict[str, list[str]]:
-        """What stands along each named dimension (``{"feature": ["h0", …]}``)."""
+        """Labels along each named dimension (``{"feature": ["h0", …]}``)."""
+        return {}
 
-    @abstractmethod
     def spec(self) -> dict[str, Any]:
         """Constructor arguments as JSON; ``from_spec`` rebuilds the model from them."""
+        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
 
     @classmethod
-    @abstractmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> RewardModel:
+    def from_spec(cls, spec: Mapping[str, Any]) -> Self:
         """The inverse of ``spec``; parameters are loaded separately."""
+        return cls(cls.shape_class.from_dict(spec["shape"]), cls.config_class.from_dict(spec["config"]))
 
     @property
     def linear(self) -> bool:
@@ -94,6 +110,13 @@ class RewardModel(nn.Module, ABC):
         diagonal however many there are.
         """
         return None
+
+    def process_differs(self, base: type[RewardModel]) -> bool:
+        """Whether a subclass of ``base`` writes part of the process anew: ``base``'s linear form, row by row, is not its own."""
+        classes = type(self).__mro__
+        process = {name for name, value in vars(base).items() if callable(value) and not name.startswith("__")}
+        process |= {"forward", "globals", "reward"}
+        return any(process & vars(cls).keys() for cls in classes[: classes.index(base)])
 
     def linear_form(self, batch: Batch) -> LinearForm | None:
         """The rows' linear predictors, where the model has such and its author wrote them down; row-local latents summed out.

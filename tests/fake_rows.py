@@ -17,7 +17,8 @@ from probrm.inference import SVI
 from probrm.inference.svi.train import _bound, _optimiser, svi_step
 from probrm.model import RewardModel
 from probrm.recipes.logs.shape import LogShape
-from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
+from probrm.recipes.pairs.shape import PairShape
+from probrm_models.bradley_terry.config import BradleyTerryConfig
 from probrm_models.bradley_terry.model import BradleyTerryModel
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.multi_action.model import build_implicit
@@ -109,7 +110,7 @@ def bradley_terry(
 ) -> tuple[BradleyTerryModel, Batch]:
     """Likewise, of pairs with ties."""
     with torch.device("cpu"):
-        model = BradleyTerryModel(BradleyTerryShape(8, ties=True), config)
+        model = BradleyTerryModel(PairShape(8, ties=True), config)
     return model.to(device), (rows or pair_rows()).to(device)
 
 

@@ -250,10 +250,10 @@ def vrm() -> Any:
 
 
 def bradley_terry() -> Any:
-    from probrm_models.bradley_terry.config import BradleyTerryShape
+    from probrm.recipes.pairs.shape import PairShape
     from probrm_models.bradley_terry.model import BradleyTerryModel
 
-    return BradleyTerryModel(BradleyTerryShape(2, ties=True))
+    return BradleyTerryModel(PairShape(2, ties=True))
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_the_toolkit_names_no_models_sites() -> None:
 
 def _models() -> list[Any]:
     from probrm.recipes.logs.shape import LogShape
-    from probrm_models.bradley_terry.config import BradleyTerryShape
+    from probrm.recipes.pairs.shape import PairShape
     from probrm_models.bradley_terry.model import BradleyTerryModel
     from probrm_models.implicit.config import ImplicitConfig
     from probrm_models.implicit.multi_action.model import build_implicit
@@ -157,7 +157,7 @@ def _models() -> list[Any]:
     from probrm_models.vrm.model import VRMModel
 
     shape = LogShape(3, ("a",), ("b",), ("u",))
-    return [build_implicit(shape, ImplicitConfig()), BradleyTerryModel(BradleyTerryShape(3)), VRMModel(VRMShape(3, 3, ("one", "two"), 0))]
+    return [build_implicit(shape, ImplicitConfig()), BradleyTerryModel(PairShape(3)), VRMModel(VRMShape(3, 3, ("one", "two"), 0))]
 
 
 def test_make_targets_of_the_pages_exist() -> None:

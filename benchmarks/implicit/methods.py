@@ -125,7 +125,7 @@ def _baseline(job: Job, task: Task) -> Answer:
         config = replace(config, optimiser="adam", learning_rate=task.learning_rate, batch_size=task.batch_size)
     found = fit_baseline(task.method, job.data, job.shape, held_out=job.held_out, config=config, seed=job.seed)
     reward = _point(found.model, found.draws, job.test)
-    chosen = {"held_out": found.held_out, "chosen": found.settings_chosen.get("l2")}
+    chosen = {"held_out": found.held_out, "chosen": found.statistics["l2"]["l2"]}
     return Answer(Predictions.of(1 / (1 + np.exp(-reward)), score=reward), chosen)
 
 

@@ -10,7 +10,7 @@ from benchmarks.pairs.fits import Task, job_of
 from benchmarks.pairs.models import MODELS
 from probrm.data import Batch
 from probrm.inference import SVI, Fitted
-from probrm.recipes.pairs.job import PairFit
+from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.predictions import preference_probabilities
 
 CURVES = {"bt": "deterministic Bradley–Terry", "vrm": "VRM", "published-pair": "VRM as published"}
@@ -32,6 +32,6 @@ def curve(data: Encoded, model: str, seed: int, text: str) -> dict[str, Any]:
     return {"data": data.name, "model": model, "seed": seed, "text": text, "looks": found}
 
 
-def _accuracy(fitted: Fitted, job: PairFit, pairs: Batch) -> float:
+def _accuracy(fitted: Fitted, job: PairJob, pairs: Batch) -> float:
     p = preference_probabilities(fitted.model, fitted.draws, pairs, seed=job.config.seed).p_chosen  # type: ignore[arg-type]
     return float((p > 0.5).mean() + 0.5 * (p == 0.5).mean())

@@ -17,9 +17,8 @@ from probrm.data import Batch, split_rows
 from probrm.evaluation import PairPredictions, evaluate_pairs
 from probrm.inference import Fitted
 from probrm.inference.device import own_random_stream
-from probrm.progress import silent
 from probrm.recipes.pairs.inputs import PairInputs
-from probrm.recipes.pairs.job import PairFit
+from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.predictions import preference_probabilities
 from probrm_models.vrm.collapse import collapse
 from probrm_models.vrm.model import VRMModel
@@ -63,7 +62,7 @@ def split(prompts: list[str], seed: int, keep: int | None = None) -> tuple[np.nd
     return train, parts.held_out
 
 
-def job_of(data: Encoded, task: Task) -> tuple[PairFit, Batch, np.ndarray]:
+def job_of(data: Encoded, task: Task) -> tuple[PairJob, Batch, np.ndarray]:
     """The job as ``probrm fit vrm`` makes it of the training prompts; the test pairs, and their positions."""
     compared: Compared = MODELS[task.model]
     flags = {"seed": task.seed, "held_out": HELD_OUT, "device": "cpu", "encoder": {"text": task.text}}
@@ -76,16 +75,12 @@ def job_of(data: Encoded, task: Task) -> tuple[PairFit, Batch, np.ndarray]:
     inputs = PairInputs.fit(pairs, *sides)
     batch = inputs.batch(pairs, *sides)
     parts = split_rows([data.prompts[i] for i in train], None, fraction=HELD_OUT, seed=task.seed)
-    job = PairFit(
+    job = PairJob(
         config=config,
-        pairs=pairs,
+        rows=pairs,
         inputs=inputs,
         data=batch,
-        train=batch.subset(torch.from_numpy(parts.train)),
-        held_out=batch.subset(torch.from_numpy(parts.held_out)),
-        device="cpu",
-        checkpoint=None,
-        progress=silent,
+        held=parts.held_out,
     )
     return job, inputs.batch(data.pairs.take(test), *_sides(data, test)), test
 
@@ -114,7 +109,7 @@ def run(data: Encoded, task: Task) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def latents(fitted: Fitted, job: PairFit, test: Batch) -> dict[str, Any]:
+def latents(fitted: Fitted, job: PairJob, test: Batch) -> dict[str, Any]:
     """What became of the weights: their divergence, what they buy, and whether they follow the attributes of new prompts."""
     model = fitted.model
     if not isinstance(model, VRMModel):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from probrm.inference import Fitted, Laplace
-from probrm.recipes.pairs.job import PairFit
+from probrm.recipes.pairs.job import PairJob
 from probrm_models.bradley_terry.config import BradleyTerryConfig
-from probrm_models.bradley_terry.fit import fit_bayesian
+from probrm_models.bradley_terry.recipe import BradleyTerryRecipe
 from probrm_models.vrm.recipe import VRMRecipe
 
 
@@ -28,15 +28,16 @@ class Compared:
     model: dict[str, Any] = field(default_factory=dict)
     scored: bool = False
 
-    def fit(self, job: PairFit) -> Fitted:
+    def fit(self, job: PairJob) -> Fitted:
         """The fitted model; all of them get the job of ``fit vrm``: its pairs, budget and held-out prompts."""
         if self.kind == "point":
             found = VRMRecipe().fit_baseline(job)
             assert found is not None
             return found
         if self.kind == "bayes":
-            return fit_bayesian(job, BradleyTerryConfig.from_dict(self.model), inference=Laplace())
-        return VRMRecipe().fit_pairs(job)
+            model = BradleyTerryConfig.from_dict(self.model).to_dict()
+            return BradleyTerryRecipe().fit_model(replace(job, config=replace(job.config, model=model, inference=Laplace())))
+        return VRMRecipe().fit_model(job)
 
 
 def _supervised(loss: str, weight: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from probrm.coordinates.path_following import Ridge
 from probrm.coordinates.scale_adaptation import Breathing
 from probrm.coordinates.whitening import Whitening
 from probrm.guides.guide import Guide, WhitenedGuide, guide_draws
-from probrm.guides.registry import GUIDES, GuideConfig, GuideLike, build_family, build_guide, guide_config
+from probrm.guides.registry import GUIDES, GuideConfig, GuideLike, build_guide, guide_config, register_guide
 from probrm.guides.user_guide import adopt
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "WhitenedGuide",
     "Whitening",
     "adopt",
-    "build_family",
     "build_guide",
     "guide_config",
     "guide_draws",
+    "register_guide",
 ]

@@ -1,9 +1,9 @@
-"""Guides by name, one small configuration each."""
+"""Guides by name, one small configuration each: a density over the whitened latents, a standard normal to begin with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -20,49 +20,96 @@ from probrm.guides.guide import WhitenedGuide
 from probrm.model import RewardModel
 
 _SETTINGS = ConfigDict(extra="forbid")
+_Class = TypeVar("_Class", bound=type)
 GlobalName = Literal["auto-normal", "low-rank", "full-rank", "delta"]
+GUIDES: dict[str, type] = {}
+"""The names that ``--guide`` and ``[guide]`` may have."""
 
 
+class GuideConfig:
+    """Base class of a guide's configuration: a pydantic dataclass whose field ``name`` has the guide's name as its default."""
+
+    name: ClassVar[str] | str
+
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """The density over whitened coordinates: a module whose call gives a reparameterised distribution over ``(D,)``.
+
+        Args:
+            layout: of the D latents.
+            held: a coordinate whose marginal is known already; a family that has no use for that need not look at it.
+        """
+        raise NotImplementedError
+
+
+def register_guide(cls: _Class) -> _Class:
+    """Class decorator: makes a guide known to ``--guide``, TOML and ``--set`` by its name."""
+    GUIDES[cls.name] = cls  # type: ignore[attr-defined]
+    return cls
+
+
+@register_guide
 @dataclass(frozen=True, config=_SETTINGS)
-class AutoNormal:
+class AutoNormal(GuideConfig):
     """Independent normals in whitened coordinates: correlations at the mode, free widths. The default."""
 
     name: Literal["auto-normal"] = "auto-normal"
 
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """Normals, of which ``held`` stays as it is."""
+        return DiagonalNormal(layout.size, held)
 
+
+@register_guide
 @dataclass(frozen=True, config=_SETTINGS)
-class LowRank:
+class LowRank(GuideConfig):
     """Diagonal plus ``rank`` directions."""
 
     name: Literal["low-rank"] = "low-rank"
     rank: PositiveInt = 10
 
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """A normal."""
+        return LowRankNormal(layout.size, self.rank)
 
+
+@register_guide
 @dataclass(frozen=True, config=_SETTINGS)
-class FullRank:
+class FullRank(GuideConfig):
     """A free covariance; up to 3,000 latents."""
 
     name: Literal["full-rank"] = "full-rank"
 
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """A normal."""
+        return FullRankNormal(layout.size)
 
+
+@register_guide
 @dataclass(frozen=True, config=_SETTINGS)
-class Delta:
+class Delta(GuideConfig):
     """The mode: no uncertainty."""
 
     name: Literal["delta"] = "delta"
 
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """A point."""
+        return Point(layout.hyper())
 
+
+@register_guide
 @dataclass(frozen=True, config=_SETTINGS)
-class Amortised:
-    """A network over the rows' latents, beside ``globals`` over the rest."""
+class Amortised(GuideConfig):
+    """A network over the rows' latents, and ``globals`` over the rest."""
 
     name: Literal["amortised"] = "amortised"
     globals: GlobalName = "auto-normal"
     hidden: PositiveInt = 64
 
+    def family(self, layout: Layout, held: int | None = None) -> nn.Module:
+        """That of ``globals``."""
+        return guide_config(self.globals).family(layout, held)
 
-GuideConfig = AutoNormal | LowRank | FullRank | Delta | Amortised
-GUIDES: dict[str, type] = {cls.name: cls for cls in (AutoNormal, LowRank, FullRank, Delta, Amortised)}  # type: ignore[attr-defined]
+
 GuideLike = str | GuideConfig | Callable[[Batch], Any]
 """A name, a configuration, or a guide of the user's own: any callable or module with the model's signature."""
 
@@ -91,34 +138,13 @@ def build_guide(
     Raises:
         ConfigError: an unknown name, or a model that the guide does not fit.
     """
-    if callable(guide) and not isinstance(guide, GuideConfig):
+    if not isinstance(guide, str | GuideConfig):
         return guide
-    config = guide_config(guide)  # type: ignore[arg-type]
+    config, local = guide_config(guide), None
     if isinstance(config, Amortised):
         try:
             local = model.local_guide(hidden=config.hidden)
         except NotImplementedError as error:
             raise ConfigError(f"guide 'amortised': {error}", fix="use --guide auto-normal") from None
-        return WhitenedGuide(layout, coordinates, build_family(guide_config(config.globals), layout, held=_known(coordinates)), local)
-    return WhitenedGuide(layout, coordinates, build_family(config, layout, held=_known(coordinates)))
-
-
-def _known(coordinates: nn.Module) -> int | None:
-    return coordinates.index if isinstance(coordinates, Ridge) else None
-
-
-def build_family(config: GuideConfig, layout: Layout, *, held: int | None = None) -> nn.Module:
-    """The density over whitened coordinates that a global guide's configuration names, at a standard normal.
-
-    Args:
-        config: of the guide.
-        layout: of the latents.
-        held: a coordinate whose marginal is known already; only independent normals leave it as it is.
-    """
-    if isinstance(config, LowRank):
-        return LowRankNormal(layout.size, config.rank)
-    if isinstance(config, FullRank):
-        return FullRankNormal(layout.size)
-    if isinstance(config, Delta):
-        return Point(layout.hyper())
-    return DiagonalNormal(layout.size, held)
+    held = coordinates.index if isinstance(coordinates, Ridge) else None
+    return WhitenedGuide(layout, coordinates, config.family(layout, held), local)

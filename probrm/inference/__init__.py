@@ -3,7 +3,7 @@
 from probrm.inference.fit import Fitted, fit
 from probrm.inference.laplace.newton import LaplaceStart, newton_laplace
 from probrm.inference.laplace.potential import Potential
-from probrm.inference.settings import INFERENCES, NUTS, SVI, InferenceConfig, Laplace, inference_config
+from probrm.inference.settings import INFERENCES, NUTS, SVI, FitOptions, InferenceConfig, Laplace, inference_config
 from probrm.inference.svi.heldout import held_out_score, pointwise_log_predictive
 from probrm.inference.svi.train import History
 
@@ -11,6 +11,7 @@ __all__ = [
     "INFERENCES",
     "NUTS",
     "SVI",
+    "FitOptions",
     "Fitted",
     "History",
     "InferenceConfig",

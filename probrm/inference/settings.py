@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from probrm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from probrm.guides import GuideLike
+    from probrm.inference.svi.checkpoint import Checkpoint
+    from probrm.progress import Progress
 
 _SETTINGS = ConfigDict(extra="forbid")
 
@@ -86,3 +91,15 @@ def inference_config(inference: str | InferenceConfig) -> InferenceConfig:
             fix=f"name one of them, e.g. --inference {next(iter(INFERENCES))}",
         )
     return INFERENCES[inference]()
+
+
+class FitOptions(TypedDict, total=False):
+    """How a model is fitted: keyword arguments of ``probrm.inference.fit``, handed from room to room as they are."""
+
+    guide: GuideLike
+    inference: str | InferenceConfig
+    starts: int
+    seed: int
+    device: str
+    checkpoint: Checkpoint | None
+    progress: Progress

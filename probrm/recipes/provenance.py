@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from probrm.config import FitConfig
 from probrm.data import file_hash
-from probrm.encoders import Encoded
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
 from probrm.runs.run import Run
-from probrm.runs.versions import versions
-
-
-def fit_record(
-    *,
-    source: str,
-    digest: str | None,
-    rows: int,
-    columns: Sequence[str],
-    notes: list[str],
-    encoded: Encoded,
-    embeddings: object,
-    seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    """A run's ``record``.
-
-    Args:
-        source: the fitted file.
-        digest: its hash; None of a hub id.
-        rows: how many rows, or pairs, were fitted.
-        columns: of the file.
-        notes: on data, encoder and fit.
-        encoded: the vectors.
-        embeddings: the store that was given, if one was.
-        seconds: by phase.
-    """
-    return {
-        "data": {"source": _absolute(source), "sha256": digest, "rows": rows, "columns": list(columns)},
-        "notes": notes,
-        "encoder": {
-            "key": encoded.key,
-            "dim": encoded.vectors.shape[1],
-            "embeddings": _absolute(embeddings),
-            "config": asdict(encoded.config),
-            **({"layers": encoded.layers} if encoded.layers else {}),
-        },
-        "versions": versions(),
-        "seconds": dict(seconds),
-    }
 
 
 def approximation(fitted: Fitted) -> dict[str, Any]:
@@ -64,18 +20,6 @@ def approximation(fitted: Fitted) -> dict[str, Any]:
     from probrm.diagnostics.approximation import assess  # ArviZ: two seconds
 
     return {"approximation": assess(fitted.sample_stats["log_density"], fitted.sample_stats["log_guide"]).to_dict()}
-
-
-def posterior_of(fitted: Fitted) -> dict[str, Any]:
-    """What of a fit goes into a run as it is: arguments of ``Run``."""
-    return {
-        "model": fitted.model,
-        "draws": fitted.draws,
-        "sample_stats": {name: value.numpy() for name, value in fitted.sample_stats.items()},
-        "chains": fitted.chains,
-        "history": {"records": fitted.history.records, "stages": fitted.history.stages},
-        "guide": dict(fitted.guide.state_dict()) if isinstance(fitted.guide, nn.Module) else {},
-    }
 
 
 def guide_note(config: FitConfig) -> list[str]:
@@ -109,10 +53,3 @@ def position(row_id: np.ndarray, row: str, what: str) -> int:
             f"--row {row}: the fitted {what} no such row; ids look like {', '.join(map(str, row_id[:3]))}", fix="give one of its ids"
         )
     return int(found[0])
-
-
-def _absolute(source: object) -> str | None:
-    """A file is found again from any folder; a hub id stays what it is; an object of the caller's own leaves no trace."""
-    if not isinstance(source, str):
-        return None
-    return os.path.abspath(source) if os.path.exists(source) else source

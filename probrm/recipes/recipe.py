@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
+from torch import Tensor
+
+from probrm.config.data import DataSpec, read_data
 from probrm.errors import ConfigError
+from probrm.inference import FitOptions, Fitted, fit
+from probrm.model import RewardModel
+from probrm.priors.checks import check_scales
 from probrm.progress import Progress, silent
+from probrm.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,18 +25,35 @@ if TYPE_CHECKING:
     from probrm.data import Batch, Conversation
     from probrm.encoders import Encoder
     from probrm.evaluation import Evaluation
-    from probrm.guides import GuideLike
-    from probrm.inference import Fitted, InferenceConfig
     from probrm.posterior import Rewards
+    from probrm.recipes.job import Job
+    from probrm.report.blocks import Section
     from probrm.reward_benchmarks import BenchmarkResult
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
     from probrm.runs.run import Run
 
 
 class Recipe(ABC):
-    """One model's way from files to a run and back. Stateless; what was fitted lives in the ``Run``."""
+    """One model's way from files to a run and back. Stateless; what was fitted lives in the ``Run``.
+
+    A model of logs or of pairs is a ``LogRecipe`` or a ``PairRecipe`` with two names, ``kind`` and ``model_class``; what it does
+    otherwise than those, it overrides.
+    """
 
     kind: ClassVar[str]
+    model_class: ClassVar[type[RewardModel]]
+    config_class: ClassVar[type[Settings] | None] = None
+    """The ``[model]`` table; None: the model's own ``config_class``."""
+    baseline_class: ClassVar[type[RewardModel] | None] = None
+    """Of the model that ``fit_baseline`` fits."""
+    inputs_class: ClassVar[Any]
+    """How columns become tensors."""
+    data_class: ClassVar[type[DataSpec]]
+    """The ``[data]`` table."""
+    presets: ClassVar[Sequence[str]] = ()
+    """Names of the published forms that can be read."""
+    beside: ClassVar[str] = "baseline"
+    """What the baseline's held-out likelihood is called among the diagnostics."""
     unit: ClassVar[str] = "rows"
     """What an evaluation counts: a model of pairs says ``pairs``."""
     fitted_to: ClassVar[str] = ""
@@ -41,37 +66,98 @@ class Recipe(ABC):
     """How ``posterior --row`` names the parts of what ``inspect`` gives: dotted path → title, ``*`` in the path for any name and
     ``{}`` in the title for that name (``{"strata.*": "stratum {}"}``). What has no title goes by its path."""
 
-    @abstractmethod
+    # ---- settings
+
+    def defaults(self) -> dict[str, Any]:
+        """Where the model's defaults of the other tables are its own: ``{"inference": {"batch_size": 256}, "held_out": 0.2}``."""
+        return {}
+
     def data_settings(self) -> dict[str, Any]:
         """The defaults of the ``[data]`` table, as nested plain types. It has ``columns`` and ``preset`` at least."""
+        return self.data_class().to_dict()
 
-    @abstractmethod
     def read_spec(self, settings: Mapping[str, Any]) -> Any:
         """A ``[data]`` table, checked, as what ``fit``, ``score`` and ``evaluate`` read files with; it has ``to_dict()``.
-
-        ``probrm.config.read_data`` does it for a dataclass of settings.
 
         Raises:
             ConfigError: a name or a value that is not allowed.
         """
+        return read_data(self.data_class, settings, presets=self.presets)
 
-    @abstractmethod
+    def settings(self, table: Mapping[str, Any]) -> Any:
+        """A ``[model]`` table as the model's own settings.
+
+        Raises:
+            pydantic.ValidationError: an unknown name or a value that is not allowed.
+        """
+        return (self.config_class or self.model_class.config_class).from_dict(table)
+
+    def check_settings(self, settings: Any) -> None:
+        """Refuses settings that are allowed one by one: by default scales whose priors reach below zero.
+
+        Raises:
+            ConfigError: names the setting and what is allowed.
+        """
+        if hasattr(settings, "priors"):
+            check_scales(settings.priors)
+
     def model_settings(self) -> dict[str, Any]:
         """The defaults of the ``[model]`` table, as nested plain types."""
+        return self.check_model({})
 
-    @abstractmethod
     def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Validated ``[model]`` settings in their full form.
 
         Raises:
             pydantic.ValidationError: an unknown name or a value that is not allowed.
         """
+        found = self.settings(settings)
+        self.check_settings(found)
+        return found.to_dict()
 
-    def defaults(self) -> dict[str, Any]:
-        """Where the model's defaults of the other tables are its own: ``{"inference": {"batch_size": 256}, "held_out": 0.2}``."""
-        return {}
+    # ---- a fit
 
     @abstractmethod
+    def read(
+        self,
+        source: str,
+        config: FitConfig,
+        *,
+        embeddings: str | Encoder | None = None,
+        checkpoint: Path | None = None,
+        progress: Progress = silent,
+    ) -> Job:
+        """Reads and encodes a file, and splits its rows; nothing is written but the cache of embeddings."""
+
+    def check(self, config: FitConfig, rows: Any) -> None:
+        """Refuses, before anything is encoded, rows that the model cannot be fitted to: by default a guide of latents that it has not.
+
+        Raises:
+            ConfigError, DataError: what the problem is.
+        """
+        if config.guide.name == "amortised" and self.model_class.local_guide is RewardModel.local_guide:
+            raise ConfigError(f"guide 'amortised': the model {self.kind!r} has no latents in its rows", fix="use --guide auto-normal")
+
+    def build(self, job: Job) -> RewardModel:
+        """The model before the fit."""
+        return self.model_class(job.shape, self.settings(job.config.model))
+
+    def fit_model(self, job: Any) -> Fitted:
+        """The fitted model."""
+        return fit(self.build(job), job.train, held_out=job.held_out, **job.options)
+
+    def fit_baseline(self, job: Any) -> Fitted | None:
+        """The model to beat, fitted to the same rows; None where there is none."""
+        return None
+
+    def findings(self, job: Any, fitted: Fitted) -> dict[str, dict[str, Any]]:
+        """Tables for the run's metrics, ``{"identifiability": {"notes": […]}}``; those notes are printed after the fit."""
+        return {}
+
+    def notes(self, job: Any, fitted: Fitted) -> list[str]:
+        """More to be printed after the fit."""
+        return []
+
     def fit(
         self,
         source: str,
@@ -81,11 +167,38 @@ class Recipe(ABC):
         checkpoint: Path | None = None,
         progress: Progress = silent,
     ) -> Run:
-        """Reads, encodes, fits; nothing is written but the cache of embeddings and, where asked for, the checkpoint folder."""
+        """Reads, encodes, fits; nothing is written but the cache of embeddings and, where asked for, the checkpoint folder.
 
-    @abstractmethod
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+        Args:
+            source: the file.
+            config: all settings.
+            embeddings: a store of the file's vectors, or an encoder, instead of the settings' one.
+            checkpoint: a folder for training states.
+            progress: shows the phases.
+
+        Raises:
+            ConfigError, DataError, EncoderError, TrainingError: the settings, the file, the encoder or the training.
+        """
+        job = self.read(source, config, embeddings=embeddings, checkpoint=checkpoint, progress=progress)
+        fitted, baseline = self.fit_model(job), self.fit_baseline(job)
+        return self.run(job, fitted, baseline, self.findings(job, fitted))
+
+    def run(self, job: Any, fitted: Fitted, baseline: Fitted | None, tables: Mapping[str, dict[str, Any]]) -> Run:
+        """The run of a fitted model, with ``tables`` of its metrics beside those that every run has."""
+        own = {"diagnostics": {f"{self.beside}_held_out_log_likelihood": baseline.held_out if baseline else None}, **self.counts(job)}
+        merged = {name: {**own.get(name, {}), **tables.get(name, {})} for name in own | dict(tables)}
+        return job.run(self.kind, fitted, baseline, merged, self.notes(job, fitted))
+
+    def counts(self, job: Any) -> dict[str, dict[str, Any]]:
+        """What every model counts in such rows, for the run's metrics."""
+        return {"identifiability": {"notes": []}}
+
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[RewardModel, Any, RewardModel | None]:
         """``(model, inputs, baseline model)`` of a saved run."""
+        baseline = self.baseline_class.from_spec(spec["baseline"]) if spec["baseline"] and self.baseline_class else None
+        return self.model_class.from_spec(spec["model"]), self.inputs_class.restore(spec["inputs"], tensors), baseline
+
+    # ---- the other verbs
 
     @abstractmethod
     def score(
@@ -197,6 +310,10 @@ class Recipe(ABC):
         """How the report shows tables of ``metrics["identifiability"]`` that are the model's own, by name: each makes report blocks."""
         return {}
 
+    def report_sections(self, run: Run) -> list[Section]:
+        """Sections of the report that are the model's own, after the one on identifiability: see ``probrm.report.blocks``."""
+        return []
+
     def headline(self, run: Run) -> list[str]:
         """What a person is told after a fit, below the table of the posterior: a sentence each."""
         return []
@@ -226,31 +343,21 @@ class Recipe(ABC):
         """
         raise ConfigError(f"model {self.kind!r}: it says nothing of fitted rows", fix="write row_predictions in its recipe")
 
-    def refit(
-        self,
-        run: Run,
-        batch: Batch,
-        *,
-        guide: GuideLike = "auto-normal",
-        inference: str | InferenceConfig = "svi",
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> Fitted:
+    def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
         """The run's model, with its settings, fitted to these rows another way: what a referee is asked for.
 
         Args:
-            run: a fitted run.
+            run: a fitted run; it is not changed.
             batch: some of its rows, standing for themselves alone.
-            guide: over the global latents, for ``svi``.
-            inference: a name or a configuration.
-            seed: of the fit.
-            progress: shows it.
+            options: ``guide``, ``inference``, ``seed``, ``progress``, as in ``probrm.inference.fit``.
 
         Raises:
             NotImplementedError: the model has no posterior, or only one way to it.
         """
-        raise NotImplementedError(f"model {self.kind!r} is fitted in one way only")
+        return fit(copy.deepcopy(run.model), batch, **{"starts": 1, "device": "cpu", **options})
 
-    @abstractmethod
     def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Figures of the posterior by file stem; those that need the fitted rows only where they are given."""
+        from probrm.recipes.run_figures import common_figures  # matplotlib: half a second
+
+        return dict(common_figures(run))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from probrm.lazy import lazy
 
 if TYPE_CHECKING:
+    from probrm.report.blocks import Facts, Grid, Heading, Items, Paragraph, Section
     from probrm.report.build import Report, make_report
 
-__all__ = ["Report", "make_report"]
+__all__ = ["Facts", "Grid", "Heading", "Items", "Paragraph", "Report", "Section", "make_report"]
 
-__getattr__ = lazy(__name__, build="Report make_report")
+__getattr__ = lazy(__name__, blocks="Facts Grid Heading Items Paragraph Section", build="Report make_report")

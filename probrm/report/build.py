@@ -86,6 +86,7 @@ def _sections(material: Material) -> list[Section]:
         learned_section(material),
         calibration_section(material),
         identifiability_section(material),
+        *material.recipe.report_sections(material.run),
         rows_section(material),
         doubts_section(material),
     ]

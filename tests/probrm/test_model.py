@@ -7,7 +7,7 @@ import torch
 
 from probrm.data.batch import Batch
 from probrm.recipes.logs.shape import LogShape
-from probrm_models.bradley_terry.config import BradleyTerryShape
+from probrm.recipes.pairs.shape import PairShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
 from probrm_models.implicit.model import ImplicitModel
 
@@ -45,7 +45,7 @@ def test_replicates_have_the_likelihoods_probabilities() -> None:
 @pytest.mark.parametrize("ties", [False, True])
 def test_replicates_of_pairs_know_ties_where_the_model_does(ties: bool) -> None:
     """Davidson's three probabilities."""
-    model = BradleyTerryModel(BradleyTerryShape(1, ties))
+    model = BradleyTerryModel(PairShape(1, ties))
     batch = Batch({"chosen": torch.tensor([[0.8]]), "rejected": torch.zeros(1, 1), "outcome": torch.ones(1), "weight": torch.ones(1)}, 1)
     many = {"reward_weights": torch.ones(DRAWS, 1)} | ({"log_tie": torch.zeros(DRAWS)} if ties else {})
     drawn = model.replicate(many, batch)["outcome"][:, 0]

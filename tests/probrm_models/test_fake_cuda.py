@@ -24,8 +24,9 @@ from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.priors import Beta, Gamma, HalfCauchy, Horseshoe, Normal, StudentT
 from probrm.priors import Laplace as LaplacePrior
 from probrm.recipes.logs.shape import LogShape
+from probrm.recipes.pairs.shape import PairShape
 from probrm_models.baselines import BaselineConfig, fit_baseline
-from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
+from probrm_models.bradley_terry.config import BradleyTerryConfig
 from probrm_models.bradley_terry.model import BradleyTerryModel
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.fit import fit_implicit
@@ -179,7 +180,7 @@ def fit_of_implicit(device: str) -> Fitted:
 def fit_of_pairs(device: str, inference: Any = QUICK, head: HeadConfig | None = None) -> Fitted:
     rows = fake_rows.pair_rows()
     held_out = rows.subset(torch.arange(8))
-    model = BradleyTerryModel(BradleyTerryShape(8, ties=True), BradleyTerryConfig(head=head or HeadConfig()))
+    model = BradleyTerryModel(PairShape(8, ties=True), BradleyTerryConfig(head=head or HeadConfig()))
     return fit(model, rows, held_out=held_out, inference=inference, starts=1, device=device)
 
 

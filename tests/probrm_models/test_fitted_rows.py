@@ -107,5 +107,3 @@ def test_a_recipe_that_says_nothing_of_its_rows(implicit: Run) -> None:
     recipe = find_recipe("implicit")
     with pytest.raises(ConfigError, match="does not say which rows"):
         Recipe.fitted_rows(recipe, implicit)
-    with pytest.raises(NotImplementedError, match="one way only"):
-        Recipe.refit(recipe, implicit, None)  # type: ignore[arg-type]

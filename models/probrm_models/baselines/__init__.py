@@ -8,10 +8,10 @@ from probrm.lazy import lazy
 
 if TYPE_CHECKING:
     from probrm_models.baselines.config import BaselineConfig
-    from probrm_models.baselines.fit import BaselineFit, fit_baseline
+    from probrm_models.baselines.fit import fit_baseline
     from probrm_models.baselines.methods import BASELINES
     from probrm_models.baselines.model import BaselineModel
 
-__all__ = ["BASELINES", "BaselineConfig", "BaselineFit", "BaselineModel", "fit_baseline"]
+__all__ = ["BASELINES", "BaselineConfig", "BaselineModel", "fit_baseline"]
 
-__getattr__ = lazy(__name__, config="BaselineConfig", fit="BaselineFit fit_baseline", methods="BASELINES", model="BaselineModel")
+__getattr__ = lazy(__name__, config="BaselineConfig", fit="fit_baseline", methods="BASELINES", model="BaselineModel")

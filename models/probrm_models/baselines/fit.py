@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.data.files.hints import check_known
 from probrm.errors import ConfigError, DataError
+from probrm.inference import Fitted, History
 from probrm.inference.device import isolated
 from probrm.inference.svi.heldout import held_out_score
 from probrm.progress import Progress, silent
@@ -21,25 +21,6 @@ from probrm_models.baselines.config import BaselineConfig, default_config
 from probrm_models.baselines.methods import BASELINES, Solution
 from probrm_models.baselines.model import BaselineModel
 from probrm_models.baselines.rows import Rows
-
-
-@dataclass(frozen=True)
-class BaselineFit:
-    """A fitted baseline.
-
-    Attributes:
-        model: gives the reward.
-        draws: its one set of coefficients, by site, ``(1, *shape)``, float32.
-        held_out: log-likelihood of the held-out actions before the refit, nats a row.
-        settings_chosen: ``l2``, and the score of each that was tried.
-        seconds: that it took.
-    """
-
-    model: BaselineModel
-    draws: dict[str, Tensor]
-    held_out: float | None
-    settings_chosen: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def fit_baseline(
@@ -51,8 +32,8 @@ def fit_baseline(
     config: BaselineConfig | None = None,
     seed: int = 0,
     progress: Progress = silent,
-) -> BaselineFit:
-    """Fits the baseline ``name`` to rows.
+) -> Fitted:
+    """Fits the baseline ``name`` to rows; ``statistics`` of the result have ``l2`` and the score of each that was tried.
 
     The penalty is the one of ``config.l2`` under which the actions of the held-out rows are most likely, by ``γμ``; verdicts and truth
     take no part in that. With it everything is fitted again on all rows.
@@ -98,7 +79,8 @@ def fit_baseline(
             advance()
         model, draws = _model(name, rows, best, solution)
     chosen = {"l2": best, "scores": [{"l2": l2, "held_out": scores[l2]} for l2 in sorted(scores)]}
-    return BaselineFit(model, draws, scores.get(best), chosen, time.perf_counter() - began)
+    seconds = {name: time.perf_counter() - began}
+    return Fitted(model, None, draws, History(), [], scores.get(best), {"l2": chosen}, seconds)
 
 
 def _path(name: str, rows: Rows, config: BaselineConfig, seed: int, until: float | None = None) -> Any:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from probrm.config import FitConfig
 from probrm.data import Batch, Log
-from probrm.encoders import Encoder
 from probrm.inference import Fitted
-from probrm.progress import Progress, silent
-from probrm.recipes.logs.inputs import LogInputs
-from probrm.recipes.logs.job import Logged
+from probrm.model import RewardModel
+from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.recipe import LogRecipe, reward_of_row
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
-from probrm_models.baselines.config import config_from, default_config, settings_of
+from probrm_models.baselines.config import BaselineConfig, config_from, default_config, settings_of
 from probrm_models.baselines.fit import fit_baseline
 from probrm_models.baselines.flags import ABOUT
 from probrm_models.baselines.model import BaselineModel
@@ -31,55 +27,36 @@ _RELATIVE = ("ips", "doubly-robust", "rel-mf", "unbiased-bpr")
 class BaselineRecipe(LogRecipe):
     """Log of actions → point estimate of the reward by one method of the literature."""
 
+    model_class: ClassVar[type[RewardModel]] = BaselineModel
+    baseline_class: ClassVar[type[RewardModel] | None] = BaselineModel
     titles: ClassVar[Mapping[str, str]] = {**LogRecipe.titles, "propensity": "propensity to act"}
 
     def defaults(self) -> dict[str, Any]:
         """One start: ``model.l2`` is what is searched over."""
         return {"starts": 1}
 
-    def model_settings(self) -> dict[str, Any]:
-        """Defaults of ``[model]``."""
-        return settings_of(self.kind, default_config(self.kind))
+    def settings(self, table: Mapping[str, Any]) -> BaselineConfig:
+        """Of the method."""
+        return config_from(self.kind, table)
 
     def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """``[model]`` in full."""
-        return settings_of(self.kind, config_from(self.kind, settings))
+        """``[model]`` in full: the settings that the method uses."""
+        return settings_of(self.kind, self.settings(settings))
 
-    def fit(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> Run:
-        """Reads the log, encodes it, fits the method and the naive one beside it."""
-        read = Logged.read(source, config, embeddings, progress)
-        settings = config_from(self.kind, config.model)
-        held = read.held_out if read.held_out is not None else np.zeros(0, np.int64)
-        common = {"held_out": held, "seed": config.seed, "progress": progress}
-        fitted = fit_baseline(self.kind, read.data, read.inputs.shape, config=settings, **common)
-        naive = fit_baseline("naive", read.data, read.inputs.shape, config=replace(default_config("naive"), l2=settings.l2), **common)
-        return read.run(
-            self.kind,
-            config,
-            fitted.model,
-            fitted.draws,
-            baseline=(naive.model, naive.draws),
-            diagnostics={
-                "held_out_log_likelihood": fitted.held_out,
-                "naive_held_out_log_likelihood": naive.held_out,
-                "l2": fitted.settings_chosen,
-            },
-            notes=[*_unused(self.kind, config), *_about(self.kind, read)],
-            seconds={"fit": fitted.seconds, "naive": naive.seconds},
-        )
+    def check(self, config: FitConfig, rows: Log) -> None:
+        """Any log will do; what a point estimate does not use is reported."""
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, LogInputs, Any]:
-        """Model, inputs and the naive model beside it."""
-        baseline = BaselineModel.from_spec(spec["baseline"]) if spec["baseline"] else None
-        return BaselineModel.from_spec(spec["model"]), LogInputs.restore(spec["inputs"], tensors), baseline
+    def fit_model(self, job: LogJob) -> Fitted:
+        """The method."""
+        return _fit(self.kind, job, self.settings(job.config.model))
+
+    def fit_baseline(self, job: LogJob) -> Fitted:
+        """The naive method, with the same penalties to choose from."""
+        return _fit("naive", job, replace(default_config("naive"), l2=self.settings(job.config.model).l2))
+
+    def findings(self, job: LogJob, fitted: Fitted) -> dict[str, dict[str, Any]]:
+        """What was asked for and not used, and a propensity that is the same everywhere."""
+        return {"identifiability": {"notes": [*_unused(self.kind, job.config), *_about(self.kind, job)]}}
 
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Its reward and the propensity that the method went by."""
@@ -88,7 +65,7 @@ class BaselineRecipe(LogRecipe):
             found["propensity"] = float(run.model.propensity(run.draws, one)[0, 0])
         return found
 
-    def refit(self, run: Run, batch: Batch, **settings: Any) -> Fitted:
+    def refit(self, run: Run, batch: Batch, **options: Any) -> Fitted:
         """A point estimate has no posterior.
 
         Raises:
@@ -110,9 +87,14 @@ def _unused(kind: str, config: FitConfig) -> list[str]:
     return [f"{kind} is a point estimate: guide, inference and starts are not used"]
 
 
-def _about(kind: str, read: Logged) -> list[str]:
-    shape = read.inputs.shape
-    known = "known_propensity" in read.data and bool((~read.data["known_propensity"].isnan()).any())
+def _fit(kind: str, job: LogJob, settings: BaselineConfig) -> Fitted:
+    held = job.held if job.held is not None else np.zeros(0, np.int64)
+    return fit_baseline(kind, job.data, job.shape, held_out=held, config=settings, seed=job.config.seed, progress=job.progress)
+
+
+def _about(kind: str, job: LogJob) -> list[str]:
+    shape = job.shape
+    known = "known_propensity" in job.data and bool((~job.data["known_propensity"].isnan()).any())
     if kind in _RELATIVE and not shape.propensity_effects and not shape.users and not known:
         return [
             f"{kind}: no propensity covariates, no users, no known propensities: the propensity is the same in all rows. "

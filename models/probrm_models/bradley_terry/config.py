@@ -1,20 +1,18 @@
-"""What can be set on the Bradley–Terry reward model, and the shape of its inputs."""
+"""What can be set on the Bradley–Terry reward model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from probrm.heads import HeadConfig
-from probrm.priors import HalfNormal, Normal, PriorSlot, prior_to_dict
+from probrm.priors import HalfNormal, Normal, PriorSlot
+from probrm.settings import STRICT, Settings
 
-_SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class BradleyTerryPriors:
     """The priors, by slot.
 
@@ -27,8 +25,8 @@ class BradleyTerryPriors:
     log_tie: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
 
 
-@dataclass(frozen=True, config=_SETTINGS)
-class BradleyTerryConfig:
+@dataclass(frozen=True, config=STRICT)
+class BradleyTerryConfig(Settings):
     """Settings of the Bradley–Terry model (the ``[model]`` table).
 
     Attributes:
@@ -43,38 +41,3 @@ class BradleyTerryConfig:
     head: HeadConfig = Field(default_factory=HeadConfig)
     repeats: Literal["discount", "independent"] = "discount"
     certificate: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; see ``from_dict``."""
-        return {
-            "priors": {slot: prior_to_dict(getattr(self.priors, slot)) for slot in BradleyTerryPriors.__dataclass_fields__},
-            "head": {"name": self.head.name, "hidden": list(self.head.hidden)},
-            "repeats": self.repeats,
-            "certificate": self.certificate,
-        }
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> BradleyTerryConfig:
-        """Settings from nested mappings.
-
-        Raises:
-            pydantic.ValidationError: an unknown name or a value that is not allowed.
-        """
-        return TypeAdapter(cls).validate_python(dict(settings))
-
-
-@dataclass(frozen=True, config=_SETTINGS)
-class BradleyTerryShape:
-    """The inputs of a Bradley–Terry model.
-
-    Attributes:
-        embedding: columns of a response's embedding.
-        ties: whether pairs may be ties.
-    """
-
-    embedding: int
-    ties: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {"embedding": self.embedding, "ties": self.ties}

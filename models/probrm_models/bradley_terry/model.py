@@ -17,13 +17,10 @@ therefore say what ``share`` of itself each pair counts for, a composite likelih
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import ClassVar
 
-import pyro
 import torch
 from jaxtyping import Float
-from pyro import poutine
 from torch import Tensor
 
 from probrm.actions import Preference
@@ -31,8 +28,10 @@ from probrm.data.batch import Batch
 from probrm.heads import build_trunk, last_layer
 from probrm.linear import LinearForm
 from probrm.model import Values
-from probrm.recipes.pairs.model import PairModel
-from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
+from probrm.recipes.pairs.model import PairModel, row_weight
+from probrm.recipes.pairs.shape import PairShape
+from probrm.settings import Settings
+from probrm_models.bradley_terry.config import BradleyTerryConfig
 
 
 class BradleyTerryModel(PairModel):
@@ -41,17 +40,16 @@ class BradleyTerryModel(PairModel):
     Args:
         shape: how many inputs there are, and whether pairs may be ties.
         config: priors and head.
-
-    A batch of pairs has the columns ``chosen`` and ``rejected (n, d)``, ``outcome (n,)`` 1, 1/2 or 0, ``weight (n,)`` and, if
-    pairs are not to count whole, ``share (n,)``; one of single responses ``response (n, d)``.
     """
 
     kind = "bradley-terry"
+    config_class: ClassVar[type[Settings]] = BradleyTerryConfig
+    shape: PairShape
+    config: BradleyTerryConfig
     origin: Tensor
 
-    def __init__(self, shape: BradleyTerryShape, config: BradleyTerryConfig | None = None) -> None:
-        super().__init__()
-        self.shape, self.config = shape, config or BradleyTerryConfig()
+    def __init__(self, shape: PairShape, config: BradleyTerryConfig | None = None) -> None:
+        super().__init__(shape, config)
         self.trunk = build_trunk(self.config.head, shape.embedding)
         self.register_buffer("origin", torch.zeros(self.trunk.out_dim))
 
@@ -73,28 +71,13 @@ class BradleyTerryModel(PairModel):
         weights = values["reward_weights"]
         return last_layer(self.trunk, weights, batch["chosen"]) - last_layer(self.trunk, weights, batch["rejected"])
 
-    def preference_dist(self, difference: Tensor, values: Values) -> Preference:
-        """``o | r − r'``."""
-        return Preference(difference, values["log_tie"].unsqueeze(-1) if "log_tie" in values else None)
-
-    def forward(self, batch: Batch) -> None:
-        """The generative process."""
-        values = self.globals()
-        difference = self.difference(values, batch)
-        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=_weight(batch) * batch.scale):
-            pyro.sample("preference", self.preference_dist(difference, values), obs=batch["outcome"])
-
-    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log P(o | globals)``."""
-        return self.preference_dist(self.difference(values, batch), values).log_prob(batch["outcome"])
-
     def linear_form(self, batch: Batch) -> LinearForm | None:
         """The difference of the rewards, and log ν where there are ties; None with a trunk or for a subclass' own process."""
-        if not self.linear or type(self).forward is not BradleyTerryModel.forward:
+        if not self.linear or self.process_differs(BradleyTerryModel):
             return None
         names = ["reward_weights", *(["log_tie"] if self.shape.ties else [])]
         designs = [self.trunk(batch["chosen"]) - self.trunk(batch["rejected"]), torch.ones_like(batch["outcome"])[:, None]]
-        weight = _weight(batch) * batch.scale
+        weight = row_weight(batch) * batch.scale
 
         def density(predictors: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
             return Preference(predictors[0], predictors[1] if self.shape.ties else None).log_prob(batch["outcome"]) * weight
@@ -121,22 +104,8 @@ class BradleyTerryModel(PairModel):
         """What stands along those dimensions."""
         return {"reward_feature": [f"h{i}" for i in range(self.trunk.out_dim)]}
 
-    def spec(self) -> dict[str, Any]:
-        """Shape and configuration as JSON."""
-        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> Self:
-        """Rebuilds the model; trunks have fresh parameters until they are loaded."""
-        return cls(BradleyTerryShape(**spec["shape"]), BradleyTerryConfig.from_dict(spec["config"]))
-
 
 class DeterministicModel(BradleyTerryModel):
     """The same reward with weights that are known: what a reward model usually is. Only its name differs."""
 
     kind = "deterministic"
-
-
-def _weight(batch: Batch) -> Float[Tensor, " n"]:
-    """What each pair counts for."""
-    return batch["weight"] * batch["share"] if "share" in batch else batch["weight"]

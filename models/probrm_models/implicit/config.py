@@ -1,21 +1,19 @@
-"""What can be set on the implicit model, and the shape of its inputs."""
+"""What can be set on the implicit model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from probrm.actions import Click
 from probrm.heads import HeadConfig
-from probrm.priors import Beta, HalfNormal, Normal, PriorSlot, prior_to_dict
+from probrm.priors import Beta, HalfNormal, Normal, PriorSlot
+from probrm.settings import STRICT, Settings
 
-_SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class ImplicitPriors:
     """The priors, by slot.
 
@@ -34,8 +32,8 @@ class ImplicitPriors:
     user_activity: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(1.0)))
 
 
-@dataclass(frozen=True, config=_SETTINGS)
-class ImplicitConfig:
+@dataclass(frozen=True, config=STRICT)
+class ImplicitConfig(Settings):
     """Settings of the implicit model (the ``[model]`` table).
 
     Attributes:
@@ -58,26 +56,3 @@ class ImplicitConfig:
     level: Literal["robust", "link"] = "robust"
     assume: tuple[str, ...] = ()
     form: Literal["marginal", "enumerated"] = "marginal"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; see ``from_dict``."""
-        rate = self.action.false_rate
-        return {
-            "priors": {slot: prior_to_dict(getattr(self.priors, slot)) for slot in ImplicitPriors.__dataclass_fields__},
-            "reward_head": {"name": self.reward_head.name, "hidden": list(self.reward_head.hidden)},
-            "propensity_head": {"name": self.propensity_head.name, "hidden": list(self.propensity_head.hidden)},
-            "share_embedding": self.share_embedding,
-            "action": {"name": self.action.name, "false_rate": prior_to_dict(rate), "miss_rate": self.action.miss_rate},
-            "level": self.level,
-            "assume": list(self.assume),
-            "form": self.form,
-        }
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> ImplicitConfig:
-        """Settings from nested mappings.
-
-        Raises:
-            pydantic.ValidationError: an unknown name or a value that is not allowed.
-        """
-        return TypeAdapter(cls).validate_python(dict(settings))

@@ -18,7 +18,7 @@ the first two are the same number, the third is a lower bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -40,6 +40,7 @@ from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
 from probrm.recipes.logs.shape import LogShape
+from probrm.settings import Settings
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.strata import StratumGuide
 
@@ -75,15 +76,17 @@ class ImplicitModel(RewardModel):
     """
 
     kind = "implicit"
+    shape_class: ClassVar[type[Settings]] = LogShape
+    config_class: ClassVar[type[Settings]] = ImplicitConfig
+    shape: LogShape
+    config: ImplicitConfig
     may_be_missing: ClassVar[frozenset[str]] = frozenset({"label", "known_propensity", "actions", "won"})
 
     reference_embedding: Tensor
     reference_covariates: Tensor
 
     def __init__(self, shape: LogShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> None:
-        super().__init__()
-        self.shape = shape if reference is None else replace(shape, reference=len(reference))
-        self.config = config or ImplicitConfig()
+        super().__init__(shape if reference is None else replace(shape, reference=len(reference)), config)
         self.form: Form = self.config.form
         self.level: Callable[[Tensor], Tensor] | None = None
         covariates = torch.zeros(self.shape.reference, len(shape.reward_effects))
@@ -262,7 +265,7 @@ class ImplicitModel(RewardModel):
         if (
             any(p.requires_grad for p in self.parameters())
             or isinstance(self.config.action.false_rate, Prior)
-            or type(self).forward is not ImplicitModel.forward
+            or self.process_differs(ImplicitModel)
         ):
             return None
         of_reward, of_propensity = self._designs(batch)
@@ -382,12 +385,3 @@ class ImplicitModel(RewardModel):
             "propensity_effect": list(self.shape.propensity_effects),
             "user": list(self.shape.users),
         }
-
-    def spec(self) -> dict[str, Any]:
-        """Shape and configuration as JSON."""
-        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> ImplicitModel:
-        """Rebuilds the model; trunks have fresh parameters until they are loaded."""
-        return cls(LogShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

@@ -11,8 +11,7 @@ It reads "no action" as "not preferred", so it learns who acts and where along w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyro
 import torch
@@ -27,6 +26,7 @@ from probrm.heads import LinearTrunk, columns, last_layer, scaled
 from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.recipes.logs.shape import LogShape
+from probrm.settings import Settings
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
 from probrm_models.implicit.model import ImplicitModel
 
@@ -40,13 +40,16 @@ class NaiveModel(RewardModel):
     """
 
     kind = "naive"
+    shape_class: ClassVar[type[Settings]] = LogShape
+    config_class: ClassVar[type[Settings]] = ImplicitConfig
     may_be_missing: ClassVar[frozenset[str]] = ImplicitModel.may_be_missing
     """It is fitted to the implicit model's batch, of which it reads less."""
 
     def __init__(self, shape: LogShape, config: ImplicitConfig | None = None) -> None:
-        super().__init__()
-        self.shape = LogShape(shape.embedding, shape.reward_effects)
-        self.priors: ImplicitPriors = (config or ImplicitConfig()).priors
+        super().__init__(
+            LogShape(shape.embedding, shape.reward_effects), ImplicitConfig(priors=config.priors) if config else ImplicitConfig()
+        )
+        self.priors: ImplicitPriors = self.config.priors
         self.trunk = LinearTrunk(shape.embedding)
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
@@ -98,12 +101,3 @@ class NaiveModel(RewardModel):
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""
         return {"reward_feature": [f"h{i}" for i in range(self.trunk.out_dim)], "reward_effect": list(self.shape.reward_effects)}
-
-    def spec(self) -> dict[str, Any]:
-        """Shape and priors as JSON."""
-        return {"shape": self.shape.to_dict(), "config": ImplicitConfig(priors=self.priors).to_dict()}
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> NaiveModel:
-        """Rebuilds the model."""
-        return cls(LogShape(**spec["shape"]), ImplicitConfig.from_dict(spec["config"]))

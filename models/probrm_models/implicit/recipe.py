@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Log, file_hash
-from probrm.encoders import Encoder
-from probrm.guides import GuideLike
-from probrm.inference import Fitted, Laplace, fit
-from probrm.inference.device import resolve_device
-from probrm.inference.settings import InferenceConfig, inference_config
-from probrm.inference.svi.checkpoint import Checkpoint
-from probrm.progress import Progress, silent
+from probrm.data import Batch, Log
+from probrm.inference import FitOptions, Fitted, Laplace, fit
+from probrm.model import RewardModel
 from probrm.recipes.logs.action_inputs import check_several
-from probrm.recipes.logs.inputs import LogInputs
-from probrm.recipes.logs.job import Logged
+from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.recipe import LogRecipe
-from probrm.recipes.provenance import approximation, guide_note, posterior_of
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.implicit.checks import check_contradictions, check_form, check_priors, mean_preference
@@ -31,18 +23,19 @@ from probrm_models.implicit.identifiability.assumptions import Assumptions
 from probrm_models.implicit.identifiability.facts import row_facts
 from probrm_models.implicit.identifiability.refusal import not_identified
 from probrm_models.implicit.inspection import inspect_row
+from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.inspection import inspect_several
 from probrm_models.implicit.multi_action.model import SeveralActionsModel, implicit_from_spec
 from probrm_models.implicit.naive import NaiveModel
-
-if TYPE_CHECKING:
-    pass
 
 
 class ImplicitRecipe(LogRecipe):
     """Log of actions → reward model."""
 
     kind = "implicit"
+    model_class: ClassVar[type[RewardModel]] = ImplicitModel
+    baseline_class: ClassVar[type[RewardModel] | None] = NaiveModel
+    several_actions = True
     own_tables: ClassVar[tuple[str, ...]] = ("action",)
     titles: ClassVar[Mapping[str, str]] = {
         **LogRecipe.titles,
@@ -51,91 +44,46 @@ class ImplicitRecipe(LogRecipe):
         "propensity": "propensity to act",
     }
 
-    def model_settings(self) -> dict[str, Any]:
-        """Defaults of ``[model]``."""
-        return ImplicitConfig().to_dict()
+    def check_settings(self, settings: ImplicitConfig) -> None:
+        """Priors of rates and scales, and the assumptions."""
+        check_priors(settings)
+        Assumptions.parse(settings.assume)
 
-    def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """``[model]`` in full."""
-        config = ImplicitConfig.from_dict(settings)
-        check_priors(config)
-        Assumptions.parse(config.assume)
-        return config.to_dict()
+    def check(self, config: FitConfig, rows: Log) -> None:
+        """Actions that contradict labels, and forms that allow neither weights nor several actions."""
+        settings = self.settings(config.model)
+        check_contradictions(rows, settings.action)
+        check_several(rows, settings.action)
+        check_form(rows, settings, config.guide.name)
 
-    def fit(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> Run:
-        """Reads the log, encodes it, fits the model and the naive one beside it."""
-        settings = ImplicitConfig.from_dict(config.model)
+    def fit(self, source: str, config: FitConfig, **how: Any) -> Run:
+        """Reads the log, encodes it, fits the model and the naive one.
 
-        def check(log: Log) -> None:
-            check_contradictions(log, settings.action)
-            check_several(log, settings.action)
-            check_form(log, settings, config.guide.name)
-
-        read = Logged.read(source, config, embeddings, progress, check=check)
-        common = {"seed": config.seed, "device": resolve_device(config.device), "progress": progress}
-        found = fit_implicit(
-            read.data,
-            read.inputs.shape,
-            settings,
-            held_out=read.held_out,
-            guide=config.guide,
-            inference=config.inference,
-            starts=config.starts,
-            facts=row_facts(read.log),
-            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), file_hash(source), read.encoded.key) if checkpoint else None,
-            **common,
-        )
-        train, held_out = read.parts
-        naive = fit(
-            NaiveModel(read.inputs.shape, settings),
-            train,
-            held_out=held_out,
-            inference=Laplace(refit=config.inference.refit),
-            starts=1,
-            densities=False,
-            **common,
-        )
-        verdict = found.identifiability
-        record = read.record(guide_note(config) + verdict["notes"], found.fitted.seconds)
+        Raises:
+            NotIdentifiedError: the log does not tell which of several solutions holds; it has a run of each.
+        """
+        job = self.read(source, config, **how)
+        found = fit_implicit(job.data, job.shape, self.settings(config.model), held_out=job.held, facts=row_facts(job.rows), **job.options)
+        naive, verdict = self.fit_baseline(job), found.identifiability
 
         def run(fitted: Fitted) -> Run:
-            diagnostics = {
-                "held_out_log_likelihood": fitted.held_out,
-                "held_out_rows": len(read.split),
-                "naive_held_out_log_likelihood": naive.held_out,
-                "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
-                "steps": fitted.history.steps,
-                "mean_preference": mean_preference(fitted, read.data),
-                **fitted.statistics,
-                **approximation(fitted),
-            }
-            return Run(
-                kind=self.kind,
-                config=config.to_dict(),
-                **posterior_of(fitted),
-                inputs=read.inputs,
-                baseline=(naive.model, naive.draws),
-                record=record,
-                metrics={"diagnostics": diagnostics, "identifiability": verdict},
-                split=read.split,
-            )
+            tables = {"diagnostics": {"mean_preference": mean_preference(fitted, job.data)}, "identifiability": verdict}
+            return self.run(job, fitted, naive, tables)
 
         if verdict["verdict"] == "not identified" and not verdict["named"]:
             raise not_identified(verdict, [run(fitted) for fitted in (found.fitted, *found.rivals)])
         return run(found.fitted)
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Any, Any, Any]:
+    def fit_baseline(self, job: LogJob) -> Fitted:
+        """The naive model, whose posterior is near enough to a normal one."""
+        model, inference = NaiveModel(job.shape, self.settings(job.config.model)), Laplace(refit=job.config.inference.refit)
+        options = job.options | {"guide": "auto-normal", "inference": inference, "starts": 1, "checkpoint": None}
+        return fit(model, job.train, held_out=job.held_out, densities=False, **options)
+
+    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[RewardModel, Any, RewardModel | None]:
         """Model, inputs and baseline of a saved run."""
-        baseline = NaiveModel.from_spec(spec["baseline"]) if spec["baseline"] else None
-        return implicit_from_spec(spec["model"]), LogInputs.restore(spec["inputs"], tensors), baseline
+        _, inputs, baseline = super().restore(spec, tensors)
+        return implicit_from_spec(spec["model"]), inputs, baseline
 
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Strata and their odds, or, of several actions, each of them."""
@@ -157,20 +105,10 @@ class ImplicitRecipe(LogRecipe):
 
         return BLOCKS
 
-    def refit(
-        self,
-        run: Run,
-        batch: Batch,
-        *,
-        guide: GuideLike = "auto-normal",
-        inference: str | InferenceConfig = "svi",
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> Fitted:
-        """The whole fit again, the level of the rewards and the search for the mode included."""
-        settings = ImplicitConfig.from_dict(run.config["model"])
-        common = {"guide": guide, "inference": inference_config(inference), "seed": seed, "progress": progress}
-        return fit_implicit(batch, run.inputs.shape, settings, starts=1, **common).fitted
+    def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
+        """The whole fit again, the base rate and the search for the mode included."""
+        settings = self.settings(run.config["model"])
+        return fit_implicit(batch, run.inputs.shape, settings, **{"starts": 1, **options}).fitted
 
     def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Figures of the posterior by file stem."""

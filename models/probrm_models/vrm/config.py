@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from probrm.priors import HalfNormal, Normal, PriorSlot, prior_to_dict
+from probrm.priors import HalfNormal, Normal, PriorSlot
+from probrm.settings import STRICT, Settings
 
-_SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 _Nats = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class WeightsConfig:
     """The objective weights ``w`` of a prompt, on the simplex of K objectives.
 
@@ -35,7 +34,7 @@ class WeightsConfig:
     prior: Literal["embedding", "standard"] = "embedding"
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class FeaturesConfig:
     """The semantic features ``z`` of a response.
 
@@ -56,7 +55,7 @@ class FeaturesConfig:
     hidden: tuple[PositiveInt, ...] = ()
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class DecoderConfig:
     """From ``w`` and ``z`` to the reward.
 
@@ -70,7 +69,7 @@ class DecoderConfig:
     hidden: tuple[PositiveInt, ...] = Field(default=(64,), min_length=1)
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class SupervisionConfig:
     """Attribute scores as a target for ``w``.
 
@@ -83,7 +82,7 @@ class SupervisionConfig:
     weight: float = Field(default=0.1, ge=0, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class DivergenceConfig:
     """How the latents' Kullback–Leibler terms count.
 
@@ -101,7 +100,7 @@ class DivergenceConfig:
     per: Literal["latent", "pair"] = "latent"
 
 
-@dataclass(frozen=True, config=_SETTINGS)
+@dataclass(frozen=True, config=STRICT)
 class VRMPriors:
     """Priors of the global latents, by slot.
 
@@ -120,8 +119,8 @@ class VRMPriors:
     log_tie: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
 
 
-@dataclass(frozen=True, config=_SETTINGS)
-class VRMConfig:
+@dataclass(frozen=True, config=STRICT)
+class VRMConfig(Settings):
     """Settings of the variational reward model (the ``[model]`` table).
 
     Attributes:
@@ -144,28 +143,9 @@ class VRMConfig:
                 'decoder.name = "mlp" needs features.prior = "standard": with "embedding" each feature is an objective\'s score'
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; see ``from_dict``."""
-        parts = {name: _plain(getattr(self, name)) for name in ("weights", "features", "decoder", "supervision", "divergence")}
-        priors = {slot: prior_to_dict(getattr(self.priors, slot)) for slot in VRMPriors.__dataclass_fields__}
-        return {"objectives": self.objectives, **parts, "priors": priors, "certificate": self.certificate}
 
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> VRMConfig:
-        """Settings from nested mappings.
-
-        Raises:
-            pydantic.ValidationError: an unknown name or a value that is not allowed.
-        """
-        return TypeAdapter(cls).validate_python(dict(settings))
-
-
-def _plain(table: Any) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(table).items() if not name.startswith("_")}
-
-
-@dataclass(frozen=True, config=_SETTINGS)
-class VRMShape:
+@dataclass(frozen=True, config=STRICT)
+class VRMShape(Settings):
     """The inputs of a variational reward model.
 
     Attributes:
@@ -181,11 +161,3 @@ class VRMShape:
     objectives: tuple[str, ...]
     attributes: int = 0
     ties: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in vars(self).items()
-            if name in self.__dataclass_fields__
-        }

@@ -2,11 +2,11 @@
 
 Given the weights w of the prompt, ``r − r'`` is normal, with mean ``Σ_k w_k V_k·(h − h')`` and variance ``2 τ² |w|²``; with the
 ``standard`` prior its moments are those of the network's ``q(z | x, y)``. So a pair's likelihood is an average over nodes of w and of
-one normal number (``vrm_nodes``). The networks are points here, as everywhere.
+one normal number (``quadrature``). The networks are points here, as everywhere.
 
 Pairs are taken for independent given the globals, and they are not where they share a response or a prompt: the parts that embeddings
 do not tell, and the weights, are then the same. Pairs of the same responses count for what they can tell apart (``share``, see
-``pair_checks.shares``), a composite likelihood (Varin, Reid & Firth 2011), as in Bradley–Terry; pairs of one prompt that share no
+``recipes.pairs.repeats.shares``), a composite likelihood (Varin, Reid & Firth 2011), as in Bradley–Terry; pairs of one prompt that share no
 response count whole.
 """
 
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.linear import LinearForm
+from probrm.recipes.pairs.model import row_weight
 from probrm.recipes.pairs.repeats import shares
 from probrm_models.vrm.quadrature import NODES, pair_nodes
 
@@ -101,13 +102,8 @@ def linear_form(model: VRMModel, batch: Batch) -> LinearForm | None:
             *(values["contrasts"] if model.count > 1 else ()),
             *(values[name][None] for name in constants),
         ],
-        density=partial(_density, model, nodes, batch["outcome"], weight_of(batch) * batch.scale),
+        density=partial(_density, model, nodes, batch["outcome"], row_weight(batch) * batch.scale),
     )
-
-
-def weight_of(batch: Batch) -> Float[Tensor, " n"]:
-    """What each pair counts for."""
-    return batch["weight"] * batch["share"] if "share" in batch else batch["weight"]
 
 
 def _density(model: VRMModel, nodes: Tensor, outcome: Tensor, weight: Tensor, predictors: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:

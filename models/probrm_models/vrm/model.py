@@ -21,17 +21,17 @@ what is the matter with that.
 
 What a prompt weighs is known through the amortised posterior ``q(w | x)`` only, and with the standard prior the same
 goes for ``q(z | x, y)``: both networks are parts of this module, since predictions for new prompts and responses come
-from them. The guide of training rows is in ``vrm_guide``.
+from them. The guide of training rows is in ``row_guide``.
 
 In its marginal form what belongs to a row is summed out, the networks' densities standing for what is known of it
-(``vrm_marginal``): then Laplace's approximation and NUTS know the globals as they know any other model's.
+(``marginal``): then Laplace's approximation and NUTS know the globals as they know any other model's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyro
 import pyro.distributions as dist
@@ -40,15 +40,15 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
-from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.heads import HeadConfig, build_trunk
 from probrm.inference.svi.elbo import AS_GUIDE
 from probrm.linear import LinearForm
 from probrm.model import Values
-from probrm.recipes.pairs.model import PairModel
+from probrm.recipes.pairs.model import PairModel, row_weight
+from probrm.settings import Settings
 from probrm_models.vrm.config import VRMConfig, VRMShape
-from probrm_models.vrm.marginal import linear_form, log_likelihoods, row_density, weight_of
+from probrm_models.vrm.marginal import linear_form, log_likelihoods, row_density
 from probrm_models.vrm.networks import AmortisedFeatures, build_weights
 from probrm_models.vrm.predictions import many, reward_draws
 from probrm_models.vrm.supervision import supervision_loss, targets
@@ -70,12 +70,15 @@ class VRMModel(PairModel):
     """
 
     kind = "vrm"
+    shape_class: ClassVar[type[Settings]] = VRMShape
+    config_class: ClassVar[type[Settings]] = VRMConfig
+    shape: VRMShape
+    config: VRMConfig
     uses_prompts = True
     rotation: Tensor
 
     def __init__(self, shape: VRMShape, config: VRMConfig | None = None) -> None:
-        super().__init__()
-        self.shape, self.config = shape, config or VRMConfig()
+        super().__init__(shape, config)
         features, decoder = self.config.features, self.config.decoder
         self.count = len(shape.objectives)
         self.standard = features.prior == "standard"
@@ -131,16 +134,11 @@ class VRMModel(PairModel):
         scores = features @ objectives if self.standard else self.inputs(embedding) @ objectives + values["residual"] * features
         return (weights * scores).sum(-1)
 
-    def preference_dist(self, difference: Tensor, values: Values) -> Preference:
-        """``o | r − r'``."""
-        tie = values.get("log_tie")
-        return Preference(difference, None if tie is None else tie.unsqueeze(-1))
-
     def forward(self, batch: Batch) -> None:
         """The generative process."""
         values, n = self.globals(), len(batch)
         if self.form == "marginal":
-            with pyro.plate("rows", n, dim=-1), poutine.scale(scale=weight_of(batch) * batch.scale):
+            with pyro.plate("rows", n, dim=-1), poutine.scale(scale=row_weight(batch) * batch.scale):
                 pyro.factor("preference", row_density(self, values, batch))
             return
         chosen, rejected = batch["chosen"], batch["rejected"]
@@ -195,7 +193,7 @@ class VRMModel(PairModel):
 
     def linear_form(self, batch: Batch) -> LinearForm | None:
         """The predictors of the marginal form; None for a subclass' own process."""
-        return linear_form(self, batch) if type(self).forward is VRMModel.forward else None
+        return None if self.process_differs(VRMModel) else linear_form(self, batch)
 
     @contextmanager
     def marginalised(self) -> Iterator[None]:
@@ -227,16 +225,6 @@ class VRMModel(PairModel):
             "feature": [f"{'z' if self.standard else 'h'}{i}" for i in range(columns)],
         }
         return found | ({"decoder_feature": [f"f{i}" for i in range(self.trunk.out_dim)]} if self.trunk is not None else {})
-
-    def spec(self) -> dict[str, Any]:
-        """Shape and configuration as JSON."""
-        return {"shape": self.shape.to_dict(), "config": self.config.to_dict()}
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> VRMModel:
-        """Rebuilds the model; networks have fresh parameters until they are loaded."""
-        shape = spec["shape"] | {"objectives": tuple(spec["shape"]["objectives"])}
-        return cls(VRMShape(**shape), VRMConfig.from_dict(spec["config"]))
 
 
 def _contrasts(count: int) -> Float[Tensor, "k c"]:

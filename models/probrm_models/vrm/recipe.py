@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -15,13 +15,13 @@ from probrm.config import FitConfig
 from probrm.data import Batch, Pairs
 from probrm.diagnostics import paper_bound
 from probrm.errors import ConfigError
-from probrm.guides import GuideLike, WhitenedGuide
-from probrm.inference import SVI, Fitted, InferenceConfig
+from probrm.guides import WhitenedGuide
+from probrm.inference import SVI, FitOptions, Fitted
 from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.elbo import LocalKLELBO
-from probrm.priors.checks import check_scales, check_support, check_unbounded
-from probrm.progress import Progress, silent
-from probrm.recipes.pairs.job import PairFit
+from probrm.model import RewardModel
+from probrm.priors.checks import check_support, check_unbounded
+from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import preference_probabilities
 from probrm.recipes.pairs.recipe import PairRecipe
@@ -59,7 +59,7 @@ class VRMRecipe(PairRecipe):
     shown_first: ClassVar[tuple[str, ...]] = ("log residual", "log contrasts_scale")
     weights: ClassVar[Mapping[str, str]] = {"shared": "Weights that the objectives share"}
     model_class: ClassVar[type[PairModel]] = VRMModel
-    baseline_class: ClassVar[type[PairModel]] = DeterministicModel
+    baseline_class: ClassVar[type[RewardModel] | None] = DeterministicModel
     titles: ClassVar[Mapping[str, str]] = {
         **PairRecipe.titles,
         "weights.*": "weight of {}",
@@ -70,38 +70,32 @@ class VRMRecipe(PairRecipe):
         """Smaller steps of the guide than from a Newton start, larger ones of the linear networks, and one training."""
         return {"inference": {"learning_rate": 0.005, "network_learning_rate": 0.005, "patience": 8}, "starts": 1}
 
-    def discounts(self, run: Run) -> bool:
+    def discounts(self, config: Mapping[str, Any]) -> bool:
         """Not with SVI, which has a latent for each response."""
-        return run.config["inference"]["name"] != "svi"
+        return config["inference"]["name"] != "svi"
 
-    def model_settings(self) -> dict[str, Any]:
-        """Defaults of ``[model]``."""
-        return VRMConfig().to_dict()
-
-    def check_model(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """``[model]`` in full."""
-        config = VRMConfig.from_dict(settings)
-        check_scales(config.priors)
+    def check_settings(self, settings: VRMConfig) -> None:
+        """Priors of weights and of ``log_tie`` reach both sides of zero, that of the residual does not."""
+        super().check_settings(settings)
         for slot in ("shared", "contrasts", "decoder", "log_tie"):
-            check_unbounded(f"model.priors.{slot}", getattr(config.priors, slot))
-        check_support("model.priors.residual", config.priors.residual, 0.0, float("inf"), "positive numbers", "HalfNormal")
-        return config.to_dict()
+            check_unbounded(f"model.priors.{slot}", getattr(settings.priors, slot))
+        check_support("model.priors.residual", settings.priors.residual, 0.0, float("inf"), "positive numbers", "HalfNormal")
 
-    def check_pairs(self, config: FitConfig, pairs: Pairs) -> None:
+    def check(self, config: FitConfig, rows: Pairs) -> None:
         """There are no more attributes than objectives, and a way to fit or to sum out latents of rows."""
-        settings = VRMConfig.from_dict(config.model)
+        settings = self.settings(config.model)
         if config.inference.name != "svi" and settings.decoder.name == "mlp":
             raise ConfigError(
                 f'inference {config.inference.name!r} with model.decoder.name = "mlp": the latents of a row cannot be summed out of a '
                 "network; allowed: svi",
                 fix="use --inference svi, or --set model.decoder.name=bilinear",
             )
-        k = len(pairs.attributes)
+        k = len(rows.attributes)
         if settings.objectives is not None and k > settings.objectives:
             raise ConfigError(
-                f"model.objectives is {settings.objectives}, but {pairs.source} has {k} attributes ({', '.join(pairs.attributes)}); "
+                f"model.objectives is {settings.objectives}, but {rows.source} has {k} attributes ({', '.join(rows.attributes)}); "
                 f"allowed: {k} or more, one for each",
-                fix=f"raise it (--set model.objectives={k}), or name fewer attributes: --attributes {','.join(pairs.attributes[: settings.objectives])}",
+                fix=f"raise it (--set model.objectives={k}), or name fewer attributes: --attributes {','.join(rows.attributes[: settings.objectives])}",
             )
         if config.guide.name == "amortised" and settings.features.prior == "standard":
             raise ConfigError(
@@ -109,7 +103,7 @@ class VRMRecipe(PairRecipe):
                 fix="use --guide auto-normal",
             )
 
-    def fit_pairs(self, job: PairFit) -> Fitted:
+    def fit_model(self, job: PairJob) -> Fitted:
         """SVI from Bradley–Terry with response effects; for Laplace and NUTS it makes the networks, then the globals are theirs."""
         inference = job.config.inference
         if isinstance(inference, SVI):
@@ -135,8 +129,8 @@ class VRMRecipe(PairRecipe):
         )
         return after_svi(trained, found, {"latents": latents})
 
-    def _svi(self, job: PairFit, inference: SVI) -> Fitted:
-        settings, shape = VRMConfig.from_dict(job.config.model), _shape(job)
+    def _svi(self, job: PairJob, inference: SVI) -> Fitted:
+        settings, shape = self.settings(job.config.model), _shape(job)
         terms = settings.divergence
 
         def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
@@ -158,31 +152,20 @@ class VRMRecipe(PairRecipe):
             progress=job.progress,
         )
 
-    def refit(
-        self,
-        run: Run,
-        batch: Batch,
-        *,
-        guide: GuideLike = "auto-normal",
-        inference: str | InferenceConfig = "svi",
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> Fitted:
+    def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
         """The globals again, in the marginal form; the networks are those of the run.
 
         Raises:
             NotImplementedError: the decoder is a network.
         """
         assert isinstance(run.model, VRMModel)
-        return fit_globals(
-            copy.deepcopy(run.model), batch, at=run.draws, guide=guide, inference=inference, seed=seed, device="cpu", progress=progress
-        )
+        return fit_globals(copy.deepcopy(run.model), batch, at=run.draws, **{"inference": "svi", "device": "cpu", **options})
 
-    def fit_baseline(self, job: PairFit) -> Fitted | None:
+    def fit_baseline(self, job: PairJob) -> Fitted | None:
         """Deterministic Bradley–Terry on the same pairs."""
         return fit_point(job, BradleyTerryConfig())
 
-    def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
+    def findings(self, job: PairJob, fitted: Fitted) -> dict[str, Any]:
         """What became of the latents and, where it is asked for, the paper's bound."""
         model = fitted.model
         assert isinstance(model, VRMModel)
@@ -230,7 +213,7 @@ class VRMRecipe(PairRecipe):
         return made
 
     def headline(self, run: Run) -> list[str]:
-        """What each latent buys, beside how well pairs are foretold."""
+        """What each latent buys, and how well pairs are predicted."""
         found, lines = run.metrics["diagnostics"], super().headline(run)
         latents = found["latents"]
         mean, sd = latents["weights_mean"], latents["weights_sd"]
@@ -256,7 +239,7 @@ class VRMRecipe(PairRecipe):
         return lines
 
 
-def _shape(job: PairFit) -> VRMShape:
+def _shape(job: PairJob) -> VRMShape:
     """Objectives are the attributes first, then as many more as are asked for."""
     attributes = job.inputs.attributes
     settings = VRMConfig.from_dict(job.config.model)

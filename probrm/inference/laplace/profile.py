@@ -82,23 +82,6 @@ class Given(RewardModel):
         with self.model.marginalised():
             yield
 
-    def dims(self) -> dict[str, tuple[str, ...]]:
-        """The model's own."""
-        return self.model.dims()
-
-    def coords(self) -> dict[str, list[str]]:
-        """The model's own."""
-        return self.model.coords()
-
-    def spec(self) -> dict[str, Any]:
-        """It is never saved."""
-        raise NotImplementedError
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> Given:
-        """It is never saved."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True)
 class Profile:

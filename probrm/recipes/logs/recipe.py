@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import torch
 
-from probrm.config import read_data
-from probrm.data import Batch, Conversation, Log, LogSpec, read_log
+from probrm.config import FitConfig
+from probrm.data import Batch, Conversation, Log, LogSpec, file_hash, read_log
 from probrm.data.logs.presets import PRESETS
-from probrm.encoders import Encoder
+from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError
+from probrm.inference.device import resolve_device
+from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
+from probrm.recipes.job import held_out_rows
 from probrm.recipes.logs.evaluation import LogRows, log_rows
 from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
+from probrm.recipes.logs.inputs import LogInputs
+from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.scoring import scored_batch, without_actions
+from probrm.recipes.observed import observed_actions
 from probrm.recipes.provenance import fitted_source, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
@@ -28,29 +36,65 @@ from probrm.runs.run import Run
 
 
 class LogRecipe(Recipe):
-    """Log of actions → reward model. A model adds its settings, ``fit``, ``restore``, ``inspect_row`` and its figures."""
+    """Log of actions → reward model: with ``kind`` and ``model_class`` a recipe is whole."""
 
     fitted_to = "log"
+    beside = "naive"
+    inputs_class: ClassVar[Any] = LogInputs
+    data_class: ClassVar[Any] = LogSpec
+    presets: ClassVar[Sequence[str]] = tuple(PRESETS)
+    several_actions: ClassVar[bool] = False
+    """Whether the model knows several actions a row."""
     titles: ClassVar[Mapping[str, str]] = {
         "reward.reward": "reward (logit)",
         "reward.probability": "probability of preference",
     }
 
-    # ---- what a model adds
+    def read(
+        self,
+        source: str,
+        config: FitConfig,
+        *,
+        embeddings: str | Encoder | None = None,
+        checkpoint: Path | None = None,
+        progress: Progress = silent,
+    ) -> LogJob:
+        """Reads and encodes a log, and splits its rows.
 
-    @abstractmethod
+        Raises:
+            ConfigError: several actions were named, and the model knows one.
+        """
+        if config.data.actions and not self.several_actions:
+            raise ConfigError(
+                f"data.actions: the model {self.kind!r} knows one action", fix="name it with --columns action=NAME, and leave --actions out"
+            )
+        log = read_log(source, config.data)
+        self.check(config, log)
+        device = resolve_device(config.device)  # before the long part, not after it
+        observed = partial(observed_actions, log, log.conversations)
+        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
+        inputs, digest = LogInputs.fit(log, encoded.vectors), file_hash(source)
+        return LogJob(
+            config=config,
+            rows=log,
+            inputs=inputs,
+            data=inputs.batch(log, encoded.vectors),
+            held=held_out_rows(config, [c.prompt_text for c in log.conversations], None if log.user is None else list(log.user)),
+            encoded=encoded,
+            digest=digest,
+            embeddings=embeddings,
+            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
+            progress=progress,
+        )
+
+    def counts(self, job: LogJob) -> dict[str, dict[str, Any]]:
+        """The explicit labels."""
+        label = job.rows.label
+        return {"identifiability": {"labels": 0 if label is None else int(np.isfinite(label).sum()), "notes": []}}
+
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Everything about the row ``at`` of the fitted log, whose batch is ``one``: plain types, in nested tables."""
-
-    # ---- what they share
-
-    def data_settings(self) -> dict[str, Any]:
-        """Defaults of ``[data]``."""
-        return LogSpec().to_dict()
-
-    def read_spec(self, settings: Mapping[str, Any]) -> LogSpec:
-        """``[data]`` as the way of reading a log."""
-        return read_data(LogSpec, settings, presets=PRESETS)
+        return reward_of_row(run, log, at, one)
 
     def score(
         self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from probrm.data.logs.actions import ActionSpec
+from probrm.settings import STRICT, Settings
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class LogShape:
+@dataclass(frozen=True, config=STRICT)
+class LogShape(Settings):
     """The inputs of a model of logged actions.
 
     Attributes:
@@ -29,14 +27,3 @@ class LogShape:
     users: tuple[str, ...] = ()
     reference: int = 1
     actions: tuple[ActionSpec, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "embedding": self.embedding,
-            "reward_effects": list(self.reward_effects),
-            "propensity_effects": list(self.propensity_effects),
-            "users": list(self.users),
-            "reference": self.reference,
-            "actions": [action.to_dict() for action in self.actions],
-        }

@@ -1,38 +1,37 @@
-"""What a model of pairs is to be fitted to."""
+"""Pairs that a model is to be fitted to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from probrm.config import FitConfig
 from probrm.data import Batch, Pairs
-from probrm.inference.svi.checkpoint import Checkpoint
-from probrm.progress import Progress
+from probrm.recipes.job import Job
 from probrm.recipes.pairs.inputs import PairInputs
+from probrm.recipes.pairs.repeats import shares
+from probrm.recipes.pairs.shape import PairShape
+
+_COLUMNS = ("chosen", "rejected", "outcome", "weight")
 
 
 @dataclass(frozen=True)
-class PairFit:
-    """What a model of pairs is to be fitted to, and how.
+class PairJob(Job):
+    """The ``Job`` of a model of preference pairs."""
 
-    Attributes:
-        config: all settings.
-        pairs: as read, m of them.
-        inputs: how they become columns.
-        data: all pairs.
-        train: those that the model is trained on.
-        held_out: the others, which share no prompt with them; None without.
-        device: resolved.
-        checkpoint: where training states are kept; None without.
-        progress: shows the phases.
-    """
-
-    config: FitConfig
-    pairs: Pairs
+    rows: Pairs
     inputs: PairInputs
-    data: Batch
-    train: Batch
-    held_out: Batch | None
-    device: str
-    checkpoint: Checkpoint | None
-    progress: Progress
+
+    @property
+    def shape(self) -> PairShape:
+        """Of the model's inputs."""
+        return PairShape(len(self.inputs.centre), bool((self.data["outcome"] == 0.5).any()), len(self.inputs.prompt_centre))
+
+
+def model_columns(batch: Batch, *, discount: bool = False) -> Batch:
+    """The columns that a model of pairs reads: minibatches are cut from as little as possible.
+
+    Args:
+        batch: n pairs.
+        discount: whether pairs that share their responses count for less than one each, see ``repeats.shares``.
+    """
+    columns = {name: batch[name] for name in _COLUMNS} | {name: batch[name] for name in ("prompt",) if name in batch}
+    return Batch(columns | ({"share": shares(batch)} if discount else {}), batch.total)

@@ -1,32 +1,65 @@
-"""What a model of preference pairs adds to a reward model: the difference of two rewards, with what they share shared."""
+"""A model of preference pairs: the probability that one response wins, from the difference of two rewards."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import ClassVar
 
+import pyro
 from jaxtyping import Float
+from pyro import poutine
+from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.model import RewardModel, Values
+from probrm.recipes.pairs.shape import PairShape
+from probrm.settings import Settings
 
 
 class PairModel(RewardModel):
     """A reward model that is fitted to pairs and scores pairs and single responses.
 
-    ``reward`` takes batches with the column ``response (n, d)``; ``difference`` and ``log_likelihood`` take ``chosen``
-    and ``rejected``, ``(n, d)`` each, and ``outcome (n,)``: 1 where the chosen one is preferred, 1/2 for a tie.
+    ``globals`` and ``reward`` make one: ``o ~ Bernoulli(σ(r − r'))``, or another ``preference_dist``. Batches of pairs have ``chosen``
+    and ``rejected (n, d)``, ``outcome (n,)``: 1 where the chosen one is preferred, 1/2 for a tie, ``weight (n,)`` and, if pairs are not
+    to count whole, ``share (n,)``; batches of single responses have ``response (n, d)``. With ``uses_prompts`` both have ``prompt (n, p)``.
     """
 
     observed: ClassVar[str] = "outcome"
     uses_prompts: ClassVar[bool] = False
-    """Whether batches need the column ``prompt (n, p)`` too: the prompt's own vector."""
+    """Whether batches need the prompt's own vector."""
+    shape_class: ClassVar[type[Settings]] = PairShape
 
     def support(self) -> tuple[float, ...]:
         """Won or lost, or a tie where the model knows such."""
-        return (0.0, 0.5, 1.0) if self.shape.ties else (0.0, 1.0)  # type: ignore[union-attr]
+        return (0.0, 0.5, 1.0) if self.shape.ties else (0.0, 1.0)
 
     @abstractmethod
+    def globals(self) -> dict[str, Tensor]:
+        """One draw of all global latents, by site."""
+
     def difference(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``r_chosen − r_rejected``, a logit, for one draw of the globals or many; what belongs to the prompt is drawn once."""
+        """``r_chosen − r_rejected``, a logit, for one draw of the globals or many; latents of the prompt are drawn once."""
+        won, lost = (self.reward(values, Batch({**batch.columns, "response": batch[side]}, batch.total)) for side in ("chosen", "rejected"))
+        return won - lost
+
+    def preference_dist(self, difference: Float[Tensor, "*s n"], values: Values) -> TorchDistribution:
+        """``o | r − r'``: Bradley–Terry, and with a latent ``log_tie`` Davidson's three outcomes."""
+        return Preference(difference, values["log_tie"].unsqueeze(-1) if "log_tie" in values else None)
+
+    def forward(self, batch: Batch) -> None:
+        """The generative process."""
+        values = self.globals()
+        difference = self.difference(values, batch)
+        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=row_weight(batch) * batch.scale):
+            pyro.sample("preference", self.preference_dist(difference, values), obs=batch["outcome"])
+
+    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """``log P(o | globals)``."""
+        return self.preference_dist(self.difference(values, batch), values).log_prob(batch["outcome"])
+
+
+def row_weight(batch: Batch) -> Float[Tensor, " n"]:
+    """The factor of each pair's log-likelihood: its weight, times its share where pairs repeat their responses."""
+    return batch["weight"] * batch["share"] if "share" in batch else batch["weight"]

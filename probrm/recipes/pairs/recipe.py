@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
 
-from probrm.config import FitConfig, read_data
-from probrm.data import Batch, Conversation, Pairs, PairSpec, file_hash, read_log, read_pairs, read_table, split_rows
+from probrm.config import FitConfig
+from probrm.data import Batch, Conversation, PairSpec, file_hash, read_log, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
 from probrm.encoders import Encoder, encode_all
-from probrm.inference import Fitted
+from probrm.inference import FitOptions, Fitted, fit
 from probrm.inference.device import resolve_device
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
+from probrm.recipes.job import held_out_rows
 from probrm.recipes.observed import observed_pairs
 from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
 from probrm.recipes.pairs.fitted_rows import fitted_pairs, pair_probabilities
 from probrm.recipes.pairs.inputs import PairInputs, pair_texts
 from probrm.recipes.pairs.inspection import inspect_pair
-from probrm.recipes.pairs.job import PairFit
+from probrm.recipes.pairs.job import PairJob, model_columns
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.pac_bayes import certified
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
-from probrm.recipes.pairs.repeats import coin_note, margin_note, occurrences
-from probrm.recipes.provenance import approximation, fit_record, fitted_source, guide_note, position, posterior_of
+from probrm.recipes.pairs.repeats import chance_note, margin_note, occurrences
+from probrm.recipes.provenance import fitted_source, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
@@ -43,11 +42,9 @@ from probrm.runs.run import Run
 
 
 class PairRecipe(Recipe):
-    """Pairs → reward model. A model adds its settings and the three hooks: ``check_pairs``, ``fit_pairs``, ``fit_baseline``.
+    """Pairs → reward model: with ``kind`` and ``model_class`` a recipe is whole.
 
     Attributes:
-        model_class: of the model.
-        baseline_class: of what it has to beat.
         units: of the model's single quantities, for figures.
         shown_first: quantities that the figure of weak directions has in any case.
         weights: sites of weights over the features, with their titles in figures.
@@ -56,7 +53,9 @@ class PairRecipe(Recipe):
     unit = "pairs"
     fitted_to = "pairs"
     model_class: ClassVar[type[PairModel]]
-    baseline_class: ClassVar[type[PairModel]]
+    inputs_class: ClassVar[Any] = PairInputs
+    data_class: ClassVar[Any] = PairSpec
+    presets: ClassVar[Sequence[str]] = tuple(PRESETS)
     units: ClassVar[Mapping[str, str]] = {}
     shown_first: ClassVar[tuple[str, ...]] = ()
     weights: ClassVar[Mapping[str, str]] = {}
@@ -65,35 +64,11 @@ class PairRecipe(Recipe):
         "p_chosen": "probability that the chosen response is preferred",
     }
 
-    # ---- what a model adds
+    # ---- what a model may add
 
-    @abstractmethod
-    def fit_pairs(self, job: PairFit) -> Fitted:
-        """The fitted model."""
-
-    @abstractmethod
-    def fit_baseline(self, job: PairFit) -> Fitted | None:
-        """What it has to beat, fitted to the same pairs; None where there is nothing."""
-
-    def check_pairs(self, config: FitConfig, pairs: Pairs) -> None:
-        """Refuses, before anything is encoded, pairs that the model cannot be fitted to.
-
-        Raises:
-            DataError: says what is the matter with them.
-        """
-        return
-
-    def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
-        """More tables for the run's metrics, ``{"identifiability": {"notes": […]}, "pac_bayes": {…}}``.
-
-        What is in a table that the recipe makes itself (``diagnostics``, ``identifiability``) is added to it; all ``notes`` of
-        ``identifiability`` are told after the fit.
-        """
-        return {}
-
-    def discounts(self, run: Run) -> bool:
-        """Whether pairs that share their responses counted for less than one each: see ``repeats.shares``."""
-        return False
+    def discounts(self, config: Mapping[str, Any]) -> bool:
+        """Whether pairs that share their responses count for less than one each in a fit with these settings: see ``repeats.shares``."""
+        return config["model"].get("repeats", "discount") == "discount"
 
     def more_scores(self, run: Run, batch: Batch) -> dict[str, np.ndarray]:
         """Columns that ``score`` writes before the contract's, ``(n,)`` each."""
@@ -105,15 +80,7 @@ class PairRecipe(Recipe):
 
     # ---- what they share
 
-    def data_settings(self) -> dict[str, Any]:
-        """Defaults of ``[data]``."""
-        return PairSpec().to_dict()
-
-    def read_spec(self, settings: Mapping[str, Any]) -> PairSpec:
-        """``[data]`` as the way of reading pairs."""
-        return read_data(PairSpec, settings, presets=PRESETS)
-
-    def fit(
+    def read(
         self,
         source: str,
         config: FitConfig,
@@ -121,79 +88,49 @@ class PairRecipe(Recipe):
         embeddings: str | Encoder | None = None,
         checkpoint: Path | None = None,
         progress: Progress = silent,
-    ) -> Run:
-        """Reads the pairs, encodes them, fits the model and its baseline beside it."""
-        pairs = read_pairs(source, config.data)
-        self.check_pairs(config, pairs)
+    ) -> PairJob:
+        """Reads and encodes pairs, and splits them."""
+        pairs, prompts = read_pairs(source, config.data), self.model_class.uses_prompts
+        self.check(config, pairs)
         device = resolve_device(config.device)  # before the long part, not after it
-        texts = pair_texts(pairs, config.encoder, prompts=self.model_class.uses_prompts)
-        observed = partial(observed_pairs, pairs, texts, prompts=self.model_class.uses_prompts and config.encoder.text == "pair")
+        texts = pair_texts(pairs, config.encoder, prompts=prompts)
+        observed = partial(observed_pairs, pairs, texts, prompts=prompts and config.encoder.text == "pair")
         encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
-        sides = split_sides(encoded.vectors, len(pairs))
+        sides, digest = split_sides(encoded.vectors, len(pairs)), file_hash(source)
         inputs = PairInputs.fit(pairs, *sides)
-        data = inputs.batch(pairs, *sides)
-        parts = None
-        if config.held_out > 0:
-            parts = split_rows([c.prompt_text for c in pairs.chosen], None, fraction=config.held_out, seed=config.seed)
-        digest = file_hash(source)
-        job = PairFit(
+        return PairJob(
             config=config,
-            pairs=pairs,
+            rows=pairs,
             inputs=inputs,
-            data=data,
-            train=data.subset(torch.from_numpy(parts.train)) if parts else data,
-            held_out=data.subset(torch.from_numpy(parts.held_out)) if parts else None,
-            device=device,
+            data=inputs.batch(pairs, *sides),
+            held=held_out_rows(config, [c.prompt_text for c in pairs.chosen]),
+            encoded=encoded,
+            digest=digest,
+            embeddings=embeddings,
             checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
             progress=progress,
         )
-        fitted = self.fit_pairs(job)
-        baseline = self.fit_baseline(job)
-        metrics: dict[str, Any] = {
-            "diagnostics": {
-                "held_out_log_likelihood": fitted.held_out,
-                "held_out_rows": len(job.held_out or ()),
-                "baseline_held_out_log_likelihood": baseline.held_out if baseline else None,
-                "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
-                "steps": fitted.history.steps,
-                **fitted.statistics,
-                **approximation(fitted),
-            },
-            "identifiability": {**occurrences(data), "notes": []},
-        }
-        if config.model.get("certificate"):
-            metrics["pac_bayes"] = {"global": certified(data, inputs.spread, config.seed)}
-        for name, found in self.findings(job, fitted).items():
-            metrics[name] = {**metrics.get(name, {}), **found}
-        notes = [*margin_note(pairs), *encoded.notes, *guide_note(config), *metrics["identifiability"]["notes"]]
-        record = fit_record(
-            source=source,
-            digest=digest,
-            rows=len(pairs),
-            columns=pairs.table.column_names,
-            notes=pairs.notes + notes + coin_note(fitted.held_out, ties=bool((data["outcome"] == 0.5).any())),
-            encoded=encoded,
-            embeddings=embeddings,
-            seconds=fitted.seconds,
-        )
-        return Run(
-            kind=self.kind,
-            config=config.to_dict(),
-            **posterior_of(fitted),
-            inputs=inputs,
-            baseline=(baseline.model, baseline.draws) if baseline else None,
-            record=record,
-            metrics=metrics,
-            split=[str(i) for i in pairs.row_id[parts.held_out]] if parts else [],
-        )
 
-    def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[PairModel, PairInputs, PairModel | None]:
-        """Model, inputs and baseline of a saved run."""
-        baseline = self.baseline_class.from_spec(spec["baseline"]) if spec["baseline"] else None
-        model = self.model_class.from_spec(spec["model"])
-        assert isinstance(model, PairModel)
-        assert baseline is None or isinstance(baseline, PairModel)
-        return model, PairInputs.restore(spec["inputs"], tensors), baseline
+    def fit_model(self, job: PairJob) -> Fitted:
+        """The fitted model; pairs that share their responses are discounted where the settings say so."""
+        discount = self.discounts(job.config.to_dict())
+        held_out = job.held_out and model_columns(job.held_out, discount=discount)
+        return fit(self.build(job), model_columns(job.train, discount=discount), held_out=held_out, **job.options)
+
+    def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
+        """The run's model again, with its own discount."""
+        return super().refit(run, model_columns(batch, discount=self.discounts(run.config)), **options)
+
+    def counts(self, job: PairJob) -> dict[str, dict[str, Any]]:
+        """The pairs and what they repeat and, where they are asked for, PAC-Bayes bounds."""
+        found: dict[str, dict[str, Any]] = {"identifiability": {**occurrences(job.data), "notes": []}}
+        if job.config.model.get("certificate"):
+            found["pac_bayes"] = {"global": certified(job.data, job.inputs.spread, job.config.seed)}
+        return found
+
+    def notes(self, job: PairJob, fitted: Fitted) -> list[str]:
+        """That margins are not used, and that held-out pairs are predicted worse than by chance."""
+        return margin_note(job.rows) + chance_note(fitted.held_out, ties=job.shape.ties)
 
     def score(
         self, run: Run, source: str, spec: PairSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
@@ -272,7 +209,7 @@ class PairRecipe(Recipe):
 
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The pairs again."""
-        return fitted_pairs(run, self.read_spec(run.config["data"]), discounted=self.discounts(run), progress=progress)
+        return fitted_pairs(run, self.read_spec(run.config["data"]), discounted=self.discounts(run.config), progress=progress)
 
     def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
         """Probabilities that the chosen response is preferred."""

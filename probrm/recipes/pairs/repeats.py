@@ -45,12 +45,12 @@ def shares(data: Batch) -> Float[Tensor, " m"]:
     return torch.from_numpy(share[group[ends[:m]]].astype(np.float32))
 
 
-def coin_note(held_out: float | None, *, ties: bool) -> list[str]:
-    """That the fit foretells held-out pairs worse than a coin, where it does."""
+def chance_note(held_out: float | None, *, ties: bool) -> list[str]:
+    """That the fit predicts held-out pairs worse than chance, where it does."""
     if held_out is None or ties or round(held_out, 3) >= round(-math.log(2), 3):  # no worse, as far as the note would show
         return []
     return [
-        f"held-out pairs are foretold worse than by a coin ({held_out:.3f} nats a pair against {-math.log(2):.3f}): the model is too sure of "
+        f"held-out pairs are predicted worse than chance ({held_out:.3f} nats a pair against {-math.log(2):.3f}): the model is too sure of "
         "what it learned; give more prompts, or a tighter prior on its weights"
     ]
 

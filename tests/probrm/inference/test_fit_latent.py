@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from probrm.data import Batch
 from probrm.errors import ConfigError, RunError, TrainingError
-from probrm.guides import Layout, WhitenedGuide, Whitening, build_family, guide_config
+from probrm.guides import Layout, WhitenedGuide, Whitening, guide_config
 from probrm.inference import SVI, Fitted
 from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.checkpoint import Checkpoint
@@ -76,7 +76,7 @@ def build(rows: Batch, at: float | None = None) -> tuple[Deviations, WhitenedGui
     layout = Layout.of(model, rows)
     place = torch.full((1,), at) if at is not None else torch.randn(1)
     whitening = Whitening.diagonal(place, torch.ones(1))
-    return model, WhitenedGuide(layout, whitening, build_family(guide_config("auto-normal"), layout), RowGuide(model))
+    return model, WhitenedGuide(layout, whitening, guide_config("auto-normal").family(layout), RowGuide(model))
 
 
 def rows(n: int = 60, seed: int = 0) -> Batch:

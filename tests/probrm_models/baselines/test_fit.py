@@ -36,7 +36,7 @@ def test_every_method_fits(name: str, implicit_data: Callable[..., Any]) -> None
     again = BaselineModel.from_spec(fitted.model.spec())
     torch.testing.assert_close(again.log_likelihood(fitted.draws, data.batch), fitted.model.log_likelihood(fitted.draws, data.batch))
     assert {float(np.max(v.sd)) for v in summarise(fitted.model, fitted.draws).values()} == {0.0}
-    assert fitted.settings_chosen["l2"] in BaselineConfig().l2
+    assert fitted.statistics["l2"]["l2"] in BaselineConfig().l2
     twice = fit_baseline(name, data.batch, data.shape, seed=1)
     for site, value in fitted.draws.items():
         torch.testing.assert_close(twice.draws[site], value, rtol=0, atol=0)
@@ -85,8 +85,8 @@ def test_selection_looks_at_actions_only(implicit_data: Callable[..., Any]) -> N
     label[500:] = 1 - data.preference[500:]
     other = Batch(dict(data.batch.columns) | {"label": label}, 600)
     one, two = (fit_baseline("ips", batch, data.shape, held_out=held) for batch in (data.batch, other))
-    assert one.settings_chosen["scores"] == two.settings_chosen["scores"]
-    assert one.held_out == max(s["held_out"] for s in one.settings_chosen["scores"])
+    assert one.statistics["l2"]["scores"] == two.statistics["l2"]["scores"]
+    assert one.held_out == max(s["held_out"] for s in one.statistics["l2"]["scores"])
     assert not torch.equal(one.draws["reward_weights"], two.draws["reward_weights"])
 
 
@@ -142,6 +142,7 @@ def test_users_that_the_fit_has_not_seen_are_average(implicit_data: Callable[...
     fitted = fit_baseline("ips", data.batch, data.shape)
     strangers = Batch(dict(data.batch.columns) | {"user": data.batch["user"] + 5}, 400)
     without = {name: value for name, value in fitted.draws.items() if name != "user_activity"}
+    assert isinstance(fitted.model, BaselineModel)
     torch.testing.assert_close(fitted.model.propensity(fitted.draws, strangers), fitted.model.propensity(without, data.batch))
 
 

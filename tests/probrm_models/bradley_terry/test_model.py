@@ -18,7 +18,8 @@ from probrm.heads import HeadConfig
 from probrm.inference import SVI, InferenceConfig, Laplace, fit
 from probrm.inference.laplace.potential import Potential
 from probrm.priors import Horseshoe, Normal
-from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryPriors, BradleyTerryShape
+from probrm.recipes.pairs.shape import PairShape
+from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryPriors
 from probrm_models.bradley_terry.model import BradleyTerryModel, DeterministicModel
 
 RIDGE = BradleyTerryConfig(BradleyTerryPriors(weights=Normal(0.0, 1.5), log_tie=Normal(0.2, 0.8)))
@@ -40,7 +41,7 @@ def test_density_against_scipy(double: None) -> None:
     """Rows weigh what they weigh, count as much of it as they share, and a minibatch stands for the whole."""
     batch = pairs(log_tie=0.0).to(dtype=torch.float64)
     batch = Batch({**batch.columns, "weight": torch.linspace(0.5, 2, 40), "share": torch.linspace(1, 0.2, 40)}, 400)
-    model = BradleyTerryModel(BradleyTerryShape(4, ties=True), RIDGE)
+    model = BradleyTerryModel(PairShape(4, ties=True), RIDGE)
     trace: Any = poutine.trace(model).get_trace(batch)
     w, log_tie = (trace.nodes[name]["value"].numpy() for name in ("reward_weights", "log_tie"))
     d = (batch["chosen"] - batch["rejected"]).numpy() @ w / 2  # √4
@@ -57,7 +58,7 @@ def test_density_against_scipy(double: None) -> None:
 def test_matrix_products_give_the_hessian_of_automatic_differentiation(ties: bool, weights: Any, double: None) -> None:
     batch = pairs(log_tie=0.0 if ties else None).to(dtype=torch.float64)
     batch = Batch({**batch.columns, "weight": torch.linspace(0.5, 2, 40), "share": torch.linspace(1, 0.2, 40)}, 400)
-    model = BradleyTerryModel(BradleyTerryShape(4, ties), BradleyTerryConfig(BradleyTerryPriors(weights=weights)))
+    model = BradleyTerryModel(PairShape(4, ties), BradleyTerryConfig(BradleyTerryPriors(weights=weights)))
     layout = Layout.of(model, batch)
     potential = Potential(model, layout, batch)
     z = 0.5 * torch.randn(layout.size)
@@ -70,7 +71,7 @@ def test_matrix_products_give_the_hessian_of_automatic_differentiation(ties: boo
 
 
 def test_a_trunk_has_no_linear_form() -> None:
-    assert BradleyTerryModel(BradleyTerryShape(4), BradleyTerryConfig(head=HeadConfig("mlp", (3,)))).linear_form(pairs()) is None
+    assert BradleyTerryModel(PairShape(4), BradleyTerryConfig(head=HeadConfig("mlp", (3,)))).linear_form(pairs()) is None
 
 
 def test_without_ties_half_an_outcome_is_half_a_win_each(double: None) -> None:
@@ -78,13 +79,13 @@ def test_without_ties_half_an_outcome_is_half_a_win_each(double: None) -> None:
     batch = Batch({**batch.columns, "outcome": torch.full((40,), 0.5)}, 40)
     values = {"reward_weights": torch.randn(4)}
     d = ((batch["chosen"] - batch["rejected"]) @ values["reward_weights"] / 2).numpy()
-    found = BradleyTerryModel(BradleyTerryShape(4), RIDGE).log_likelihood(values, batch)
+    found = BradleyTerryModel(PairShape(4), RIDGE).log_likelihood(values, batch)
     np.testing.assert_allclose(found.numpy(), (log_expit(d) + log_expit(-d)) / 2, atol=1e-10)
 
 
 def test_difference_is_that_of_two_rewards() -> None:
     batch, values = pairs(), {"reward_weights": torch.randn(5, 3)}
-    model = BradleyTerryModel(BradleyTerryShape(4), BradleyTerryConfig(head=HeadConfig("mlp", (8, 3)))).requires_grad_(False)
+    model = BradleyTerryModel(PairShape(4), BradleyTerryConfig(head=HeadConfig("mlp", (8, 3)))).requires_grad_(False)
     model.origin += torch.randn(3)
     chosen, rejected = (model.reward(values, Batch({"response": batch[side]}, 40)) for side in ("chosen", "rejected"))
     assert chosen.shape == (5, 40)
@@ -98,7 +99,7 @@ def test_centred_on_pairs_their_distinct_responses_have_reward_zero_on_average(h
     columns["chosen"] = columns["chosen"][[0, 0, 0, 1, 1, 5]]  # three pairs with the first response, two with the second
     indices = {"chosen_index": torch.tensor([0, 0, 0, 1, 1, 2]), "rejected_index": torch.arange(3, 9)}
     batch = Batch(columns | indices, 6)
-    model = BradleyTerryModel(BradleyTerryShape(4), BradleyTerryConfig(head=head)).requires_grad_(False)
+    model = BradleyTerryModel(PairShape(4), BradleyTerryConfig(head=head)).requires_grad_(False)
     model.centre_on(batch)
     distinct = torch.cat([columns["chosen"][[0, 3, 5]], columns["rejected"]])
     rewards = model.reward({"reward_weights": torch.randn(20, model.trunk.out_dim)}, Batch({"response": distinct}, 9))
@@ -119,7 +120,7 @@ def newton(x: np.ndarray, outcome: np.ndarray, scale: float) -> tuple[np.ndarray
 def test_laplace_is_newton_s_mode_and_curvature() -> None:
     """Moments of 20,000 draws: within 5 standard errors of those of the exact Gaussian, for all 4 means and 16 covariances."""
     batch, n = pairs(300), 20_000
-    fitted = fit(BradleyTerryModel(BradleyTerryShape(4), RIDGE), batch, inference="laplace", starts=1)
+    fitted = fit(BradleyTerryModel(PairShape(4), RIDGE), batch, inference="laplace", starts=1)
     x = (batch["chosen"] - batch["rejected"]).double().numpy() / 2
     mode, covariance = newton(x, batch["outcome"].double().numpy(), 1.5)
     reference = LogisticRegression(C=1.5**2, fit_intercept=False, tol=1e-10).fit(x, batch["outcome"].numpy())
@@ -147,7 +148,7 @@ def test_intervals_of_weights_and_of_the_tie_parameter_hold_the_truth_as_often_a
         weights = 1.5 * torch.randn(5, generator=generator)
         log_tie = 0.2 + 0.8 * float(torch.randn((), generator=generator))
         batch = pairs(400, 5, seed=seed + 1000 * seed_shift, weights=weights, log_tie=log_tie)
-        fitted = fit(BradleyTerryModel(BradleyTerryShape(5, ties=True), RIDGE), batch, inference=inference, starts=1, seed=seed)
+        fitted = fit(BradleyTerryModel(PairShape(5, ties=True), RIDGE), batch, inference=inference, starts=1, seed=seed)
         truth = torch.cat([weights, torch.tensor([log_tie])])
         draws = torch.cat([fitted.draws["reward_weights"], fitted.draws["log_tie"][:, None]], 1)
         low, centre, high = torch.quantile(draws, torch.tensor([0.05, 0.5, 0.95]), dim=0)
@@ -161,7 +162,7 @@ def test_intervals_of_weights_and_of_the_tie_parameter_hold_the_truth_as_often_a
 @pytest.mark.parametrize("guide", ["auto-normal", "low-rank", "full-rank", "delta"])
 def test_every_guide_over_the_weights_fits(guide: str) -> None:
     batch = pairs(300, weights=torch.tensor([3.0, -2.0, 0.0, 0.0]))
-    fitted = fit(BradleyTerryModel(BradleyTerryShape(4)), batch, guide=guide, inference=SVI(max_steps=100), starts=1)
+    fitted = fit(BradleyTerryModel(PairShape(4)), batch, guide=guide, inference=SVI(max_steps=100), starts=1)
     mean = fitted.draws["reward_weights"].mean(0)
     np.testing.assert_allclose(mean.numpy(), [3.0, -2.0, 0.0, 0.0], atol=0.9)  # 4 posterior standard deviations
 
@@ -178,7 +179,7 @@ def test_a_network_learns_what_no_weights_over_the_embedding_can() -> None:
     scores = {}
     for name in ("linear", "mlp"):
         config = BradleyTerryConfig(head=HeadConfig(name, (32, 8)))
-        model = BradleyTerryModel(BradleyTerryShape(2), config)
+        model = BradleyTerryModel(PairShape(2), config)
         settings = SVI(network_learning_rate=0.01, max_steps=600, refit=False)
         scores[name] = fit(model, train, held_out=held_out, inference=settings, starts=1).held_out
     assert scores["linear"] == pytest.approx(-math.log(2), abs=0.02)
@@ -188,7 +189,7 @@ def test_a_network_learns_what_no_weights_over_the_embedding_can() -> None:
 def test_spec_rebuilds_it() -> None:
     config = BradleyTerryConfig(BradleyTerryPriors(weights=Horseshoe(0.5)), HeadConfig("mlp", (8, 3)))
     for kind in (BradleyTerryModel, DeterministicModel):
-        model = kind(BradleyTerryShape(4, ties=True), config)
+        model = kind(PairShape(4, ties=True), config)
         again = kind.from_spec(model.spec())
         assert type(again) is kind
         assert again.spec() == model.spec()

@@ -12,7 +12,7 @@ from torch import Tensor
 from probrm.coordinates.layout import Layout
 from probrm.coordinates.whitening import Whitening
 from probrm.data import Batch
-from probrm.guides import build_family, guide_config
+from probrm.guides import guide_config
 from probrm.guides.guide import WhitenedGuide
 from probrm_models.vrm.collapse import ACTIVE, collapse, usefulness
 from probrm_models.vrm.config import VRMConfig, VRMShape
@@ -26,9 +26,7 @@ from tests import vrm_rows
 def guide_of(model: VRMModel, rows: Batch, features: Any, *, own: bool) -> WhitenedGuide:
     layout = Layout.of(model, rows)
     coordinates = Whitening.diagonal(torch.zeros(layout.size), torch.ones(layout.size))
-    return WhitenedGuide(
-        layout, coordinates, build_family(guide_config("auto-normal"), layout), VRMRowGuide(model.weights, features, own=own)
-    )
+    return WhitenedGuide(layout, coordinates, guide_config("auto-normal").family(layout), VRMRowGuide(model.weights, features, own=own))
 
 
 def table(loc: Tensor, scale: float = 1.0) -> ResponseTable:

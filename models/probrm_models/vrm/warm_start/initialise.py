@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
-from probrm.guides import GuideConfig, Layout, WhitenedGuide, Whitening, build_family, guide_config
+from probrm.guides import GuideConfig, Layout, WhitenedGuide, Whitening
 from probrm.guides.registry import Amortised
 from probrm.progress import Progress, silent
 from probrm_models.vrm.model import VRMModel
@@ -113,7 +113,7 @@ def build_guide(model: VRMModel, rows: Batch, config: GuideConfig, progress: Pro
         progress: shows the rounds of the start.
     """
     layout = Layout.of(model, rows)
-    family = build_family(guide_config(config.globals) if isinstance(config, Amortised) else config, layout)
+    family = config.family(layout)
     if model.standard:
         return WhitenedGuide(layout, _cold(layout), family, VRMRowGuide(model.weights, model.features, own=False))  # type: ignore[arg-type]
     difference = model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])

@@ -11,13 +11,13 @@ import probrm.recipes.pairs.predictions as room
 from probrm.data import Batch
 from probrm.model import Values
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
-from probrm_models.bradley_terry.config import BradleyTerryShape
+from probrm.recipes.pairs.shape import PairShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
 
 _GENERATOR = torch.Generator().manual_seed(0)
 PAIRS = Batch({name: torch.randn(50, 4, generator=_GENERATOR) for name in ("chosen", "rejected")}, 50)
 DRAWS = {"reward_weights": torch.randn(400, 4, generator=_GENERATOR) + torch.tensor([2.0, 0, 0, 0])}
-MODEL = BradleyTerryModel(BradleyTerryShape(4))
+MODEL = BradleyTerryModel(PairShape(4))
 
 
 class Noisy(BradleyTerryModel):
@@ -55,7 +55,7 @@ def test_no_pairs() -> None:
 
 
 def test_asked_twice_a_model_that_draws_says_the_same_and_the_global_stream_is_left_alone() -> None:
-    model, before = Noisy(BradleyTerryShape(4)), torch.get_rng_state()
+    model, before = Noisy(PairShape(4)), torch.get_rng_state()
     first, second = (preference_probabilities(model, DRAWS, PAIRS, seed=3) for _ in range(2))
     other = preference_probabilities(model, DRAWS, PAIRS, seed=4)
     assert np.array_equal(first.p_chosen, second.p_chosen)

@@ -21,11 +21,11 @@ from probrm.data import Batch, Conversation, Pairs, PairSpec
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted, History
 from probrm.model import Values
-from probrm.recipes.pairs.job import PairFit
+from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.recipe import PairRecipe
+from probrm.recipes.pairs.shape import PairShape
 from probrm.runs import Run
-from probrm_models.bradley_terry.config import BradleyTerryConfig, BradleyTerryShape
 from probrm_models.bradley_terry.model import BradleyTerryModel
 from probrm_models.bradley_terry.recipe import BradleyTerryRecipe
 from tests import pair_support, support
@@ -61,28 +61,22 @@ class PromptRecipe(PairRecipe):
     model_class: ClassVar[type[PairModel]] = PromptModel
     baseline_class: ClassVar[type[PairModel]] = BradleyTerryModel
     weights: ClassVar[dict[str, str]] = {"reward_weights": "Weights"}
-    job: PairFit
+    job: PairJob
 
-    def model_settings(self) -> dict[str, Any]:
-        return BradleyTerryConfig().to_dict()
-
-    def check_model(self, settings: Any) -> dict[str, Any]:
-        return BradleyTerryConfig.from_dict(settings).to_dict()
-
-    def check_pairs(self, config: Any, pairs: Pairs) -> None:
-        if len(pairs) == 77:
+    def check(self, config: Any, rows: Pairs) -> None:
+        if len(rows) == 77:
             raise DataError("77 pairs", fix="give others")
 
-    def fit_pairs(self, job: PairFit) -> Fitted:
+    def fit_model(self, job: PairJob) -> Fitted:
         self.job = job
-        model = PromptModel(BradleyTerryShape(len(job.inputs.centre))).eval()
+        model = PromptModel(PairShape(len(job.inputs.centre))).eval()
         draws = {"reward_weights": torch.zeros(200, len(job.inputs.centre))}
         return Fitted(model, None, draws, History(), [], -0.5, {"units": 3}, {"training": 0.1})
 
-    def fit_baseline(self, job: PairFit) -> Fitted | None:
+    def fit_baseline(self, job: PairJob) -> Fitted | None:
         return None
 
-    def findings(self, job: PairFit, fitted: Fitted) -> dict[str, Any]:
+    def findings(self, job: PairJob, fitted: Fitted) -> dict[str, Any]:
         return {"identifiability": {"notes": ["look out"]}, "bound": {"value": 1.0}}
 
     def more_about(self, run: Run, pair: Batch) -> dict[str, Any]:
@@ -178,11 +172,11 @@ def test_a_guide_that_is_not_used_is_told() -> None:
     assert "inference laplace has no guide to choose: guide low-rank is not used" in fit(PROMPTS, "guide.name=low-rank").record["notes"]
 
 
-def test_a_fit_that_is_worse_than_a_coin_says_so() -> None:
+def test_a_fit_that_is_worse_than_chance_says_so() -> None:
     """Weights whose prior keeps them far from the truth."""
-    assert not any("coin" in note for note in fit(PROMPTS).record["notes"])
+    assert not any("chance" in note for note in fit(PROMPTS).record["notes"])
     run = fit(RECIPE, "model.priors.weights.loc=9", "model.priors.weights.scale=0.1")
-    assert any("held-out pairs are foretold worse than by a coin" in note for note in run.record["notes"])
+    assert any("held-out pairs are predicted worse than chance" in note for note in run.record["notes"])
 
 
 def test_margins_are_not_used_and_that_is_told(save: Any) -> None:

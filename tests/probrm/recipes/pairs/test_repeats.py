@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from probrm.data import Batch
-from probrm.recipes.pairs.repeats import coin_note, occurrences, shares
+from probrm.recipes.pairs.repeats import chance_note, occurrences, shares
 
 
 def pairs(*ends: tuple[int, int]) -> Batch:
@@ -54,9 +54,9 @@ def test_what_there_is() -> None:
 
 
 def test_worse_than_a_coin() -> None:
-    assert coin_note(-0.69, ties=False) == []
-    assert coin_note(None, ties=False) == []
-    assert coin_note(-0.6932, ties=False) == []  # no difference that three digits could show
-    assert coin_note(-0.695, ties=False) != []
-    assert coin_note(-0.9, ties=True) == []  # three outcomes: a coin is no measure
-    assert "-0.900 nats a pair against -0.693" in coin_note(-0.9, ties=False)[0]
+    assert chance_note(-0.69, ties=False) == []
+    assert chance_note(None, ties=False) == []
+    assert chance_note(-0.6932, ties=False) == []  # no difference that three digits could show
+    assert chance_note(-0.695, ties=False) != []
+    assert chance_note(-0.9, ties=True) == []  # three outcomes: a coin is no measure
+    assert "-0.900 nats a pair against -0.693" in chance_note(-0.9, ties=False)[0]
