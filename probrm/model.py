@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
@@ -60,6 +60,10 @@ class RewardModel(nn.Module, ABC):
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log p(what was observed in the row | globals)``, row-local latents summed out; not scaled."""
 
+    def ranking(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """What solutions are compared by, in rows that the model is fitted to: the rewards, or of pairs their differences."""
+        return self.reward(values, batch)
+
     def support(self) -> tuple[float, ...]:
         """The values that the observed column takes."""
         return 0.0, 1.0
@@ -84,6 +88,21 @@ class RewardModel(nn.Module, ABC):
     def coords(self) -> dict[str, list[str]]:
         """Labels along each named dimension (``{"feature": ["h0", …]}``)."""
         return {}
+
+    def axes(self, site: str, shape: Sequence[int]) -> dict[str, list[str]]:
+        """The dimensions of a site's value and the labels along each, as far as ``dims`` and ``coords`` name them, else numbers.
+
+        A Horseshoe's local scales, ``weights_local``, go by the names of ``weights``.
+        """
+        dims, coords = self.dims(), self.coords()
+        names = dims.get(site) or dims.get(site.removesuffix("_local"), ())
+        if len(names) != len(shape):
+            names = tuple(f"{site}_dim_{i}" for i in range(len(shape)))
+        known = {name: coords.get(name, []) for name in names}
+        return {
+            name: labels if len(labels) == size else [str(i) for i in range(size)]
+            for (name, labels), size in zip(known.items(), shape, strict=True)
+        }
 
     def spec(self) -> dict[str, Any]:
         """Constructor arguments as JSON; ``from_spec`` rebuilds the model from them."""

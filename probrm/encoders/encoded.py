@@ -20,7 +20,7 @@ from probrm.encoders.precision import candidate, find_device
 from probrm.encoders.resolving import resolve
 from probrm.encoders.settled import Settled, question, recall, remember
 from probrm.encoders.store import read_store
-from probrm.errors import EncoderError
+from probrm.errors import ConfigError, EncoderError
 from probrm.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ def encode_all(
         seen = observed() if observed is not None and config.chooses else None
         return _by_transformer(conversations, config, device, seen, expected_key, cache, progress)
     encoder = read_store(embeddings) if isinstance(embeddings, str) else embeddings
+    if missing := [name for name in ("dim", "key", "encode") if not hasattr(encoder, name)]:
+        raise ConfigError(
+            f"encoder: found {type(encoder).__name__} without {', '.join(missing)}",
+            fix="give it dim, key (a text that changes whenever its vectors do) and encode(conversations, *, progress)",
+        )
     if isinstance(encoder, Preparable):
         encoder.prepare(list(dict.fromkeys(conversations)))
     _check(encoder.key, expected_key, str(embeddings))

@@ -71,16 +71,13 @@ def interval_note(*entries: Entries) -> str:
 
 def single_quantities(model: RewardModel, draws: Mapping[str, Tensor], few: int = FEW) -> dict[str, Float[np.ndarray, " s"]]:
     """Scalars first, then the entries of vectors with few of them, by name: ``base_rate``, ``propensity_effects[hour]``."""
-    dims, coords = model.dims(), model.coords()
     found: dict[str, np.ndarray] = {}
     for name, value in sorted(draws.items(), key=lambda site: site[1].ndim > 1):
         x = value.detach().double().numpy()
         if x.ndim == 1:
             found[name] = x
         elif x[0].size <= few:
-            labels = [": ".join(each) for each in product(*(coords[dim] for dim in dims.get(name, ()) if dim in coords))]
+            labels = [": ".join(each) for each in product(*model.axes(name, x.shape[1:]).values())]
             flat = x.reshape(len(x), -1)
-            if len(labels) != flat.shape[1]:
-                labels = [str(i) for i in range(flat.shape[1])]
             found |= {f"{name}[{label}]": flat[:, i] for i, label in enumerate(labels)}
     return found

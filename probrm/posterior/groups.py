@@ -68,14 +68,12 @@ def posterior_groups(
 def _posterior(model: RewardModel, draws: Mapping[str, Tensor], chains: int) -> xarray.Dataset:
     import xarray
 
-    known, labels = model.dims(), model.coords()
+    labels = model.coords()
     variables: dict[str, Any] = {}
     coords: dict[str, Any] = {}
     for name, value in draws.items():
         x = value.detach().cpu().numpy()
-        own = known.get(name, ())
-        if len(own) != x.ndim - 1:
-            own = tuple(f"{name}_dim_{i}" for i in range(x.ndim - 1))
+        own = tuple(model.axes(name, x.shape[1:]))
         # A dimension of a variable's name would make that variable its labels.
         dims = tuple(f"{dim}_dim" if dim in draws or dim in ("chain", "draw") else dim for dim in own)
         for dim, renamed, size in zip(own, dims, x.shape[1:], strict=True):

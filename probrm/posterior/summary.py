@@ -56,7 +56,6 @@ def summarise(model: RewardModel, draws: Mapping[str, Tensor], chains: int = 1, 
         sampled: the draws are a sampler's (NUTS): effective draws and R̂ mean something (Vehtari, Gelman, Simpson, Carpenter & Bürkner
             2021, arXiv 1903.08008). Draws from a guide are independent whatever the guide is worth, and would only seem to have converged.
     """
-    dims, coords = model.dims(), model.coords()
     tail = (1 - LEVEL) / 2
     mixing = _mixing(draws, chains) if sampled else {}
     table = {}
@@ -68,7 +67,7 @@ def summarise(model: RewardModel, draws: Mapping[str, Tensor], chains: int = 1, 
             x.std(0, ddof=min(1, len(x) - 1)),
             low,
             high,
-            {dim: coords[dim] for dim in dims.get(name, ()) if x.ndim > 1},
+            model.axes(name, x.shape[1:]),
             **mixing.get(name, {}),
         )
     return table

@@ -59,8 +59,8 @@ def fit_file(
         priors: by slot, ``{"base_rate": Beta(2, 8)}``.
         guide: a name or a configuration of ``probrm.guides``.
         inference: a name, or ``SVI(…)``, ``Laplace(…)``, ``NUTS(…)`` of ``probrm.inference``.
-        encoder: a hub id or folder, an ``EncoderConfig``, a store of vectors (``.safetensors``), or anything with
-            ``encode(conversations)`` that gives one vector for each.
+        encoder: a hub id or folder, an ``EncoderConfig``, a store of vectors (``.safetensors``), or an object of your own
+            with ``dim``, ``key`` and ``encode``, see ``probrm.encoders.Encoder``.
         settings: the rest, in the form of the TOML file: ``{"data": {"propensity_features": ["hour"]}, "starts": 5}``.
         seed: of all random numbers.
         out: folder of the run; None keeps it in memory.

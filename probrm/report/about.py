@@ -24,7 +24,7 @@ def data_section(material: Material) -> Section:
     coords = run.model.coords()
     for name, dims in run.model.dims().items():
         if name in run.draws and dims and name.endswith("effects"):
-            facts.append((name.replace("_", " ").replace("effects", "covariates"), _listed(coords[dims[-1]])))
+            facts.append((name.replace("_", " ").replace("effects", "covariates"), _listed(coords.get(dims[-1], []))))
     if "user" in coords:
         facts.append(("users", number(len(coords["user"]))))
     encoder = run.record.get("encoder", {})

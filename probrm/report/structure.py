@@ -122,7 +122,7 @@ def _dims(model: RewardModel, name: str, site: Any, plate: str | None) -> str:
     shape = tuple(site["value"].shape)
     if plate is not None:  # without the row itself
         shape = shape[1:]
-    names = model.dims().get(name, ())
+    names = model.dims().get(name) or model.dims().get(name.removesuffix("_local"), ())
     if len(names) == len(shape):
         return " × ".join(f"{size} {label.replace('_', ' ')}" for size, label in zip(shape, names, strict=True))
     return " × ".join(map(str, shape))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -57,3 +59,25 @@ def test_replicates_of_pairs_know_ties_where_the_model_does(ties: bool) -> None:
         p = float(weight) / total
         assert float((drawn == outcome).float().mean()) == pytest.approx(p, abs=5 * (p * (1 - p) / DRAWS) ** 0.5)
     assert set(drawn.unique().tolist()) == set(model.support())
+
+
+def test_axes_are_named_as_far_as_the_model_says() -> None:
+    model = BradleyTerryModel(PairShape(2))
+    assert model.axes("reward_weights", (2,)) == {"reward_feature": ["h0", "h1"]}
+    assert model.axes("reward_weights_local", (2,)) == {"reward_feature": ["h0", "h1"]}  # a Horseshoe's
+    assert model.axes("reward_weights", (3,)) == {"reward_feature": ["0", "1", "2"]}
+    assert model.axes("another", (1, 2)) == {"another_dim_0": ["0"], "another_dim_1": ["0", "1"]}
+    assert model.axes("log_tie", ()) == {}
+
+
+def test_a_subclass_with_another_process_does_not_inherit_the_linear_form() -> None:
+    class Renamed(BradleyTerryModel):
+        kind = "renamed"
+
+    class Halved(BradleyTerryModel):
+        def difference(self, values: Any, batch: Any) -> Any:
+            return super().difference(values, batch) / 2
+
+    rows = Batch({"chosen": torch.ones(1, 2), "rejected": torch.zeros(1, 2), "outcome": torch.ones(1), "weight": torch.ones(1)}, 1)
+    assert Renamed(PairShape(2)).linear_form(rows) is not None
+    assert Halved(PairShape(2)).linear_form(rows) is None

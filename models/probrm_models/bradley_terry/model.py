@@ -98,7 +98,7 @@ class BradleyTerryModel(PairModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        return {"reward_weights": ("reward_feature",), "reward_weights_local": ("reward_feature",)}  # a Horseshoe's local scales too
+        return {"reward_weights": ("reward_feature",)}
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

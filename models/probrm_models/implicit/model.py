@@ -366,14 +366,13 @@ class ImplicitModel(RewardModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        known = {
-            "reward_weights": "reward_feature",
-            "propensity_weights": "propensity_feature",
-            "reward_effects": "reward_effect",
-            "propensity_effects": "propensity_effect",
-            "user_activity": "user",
+        return {
+            "reward_weights": ("reward_feature",),
+            "propensity_weights": ("propensity_feature",),
+            "reward_effects": ("reward_effect",),
+            "propensity_effects": ("propensity_effect",),
+            "user_activity": ("user",),
         }
-        return {f"{name}{suffix}": (dim,) for name, dim in known.items() for suffix in ("", "_local")}  # a Horseshoe's local scales too
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

@@ -95,8 +95,7 @@ class NaiveModel(RewardModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        known = {"reward_weights": "reward_feature", "reward_effects": "reward_effect"}
-        return {f"{name}{suffix}": (dim,) for name, dim in known.items() for suffix in ("", "_local")}
+        return {"reward_weights": ("reward_feature",), "reward_effects": ("reward_effect",)}
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

@@ -214,8 +214,7 @@ class VRMModel(PairModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        known = {"shared": ("feature",), "contrasts": ("contrast", "feature"), "decoder": ("decoder_feature",)}
-        return {f"{name}{suffix}": dims for name, dims in known.items() for suffix in ("", "_local")}
+        return {"shared": ("feature",), "contrasts": ("contrast", "feature"), "decoder": ("decoder_feature",)}
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

@@ -182,7 +182,7 @@ def _ordered(modes: list[Mode], scale: float) -> list[Mode]:
 @torch.no_grad()
 def _rewards(model: RewardModel, layout: Layout, loc: Tensor, data: Batch) -> Tensor:
     rows = data.slice(0, min(len(data), _SEEN)).to(dtype=torch.float64)
-    return model.reward(layout.constrain(loc), rows)
+    return model.ranking(layout.constrain(loc), rows)
 
 
 @torch.no_grad()

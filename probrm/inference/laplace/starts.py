@@ -76,7 +76,7 @@ def find_starts(
         score = scorer(model, guide, data, held_out)
         centre = {name: value.float() for name, value in layout.constrain(laplace.coordinates.loc).items()}
         with torch.no_grad():
-            reward = model.reward(centre, data.slice(0, 5000).widened())
+            reward = model.ranking(centre, data.slice(0, 5000).widened())
         found.append((laplace, score() if score else -laplace.potential / data.total, reward))
     if not found:
         raise failure or TrainingError("no start converged", fix="use more starts: --starts 8")

@@ -44,6 +44,10 @@ class PairModel(RewardModel):
         won, lost = (self.reward(values, Batch({**batch.columns, "response": batch[side]}, batch.total)) for side in ("chosen", "rejected"))
         return won - lost
 
+    def ranking(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
+        """The differences."""
+        return self.difference(values, batch)
+
     def preference_dist(self, difference: Float[Tensor, "*s n"], values: Values) -> TorchDistribution:
         """``o | r − r'``: Bradley–Terry, and with a latent ``log_tie`` Davidson's three outcomes."""
         return Preference(difference, values["log_tie"].unsqueeze(-1) if "log_tie" in values else None)

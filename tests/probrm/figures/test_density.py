@@ -10,12 +10,15 @@ import torch
 from scipy import stats
 
 from probrm.figures import densities, prior_densities, single_quantities
+from probrm.model import RewardModel
 from probrm.priors import Beta, HalfNormal, Normal
 from tests.probrm.figures.drawn import check_look, points, texts
 
 
 class Process:
     """A model as far as its priors go."""
+
+    axes = RewardModel.axes
 
     def globals(self) -> dict[str, Any]:
         rate = Beta(2.0, 3.0).sample("rate")

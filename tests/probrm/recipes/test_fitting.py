@@ -133,3 +133,16 @@ def test_names_can_be_completed() -> None:
     first, second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert {"fit", "load", "read_log", "read_pairs", "encode"} <= set(first.split())
     assert {"ImplicitModel", "ImplicitPriors", "BradleyTerryModel", "VRMModel"} <= set(second.split())
+
+
+def test_an_encoder_without_a_key_is_refused() -> None:
+    """Its vectors could not be told from those of another state of it."""
+
+    class Keyless:
+        dim = 2
+
+        def encode(self, conversations: Any, *, progress: Any = None) -> torch.Tensor:
+            return torch.zeros(len(conversations), 2)
+
+    with pytest.raises(ConfigError, match="found Keyless without key"):
+        probrm.fit(support.log_path(), encoder=Keyless())

@@ -199,7 +199,7 @@ def test_spec_rebuilds_it() -> None:
         assert torch.equal(again.reward(values, pairs()), model.reward(values, pairs()))
     nodes = poutine.trace(model).get_trace(pairs()).nodes
     assert {"reward_weights", "reward_weights_local", "log_tie"} <= set(nodes)
-    assert model.dims()["reward_weights_local"] == ("reward_feature",)
+    assert list(model.axes("reward_weights_local", (3,))) == ["reward_feature"]
     assert model.coords() == {"reward_feature": ["h0", "h1", "h2"]}
 
 

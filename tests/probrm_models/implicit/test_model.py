@@ -86,9 +86,9 @@ def test_every_vector_site_has_named_dimensions_with_coordinates() -> None:
         {"reward_head": {"name": "mlp", "hidden": [5, 3]}},
     ):
         m = model(**config)
-        dims, coords = m.dims(), m.coords()
+        coords = m.coords()
         for site in Layout.of(m, rows()).sites:
-            assert tuple(len(coords[name]) for name in dims.get(site.name, ())) == site.shape, site.name
+            assert tuple(len(coords[dim]) for dim in m.axes(site.name, site.shape)) == site.shape, site.name
 
 
 @pytest.mark.parametrize("share", [False, True])

@@ -174,10 +174,10 @@ def test_it_comes_back_from_its_spec_and_state(form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_dims_and_coords_name_what_there_is(form: str) -> None:
     model = vrm_rows.model(3, **FORMS[form])
-    dims, coords = model.dims(), model.coords()
+    coords = model.coords()
     for name, site in nodes(model, vrm_rows.pairs(8)).items():
         if not site["cond_indep_stack"]:
-            assert tuple(len(coords[dim]) for dim in dims.get(name, ())) == tuple(site["value"].shape), name
+            assert tuple(len(coords[dim]) for dim in model.axes(name, site["value"].shape)) == tuple(site["value"].shape), name
 
 
 def test_numbers_have_the_rows_dtype(double: None) -> None:

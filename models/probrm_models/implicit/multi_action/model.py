@@ -256,7 +256,7 @@ class SeveralActionsModel(ImplicitModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        own = {
+        return super().dims() | {
             "propensity_intercept": ("intercept_action",),
             "propensity_effects": ("action", "propensity_effect"),
             "propensity_weights": ("action", "propensity_feature"),
@@ -264,7 +264,6 @@ class SeveralActionsModel(ImplicitModel):
             "action_width": ("timed_action",),
             "level_hazards": ("level",),
         }
-        return super().dims() | {f"{name}{suffix}": dims for name, dims in own.items() for suffix in ("", "_local")}
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""

@@ -117,9 +117,9 @@ def test_what_is_not_there_has_no_site() -> None:
 @pytest.mark.parametrize("config", [{}, {"share_embedding": True, "priors": {"weights": {"dist": "Horseshoe"}}}], ids=str)
 def test_every_vector_site_has_named_dimensions_with_coordinates(config: dict[str, Any]) -> None:
     m = model(**config)
-    dims, coords = m.dims(), m.coords()
+    coords = m.coords()
     for site in Layout.of(m, rows()).sites:
-        assert tuple(len(coords[name]) for name in dims.get(site.name, ())) == site.shape, site.name
+        assert tuple(len(coords[dim]) for dim in m.axes(site.name, site.shape)) == site.shape, site.name
     assert coords["level"] == ["rating=1", "rating=2", "rating=3", "effort=low"]
 
 
