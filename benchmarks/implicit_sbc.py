@@ -31,7 +31,7 @@ from probrm.diagnostics import Ranks, rank
 from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.inference.device import own_random_stream
 from probrm.recipes.logs.shape import LogShape
-from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder
+from probrm_models.implicit.identifiability.base_rate_profile import level_coordinates
 from probrm_models.implicit.model import ImplicitModel
 
 ROWS, DIM, USERS, VERDICTS = 150, 2, 10, 50
@@ -141,8 +141,8 @@ def simulation(inference: str, seed: int) -> dict[str, dict[str, int]]:
     """Ranks of one world's truth in its posterior, and in the biased ones, by quantity."""
     world = draw_world(seed)
     # Coordinates along the base rate, as every fit of a log has them; its evidence stays as it is: the truth is drawn from the model.
-    finder = LevelFinder(flatten=False)
-    fitted = fit(world.model(), world.log, inference=INFERENCES[inference], starts=1, refine=finder, seed=seed, device="cpu")
+    refine = partial(level_coordinates, flatten=False)
+    fitted = fit(world.model(), world.log, inference=INFERENCES[inference], starts=1, refine=refine, seed=seed, device="cpu")
     model = world.model()
     truth, thin = quantities(model, world.truth, world), THIN.get(inference, 1)
     found: dict[str, dict[str, int]] = {}

@@ -3,7 +3,7 @@
     python -m benchmarks.nuts [--dims 64 384] [--rows 20000] [--peer-warmup 100] [--peer-draws 20]
 
 The model is the Bayesian logistic regression of an action (``probrm fit naive``) with a fixed prior of the weights. Pyro's own NUTS, with its
-defaults, needs minutes: it is given a short warm-up and a few draws, and a draw's time is what is compared. The posterior is held against
+defaults, needs minutes: it is given a short warm-up and a few draws, and a draw's time is what is compared. The posterior is compared with
 Laplace's and the ``full-rank`` guide's: distances of means in standard deviations, ratios of standard deviations.
 """
 

@@ -1,4 +1,4 @@
-"""How good each guide's posterior of the implicit model is, beside NUTS on the same simulated log.
+"""How good each guide's posterior of the implicit model is, and NUTS on the same simulated log.
 
     python benchmarks/posterior_accuracy.py [--rows 5000]
 

@@ -53,7 +53,7 @@ def tour(files: list[Path], out: Path) -> None:
     else:
         save(az.plot_ppc(data, num_pp_samples=50, random_seed=0), out / "predictive.png")
 
-    # How well each row is foretold from all the others.
+    # How well each row is predicted from all the others.
     found = az.loo(data, pointwise=True)
     print(found)
     worst = found.pareto_k.to_series().nlargest(3)

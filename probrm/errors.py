@@ -1,4 +1,4 @@
-"""The exceptions that reach a user. Each says what was found and how to mend it, and knows its exit code.
+"""The exceptions that reach a user. Each says what was found and how to correct it, and knows its exit code.
 
 Nothing here imports anything, so every room may raise them. The command line prints ``str(error)`` and exits with
 ``error.exit_code``; a traceback is reserved for defects of our own.
@@ -15,7 +15,7 @@ class ProbrmError(Exception):
 
     Args:
         what: one sentence naming the file, row, column or flag, what was found and what is allowed.
-        fix: one sentence, ideally the line that mends it.
+        fix: one sentence, ideally the line that corrects it.
     """
 
     exit_code: int = 2

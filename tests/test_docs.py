@@ -236,10 +236,10 @@ def implicit() -> Any:
 def several() -> Any:
     from probrm.data.logs.actions import ActionSpec
     from probrm.recipes.logs.shape import LogShape
-    from probrm_models.implicit.multi_action.model import SeveralActionsModel
+    from probrm_models.implicit.multi_action.model import MultiActionModel
 
     kinds = (ActionSpec("a"), ActionSpec("b", "ordinal", levels=("0", "1", "2")), ActionSpec("c", "log-normal"))
-    return SeveralActionsModel(LogShape(2, (), ("b",), (), actions=kinds))
+    return MultiActionModel(LogShape(2, (), ("b",), (), actions=kinds))
 
 
 def vrm() -> Any:

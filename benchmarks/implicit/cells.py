@@ -1,4 +1,4 @@
-"""One cell: a log is simulated, a method fitted, and its rewards of the test answers held against the truth."""
+"""One cell: a log is simulated, a method fitted, and its rewards of the test answers compared with the truth."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ USER_ROWS = 20
 
 @dataclass(frozen=True)
 class Job:
-    """What a method gets, and what it is held against.
+    """What a method gets, and what it is compared with.
 
     Attributes:
         shape: of the batches.

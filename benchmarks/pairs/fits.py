@@ -1,4 +1,4 @@
-"""One fit: a set of pairs, a model and a seed; split, fitted, and held against the test prompts."""
+"""One fit: a set of pairs, a model and a seed; split, fitted, and compared with the test prompts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Task:
     Attributes:
         data: name of the set.
         model: one of ``MODELS``.
-        seed: of the split and of all random numbers.
+        seed: of the split and of the fit.
         text: what the encoder sees of a response.
         prompts: how many prompts are kept for training and selection; None for all that are not test prompts.
         weight: of each training pair; below 1 tempers the likelihood.

@@ -24,7 +24,7 @@ def evaluate(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Metrics against the file's truth, beside the model that the run has to beat; or a benchmark's scores."""
+    """Metrics against the file's truth, and its baseline's; or a benchmark's scores."""
     from probrm.errors import ConfigError
     from probrm.runs import find_recipe, load
     from probrm_cli.tables import print_benchmark, print_evaluation

@@ -13,7 +13,7 @@ Data = Annotated[
 ]
 Columns = Annotated[
     str | None,
-    typer.Option("--columns", metavar="NAME=COLUMN,…", help="Where the file calls things otherwise: prompt=question,response=answer."),
+    typer.Option("--columns", metavar="NAME=COLUMN,…", help="Map the file's column names: prompt=question,response=answer."),
 ]
 Preset = Annotated[str | None, typer.Option("--preset", help="The form of a published file, if it is another one than the fit's.")]
 Embeddings = Annotated[

@@ -22,7 +22,7 @@ def report(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """One HTML file that a colleague can read: data, model, training, effects, calibration, what to doubt."""
+    """One HTML file that a colleague can read: data, model, training, effects, calibration, caveats."""
     from probrm.errors import ConfigError
     from probrm.report import make_report
     from probrm.report.target import choose_file

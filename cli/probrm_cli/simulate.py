@@ -39,7 +39,7 @@ def implicit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """A log of actions on rated answers, with the true preference and propensity of each row beside it."""
+    """A log of actions on rated answers, with the true preference and propensity of each row."""
     from probrm.data.files.hints import check_known
     from probrm.simulation import (
         MECHANISMS,

@@ -89,7 +89,7 @@ def print_approximation(run: Run) -> None:
 
 
 def print_referee(report: RefereeReport) -> None:
-    """The posterior beside NUTS, variable by variable, and the bounds of the guides."""
+    """The posterior and NUTS, variable by variable, and the bounds of the guides."""
     rows = [
         (
             name,
@@ -102,7 +102,7 @@ def print_referee(report: RefereeReport) -> None:
     ]
     seen = f"{report.rows} of {report.of_rows} rows" if report.refitted else f"all {report.rows} rows"
     columns = ("variable", "shift (max)", "ratio of sd", "covers (least)", "")
-    title = f"{report.judged} beside NUTS on {seen}: shift of the means in sd (root mean square), and what the 90 % intervals cover"
+    title = f"{report.judged} and NUTS on {seen}: shift of the means in sd (root mean square), and what the 90 % intervals cover"
     print_table(title, columns, rows)
     converged = "" if report.converged else "; it has not converged and judges nothing"
     typer.echo(f"the referee itself: {report.sampler}{converged}")
@@ -127,7 +127,7 @@ _TITLES = {
 
 
 def print_evaluation(evaluation: Evaluation, model: str = "model", baseline: str = "baseline", *, unit: str = "rows") -> None:
-    """The model beside its baseline, with intervals and a verdict a metric."""
+    """The model and its baseline, with intervals and a verdict a metric."""
     verdicts = evaluation.verdicts()
     rows = [
         (

@@ -137,7 +137,7 @@ def _checked(where: str, check: Any, settings: Mapping[str, Any], base: Any) -> 
                 table = table.get(part, {}) if isinstance(table, Mapping) else {}
             names = f"; allowed here: {', '.join(table)}" if isinstance(table, Mapping) and table else ""
             raise ConfigError(
-                f"{'.'.join([where, *path])}: there is no such setting{names}", fix="mend the name, or leave the setting out"
+                f"{'.'.join([where, *path])}: there is no such setting{names}", fix="correct the name, or leave the setting out"
             ) from None
         message = first["msg"].removeprefix("Value error, ")
         message = message.split("\n")[0] if "validation error" not in message else _inner(first)

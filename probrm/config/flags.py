@@ -43,7 +43,7 @@ class ModelFlags:
 
     Attributes:
         about: one line on the model.
-        flags: its own, beside those of every fit.
+        flags: its own, added to those of every fit.
         baseline: whether it is there to be beaten: it is listed behind the others.
     """
 
@@ -56,7 +56,7 @@ def reading(presets: str, columns: str) -> tuple[Flag, ...]:
     """How the file is read: which presets there are, and an example of columns."""
     return (
         Flag("preset", "data.preset", f"The form of a published file: {presets}."),
-        Flag("columns", "data.columns", f"Where the file calls things otherwise: {columns}.", "NAME=COLUMN,…", parse=parse_columns),
+        Flag("columns", "data.columns", f"Map the file's column names: {columns}.", "NAME=COLUMN,…", parse=parse_columns),
     )
 
 

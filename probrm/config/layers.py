@@ -61,7 +61,7 @@ def read_toml(path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"--config {path}: not TOML: {error}", fix="mend that line") from None
+        raise ConfigError(f"--config {path}: not TOML: {error}", fix="correct that line") from None
     except UnicodeDecodeError:
         raise ConfigError(f"--config {path}: not UTF-8 text", fix="save the file as UTF-8") from None
     except OSError as error:

@@ -20,7 +20,7 @@ class FitConfig:
         guide: ``[guide]``.
         inference: ``[inference]``.
         starts: how many places the search begins at.
-        seed: of all random numbers.
+        seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         held_out: share of prompts, and of users, that selects and stops the training.
     """

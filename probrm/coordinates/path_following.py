@@ -56,11 +56,11 @@ def _wide(x: Tensor, like: Tensor) -> Tensor:
     return x.reshape((*x.shape, *(1 for _ in like.shape[2:])))
 
 
-class Ridge(nn.Module):
+class PathFollowing(nn.Module):
     """``z_k = mean + sd ε_k``, and ``z_rest = base(ε_rest) + path(z_k) − path(mean)``: a normal latent, and the others given it.
 
     Args:
-        base: ``Whitening`` or ``Breathing`` of the other latents given ``z_k = mean``, centred on their mode there.
+        base: ``Whitening`` or ``ScaleAdaptive`` of the other latents given ``z_k = mean``, centred on their mode there.
         index: k, of the latent that is followed.
         mean: its centre, unconstrained.
         sd: its deviation.

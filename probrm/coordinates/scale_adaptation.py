@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from probrm.coordinates.whitening import Whitening
 
 
-class Breathing(nn.Module):
+class ScaleAdaptive(nn.Module):
     """``z = loc + (whitening(ε) − loc) · exp(S δ)``, ``δ`` the displacement of the scales (logarithms) from their centre.
 
     Args:

@@ -72,6 +72,11 @@ class Batch:
         """A contiguous minibatch without copying."""
         return Batch({name: column[start:stop] for name, column in self.columns.items()}, self.total, self.limits)
 
+    def joined(self, other: Batch) -> Batch:
+        """These rows, and behind them those of another batch with the same columns."""
+        columns = {name: torch.cat([column, other[name]]) for name, column in self.columns.items()}
+        return Batch(columns, self.total + other.total)
+
     def subset(self, index: Int[Tensor, " b"]) -> Batch:
         """A data set of its own: these rows, standing for themselves alone."""
         return Batch(self.rows(index).columns, len(index), self.limits)

@@ -1,4 +1,4 @@
-"""One posterior's draws held against another's that is believed: shifts of means, ratios of deviations, what the intervals cover."""
+"""One posterior's draws compared with a trusted one's: shifts of means, ratios of deviations, what the intervals cover."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def agreement(
 
     Args:
         draws: ours.
-        reference: theirs; may be ours again, with ``weights`` that mend them.
+        reference: theirs; may be ours again, with ``weights`` that correct them.
         weights: of the reference's draws, summing to one; None weighs all alike.
     """
     ours, theirs = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (draws, reference))

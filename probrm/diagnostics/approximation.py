@@ -25,7 +25,7 @@ _FEWEST = 25
 
 @dataclass(frozen=True)
 class Approximation:
-    """A guide q held against the posterior p ∝ p(data, z), from draws of q.
+    """A guide q compared with the posterior p ∝ p(data, z), from draws of q.
 
     Attributes:
         k_hat: shape of the tail of the importance ratios r = p(data, z) / q(z) of all latents jointly; ∞ where it cannot be had.
@@ -35,7 +35,7 @@ class Approximation:
         log_evidence: estimate of log p(data) by importance sampling, nats.
         elbo: mean of log r, nats.
         elbo_error: its standard error.
-        effective_draws: independent draws of p that the weighted draws are worth, ``1 / Σ w²``.
+        effective_draws: effective number of draws of p, ``1 / Σ w²``.
         draws: of q.
         note: what to know of these numbers; empty where there is nothing.
     """

@@ -1,4 +1,4 @@
-"""Who saw what: whether the activity of users can be compared through the content that they share."""
+"""User–prompt overlap: whether the activity of users can be compared through the content that they share."""
 
 from __future__ import annotations
 

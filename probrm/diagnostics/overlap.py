@@ -20,7 +20,7 @@ class Overlap:
     """Positivity of the propensities of a log.
 
     Attributes:
-        effective_sample_size: of the rows weighed by inverse propensity, in rows.
+        effective_sample_size: under inverse-propensity weighting, in rows.
         share: the same divided by the number of rows, in (0, 1]; 1 for a constant propensity.
         lowest: the smallest propensity.
         floor: the threshold below.

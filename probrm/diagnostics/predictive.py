@@ -62,7 +62,7 @@ def predictive_checks(
 ) -> list[Check]:
     """Posterior predictive checks of sums of actions (Gelman, Meng & Stern 1996, Posterior Predictive Assessment).
 
-    A replicated log takes one posterior draw of the probabilities, so that its sums vary as parameters do, and a coin for each
+    A replicated log takes one posterior draw of the probabilities, so that its sums vary as parameters do, and one Bernoulli draw for each
     row. The discrepancy of a covariate is ``Σ_g (O_g − E_g)² / V_g`` over its groups, with mean and variance of all replicates;
     p is the share of replicates whose own is at least as large. It is conservative where the model has been fitted to the
     very rows, most for effects that are in the model: false alarms are rarer than p says (the tests measure how rare). A p-value is no
@@ -73,7 +73,7 @@ def predictive_checks(
         probability: of an action, for each posterior draw and row.
         covariates: values by name: texts and whole numbers of few values are levels, other numbers are cut at their
             quintiles; missing ones are a group of their own; None is passed over.
-        seed: of the coins.
+        seed: of those draws.
         levels: covariates whose numbers are codes whatever their count.
         least: rows from which on a group is looked at.
         replicates: logs to simulate, at least 1; draws are used in turn.

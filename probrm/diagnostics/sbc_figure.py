@@ -11,7 +11,7 @@ from scipy import stats
 
 from probrm.diagnostics.sbc import Ranks, Uniformity, bin_counts, uniformity
 
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"  # Okabe–Ito: told apart by the colour-blind
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#999999"  # Okabe–Ito: distinguished by the colour-blind
 _BAND = 0.99
 _ALPHA = 0.01
 

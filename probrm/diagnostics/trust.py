@@ -1,4 +1,4 @@
-"""One verdict on a run: can these intervals be trusted?"""
+"""One verdict on a run: how reliable are the intervals?"""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def of_guide(draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, r
         return Trust("yes", [f"resampled by importance; {told}, {found.effective_draws:.0f} effective draws"])
     wrong = _told(agreements(draws, draws, weights(log_density, log_guide)))
     if wrong:
-        return Trust("with care", [told, *wrong, "--psis mends it"])
+        return Trust("with care", [told, *wrong, "--psis corrects it"])
     return Trust("yes" if found.verdict == "good" else "with care", [told] + ([] if found.verdict == "good" else ["--psis refines them"]))
 
 

@@ -33,7 +33,7 @@ class Depth:
 
     Attributes:
         model: any transformer whose output has a ``last_hidden_state``.
-        last: how many blocks there are, the number of the last state; None where they cannot be told apart.
+        last: how many blocks there are, the number of the last state; None where they cannot be distinguished.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -58,7 +58,7 @@ class ForwardPass:
         return self._run(texts, [(self.prompt_layer if text.prompt_only else self.layer,) for text in texts], advance)[0]
 
     def every_layer(self, texts: Sequence[Rendered], advance: Callable[[int], None] = lambda n: None) -> Float[Tensor, "l n d"]:
-        """Vectors of all layers from one pass, the token embeddings' first; only the last one's where blocks cannot be told apart.
+        """Vectors of all layers from one pass, the token embeddings' first; only the last one's where blocks cannot be distinguished.
 
         Raises:
             EncoderError: as a call.

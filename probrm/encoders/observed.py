@@ -76,7 +76,7 @@ class Observed:
         return needed, replace(self, **moved)
 
     def nuisance(self) -> tuple[Float64[np.ndarray, "n k"], Float64[np.ndarray, " k"]]:
-        """Columns beside the answer's vector, and the precision of the normal prior on the weight of each.
+        """Columns in addition to the answer's vector, and the precision of the normal prior on the weight of each.
 
         An intercept, the standardised covariates, and an indicator of every user with a few rows; nothing for pairs.
         """

@@ -49,7 +49,7 @@ class Renderer:
         max_length: the most tokens of one input.
         seen: distinct inputs rendered so far.
         truncated: how many of them were cut.
-        merged: how many distinct texts fell together with another one (cut, or told apart only by what the tokenizer drops).
+        merged: how many distinct texts fell together with another one (cut, or distinguished only by what the tokenizer drops).
     """
 
     def __init__(self, tokenizer: Any, *, text: Text, max_length: int) -> None:
@@ -90,7 +90,7 @@ class Renderer:
         """Token ids of each conversation, and which of them belong to its prompt and its response.
 
         Raises:
-            EncoderError: ``max_length`` leaves no room for text beside the special tokens.
+            EncoderError: ``max_length`` leaves no room for text in addition to the special tokens.
         """
         layouts = [self._layout(conversation) for conversation in conversations]
         tokens = self._tokenize({text for layout in layouts for text in layout.texts})
@@ -127,7 +127,7 @@ class Renderer:
         room -= len(frame)
         if room < _LEAST_TEXT:
             raise EncoderError(
-                f"max_length {self.max_length} leaves {max(room, 0)} tokens for text beside this tokenizer's special tokens and role marks",
+                f"max_length {self.max_length} leaves {max(room, 0)} tokens for text in addition to this tokenizer's special tokens and role marks",
                 fix=f"set max_length to {self.max_length - room + 64} or more",
             )
         cut = len(prompt) + len(response) > room

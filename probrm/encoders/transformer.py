@@ -91,7 +91,7 @@ class TransformerEncoder:
 
     @property
     def depth(self) -> int | None:
-        """How many layers there are after the token embeddings; None where they cannot be told apart, and only the last can be used."""
+        """How many layers there are after the token embeddings; None where they cannot be distinguished, and only the last can be used."""
         return self._forward.depth.last
 
     @property
@@ -192,12 +192,12 @@ class TransformerEncoder:
         """Layers within what the model has; the number of the last one is called ``"last"``."""
         depth = self.depth
         if depth is None and "auto" in (config.layer, config.prompt_layer):
-            self._loading_notes.append(f"encoder '{self._folder.label}': its layers cannot be told apart, so its last one is used")
+            self._loading_notes.append(f"encoder '{self._folder.label}': its layers cannot be distinguished, so its last one is used")
         for name in _LAYERS:
             layer = getattr(config, name)
             if depth is None and isinstance(layer, int):
                 raise EncoderError(
-                    f"encoder.{name} is {layer}, and the layers of encoder '{self._folder.label}' cannot be told apart",
+                    f"encoder.{name} is {layer}, and the layers of encoder '{self._folder.label}' cannot be distinguished",
                     fix=f'encoder.{name} = "last"',
                 )
             if isinstance(layer, int) and depth is not None and layer > depth:

@@ -1,4 +1,4 @@
-"""Predictions held against truth: point values, clustered bootstrap intervals, paired differences from a baseline.
+"""Predictions compared with the truth: point values, clustered bootstrap intervals, paired differences from a baseline.
 
 Names load on first use, so importing the room costs nothing until something is evaluated.
 """

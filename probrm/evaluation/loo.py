@@ -1,4 +1,4 @@
-"""PSIS-LOO: how well a fit foretells each of its own rows from all the others, without fitting again.
+"""PSIS-LOO: how well a fit predicts each of its own rows from all the others, without fitting again.
 
 Vehtari, Gelman & Gabry 2017 (https://arxiv.org/abs/1507.04544); Pareto smoothing from Vehtari et al. 2024
 (https://arxiv.org/abs/1507.02646); weights by stacking from Yao et al. 2018 (https://arxiv.org/abs/1704.02030). The numbers are ArviZ's.
@@ -94,7 +94,7 @@ def leave_one_out(
         chains: that the draws are of.
         rows: n, where the m rows are a random subsample of as many.
         counts: by how much each row's log-likelihood was multiplied in the posterior; None for 1. What is taken out of it is as much;
-            what is foretold is one row.
+            what is predicted is one row.
 
     Raises:
         ValueError: fewer than two draws, or chains of unequal length.
@@ -137,7 +137,7 @@ def _without(log_likelihood: Float[np.ndarray, " s"], count: float) -> tuple[flo
 
 
 def difference_in_loo(one: LeaveOneOut, base: LeaveOneOut) -> Change:
-    """How much better ``one`` foretells the rows than ``base``: paired, row by row.
+    """How much better ``one`` predicts the rows than ``base``: paired, row by row.
 
     Raises:
         ValueError: not the same number of rows.
@@ -149,7 +149,7 @@ def difference_in_loo(one: LeaveOneOut, base: LeaveOneOut) -> Change:
 
 
 def stacking_weights(found: Mapping[str, LeaveOneOut]) -> dict[str, float]:
-    """The mixture of the runs' predictive distributions that foretells rows best: a weight each, 1 together."""
+    """The mixture of the runs' predictive distributions that predicts rows best: a weight each, 1 together."""
     import arviz
 
     if len(found) < 2:

@@ -31,7 +31,7 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
 def difference(sample: Sample, model: Predictions, baseline: Predictions, *, bootstrap: int = 1000, seed: int = 0) -> dict[str, Metric]:
     """``model - baseline`` for each metric that both have, with the central 90 % interval over paired resamples.
 
-    Both models are held against the same rows in each resample, so what makes rows hard for both cancels: the interval is far
+    Both models are evaluated on the same rows in each resample, so what makes rows hard for both cancels: the interval is far
     narrower than two separate intervals suggest.
 
     Args:

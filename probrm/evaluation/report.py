@@ -1,4 +1,4 @@
-"""One evaluation as it is printed and written: a model's metrics, a baseline's beside them, and their differences."""
+"""One evaluation as it is printed and written: a model's metrics, a baseline's, and their differences."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _check(name: str, values: Floats, good: NDArray[np.bool_], allowed: str) -> 
     row = int(np.argmin(good))
     raise DataError(
         f"evaluation, row {row + 1}, '{name}': found {values[row]:g} ({int((~good).sum())} such rows); allowed: {allowed}",
-        fix=f"mend these rows of '{name}' or leave them out",
+        fix=f"correct these rows of '{name}' or leave them out",
     )
 
 

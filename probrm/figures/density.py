@@ -1,4 +1,4 @@
-"""Posterior densities of single quantities, each beside its prior."""
+"""Posterior densities of single quantities, each with its prior."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BINS = 40
 def densities(
     quantities: Mapping[str, Float[np.ndarray, " s"]],
     priors: Mapping[str, Density],
-    title: str = "Single quantities of the posterior, beside their priors",
+    title: str = "Single quantities of the posterior, with their priors",
     *,
     units: Mapping[str, str] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,

@@ -1,4 +1,4 @@
-"""One look for all figures: colours told apart by the colour-blind and in grey, no background, 700 pixels wide.
+"""One look for all figures: colours distinguished by the colour-blind and in grey, no background, 700 pixels wide.
 
 Figures are made without pyplot, so nothing global changes: every artist is told its colour and size. Only the colours named here are
 used, so that a page may replace them by its own (light and dark).
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 INK, MUTED, GRID = "#1A1A1A", "#6B6B6B", "#D0D0D0"
 """Of text, of what is beside the point, and of lines behind everything."""
 BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
-"""Okabe & Ito's (2008); what is told apart by them differs in its marker or line as well."""
+"""Okabe & Ito's (2008); what is distinguished by them differs in its marker or line as well."""
 SERIES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (GREEN, "-.", "^"), (PURPLE, ":", "D"), (AMBER, (0, (5, 1, 1, 1)), "v"), (SKY, "-", "P"))
 """Colour, line and marker of the first, second, … thing drawn."""
 

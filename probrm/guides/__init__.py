@@ -1,8 +1,8 @@
 """Guides: from a model to a density over its latents."""
 
 from probrm.coordinates.layout import Layout, Site
-from probrm.coordinates.path_following import Ridge
-from probrm.coordinates.scale_adaptation import Breathing
+from probrm.coordinates.path_following import PathFollowing
+from probrm.coordinates.scale_adaptation import ScaleAdaptive
 from probrm.coordinates.whitening import Whitening
 from probrm.guides.guide import Guide, WhitenedGuide, guide_draws
 from probrm.guides.registry import GUIDES, GuideConfig, GuideLike, build_guide, guide_config, register_guide
@@ -10,12 +10,12 @@ from probrm.guides.user_guide import adopt
 
 __all__ = [
     "GUIDES",
-    "Breathing",
     "Guide",
     "GuideConfig",
     "GuideLike",
     "Layout",
-    "Ridge",
+    "PathFollowing",
+    "ScaleAdaptive",
     "Site",
     "WhitenedGuide",
     "Whitening",

@@ -32,7 +32,7 @@ class DiagonalNormal(nn.Module):
 
     Args:
         size: D.
-        held: a coordinate that stays a standard normal. Where the coordinates have a latent's whole marginal already (``Ridge``), a bound
+        held: a coordinate that stays a standard normal. Where the coordinates have a latent's whole marginal already (``PathFollowing``), a bound
             over independent normals would narrow it: it weighs the latent's spread against what the others lose by not following it.
     """
 

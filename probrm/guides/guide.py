@@ -29,7 +29,7 @@ class WhitenedGuide(nn.Module):
 
     Args:
         layout: the model's global latents.
-        coordinates: the fixed map: ``Whitening`` or ``Breathing`` from the Newton–Laplace start, or any module like them.
+        coordinates: the fixed map: ``Whitening`` or ``ScaleAdaptive`` from the Newton–Laplace start, or any module like them.
         family: the density that is learned.
         local: a guide over the rows' latents, where they are not summed out.
     """

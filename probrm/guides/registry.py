@@ -10,8 +10,8 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 
 from probrm.coordinates.layout import Layout
-from probrm.coordinates.path_following import Ridge
-from probrm.coordinates.scale_adaptation import Breathing
+from probrm.coordinates.path_following import PathFollowing
+from probrm.coordinates.scale_adaptation import ScaleAdaptive
 from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
@@ -131,7 +131,7 @@ def guide_config(guide: str | GuideConfig) -> GuideConfig:
 
 
 def build_guide(
-    guide: GuideLike, model: RewardModel, layout: Layout, coordinates: Whitening | Breathing | Ridge
+    guide: GuideLike, model: RewardModel, layout: Layout, coordinates: Whitening | ScaleAdaptive | PathFollowing
 ) -> nn.Module | Callable[..., Any]:
     """The guide over ``model``'s latents, started at ``coordinates``.
 
@@ -146,5 +146,5 @@ def build_guide(
             local = model.local_guide(hidden=config.hidden)
         except NotImplementedError as error:
             raise ConfigError(f"guide 'amortised': {error}", fix="use --guide auto-normal") from None
-    held = coordinates.index if isinstance(coordinates, Ridge) else None
+    held = coordinates.index if isinstance(coordinates, PathFollowing) else None
     return WhitenedGuide(layout, coordinates, config.family(layout, held), local)

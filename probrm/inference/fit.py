@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,21 +13,16 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError, TrainingError
-from probrm.guides import Breathing, GuideConfig, GuideLike, Layout, Ridge, WhitenedGuide, Whitening, adopt, build_guide
-from probrm.inference.densities import draws_and_density, log_joint
-from probrm.inference.device import isolated, resolve_device, threads
+from probrm.guides import GuideLike, Layout
+from probrm.inference.device import isolated, resolve_device
+from probrm.inference.infer import Inference, Outcome, Refine, Refined, finite_draws
 from probrm.inference.laplace.newton import newton_laplace
-from probrm.inference.laplace.starts import Start, find_starts, pretrain_trunks, scorer
-from probrm.inference.nuts import run_nuts
-from probrm.inference.settings import NUTS, SVI, InferenceConfig, Laplace, inference_config
+from probrm.inference.laplace.starts import Start, find_starts, pretrain_trunks
+from probrm.inference.settings import SVI, InferenceConfig, inference_config
 from probrm.inference.svi.checkpoint import Checkpoint
-from probrm.inference.svi.expansion import expanded
-from probrm.inference.svi.train import History, run_svi
+from probrm.inference.svi.train import History
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
-
-Coordinates = Whitening | Breathing | Ridge
-Refine = Callable[[RewardModel, Batch, Layout, Tensor], Coordinates]
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,7 @@ class Fitted:
         sample_stats: ``(draws,)`` by name: ``log_density`` and ``log_guide`` of a guide's draws (see ``densities``; nothing of a point),
             or what ``Chains`` has of a sampler's.
         chains: how many of equal length stand behind each other in ``draws``; more than one only for a sampler.
+        refined: what ``refine`` found besides coordinates.
     """
 
     model: RewardModel
@@ -60,16 +54,7 @@ class Fitted:
     seconds: Mapping[str, float] = field(default_factory=dict)
     sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
     chains: int = 1
-
-
-@dataclass
-class _Outcome:
-    guide: Any
-    draws: dict[str, Tensor]
-    history: History
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-    sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
-    chains: int = 1
+    refined: Any = None
 
 
 def fit(
@@ -102,9 +87,9 @@ def fit(
         inference: ``svi``, ``laplace``, ``nuts`` or a configuration.
         starts: how many places the search for the mode begins at; the first is the origin.
         at: the one place to begin at instead, unconstrained latents ``(D,)``: a mode that was chosen before.
-        refine: from a place near a mode to coordinates around the mode, for the last fit, in place of ``newton_laplace``; it may set what
-            the model needs to know of the rows. What the held-out rows decide before that is decided without it.
-        seed: of all random numbers; two runs with one seed on one CPU agree to the bit.
+        refine: from a place near a mode to the model and coordinates around the mode, for the last fit, in place of ``newton_laplace``.
+            What the held-out rows decide before that is decided without it.
+        seed: random seed; two runs with one seed on one CPU agree to the bit.
         device: ``auto``, ``cpu`` or ``cuda``.
         densities: whether ``sample_stats`` are wanted.
         checkpoint: where training states are kept and taken up again.
@@ -119,55 +104,69 @@ def fit(
     for rows in (data, held_out):
         if rows is not None:
             _check_finite(rows, model.may_be_missing)
-    seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
-    with isolated(seed, device, data.numbers), _as_found(model):
+    clock, trunks = _Clock(), None
+    with isolated(seed, device, data.numbers), _as_found(model) as forms:
         model.to(device)
         data = data.to(device=device)
         data = data.rows(torch.randperm(len(data), device="cpu").to(device))
         held_out = held_out.to(device=device) if held_out is not None else None
-        trunk_history: History | None = None
         if not model.linear:
-            cold = settings if isinstance(settings, SVI) else SVI()
-            trunk_history = pretrain_trunks(model, data, held_out, cold, starts, checkpoint, progress)
+            trunks = pretrain_trunks(model, data, held_out, settings if isinstance(settings, SVI) else SVI(), starts, checkpoint, progress)
             clock("trunks")
         layout = Layout.of(model, data)
-        found = find_starts(model, data, held_out, layout, 1 if trunk_history or at is not None else starts, progress, at)
+        found = find_starts(model, data, held_out, layout, 1 if trunks or at is not None else starts, progress, at)
         clock("starts")
-        coordinates, scored, outcome = found[0].laplace.coordinates, None, None
-        centre = coordinates.loc
-        if refine is not None and (held_out is None or not settings.refit):
-            coordinates = refine(model, data, layout, centre)
-            clock("profile")
-        if held_out is not None:
-            scored = found[0].score
-            if isinstance(settings, SVI):
-                outcome, last = _variational(
-                    model, guide, layout, coordinates, data, settings, held_out=held_out, checkpoint=checkpoint, progress=progress
-                )
-                scored = last if last is not None else scored
-            if settings.refit:
-                data = _join(data, held_out)
-                coordinates = (refine or partial(_around, progress=progress))(model, data, layout, centre)
-        if outcome is None or settings.refit:
-            again = _infer(model, guide, layout, coordinates, data, settings, outcome, checkpoint, progress)
-            outcome = replace(again, history=outcome.history if outcome else again.history)
+        task = Inference(guide, settings, layout, checkpoint, progress)
+        refined, outcome, score, data = _posterior(task, model, found[0], data, held_out, refine)
+        forms.append(refined.model)
         clock("inference")
+        outcome = task.with_draws(refined, data, outcome, densities=densities)
         if outcome.guide is not None:
-            outcome = _with_draws(outcome, model, layout, data, settings.draws, densities, progress)
             clock("densities")
-    draws = {name: value.detach().float().cpu() for name, value in outcome.draws.items()}
-    if not all(bool(torch.isfinite(value).all()) for value in draws.values()):
-        raise TrainingError(
-            "the posterior has draws that are not finite", fix="lower the learning rate: --set inference.learning_rate=0.005"
-        )
+    return _on_cpu(refined, outcome, trunks, found, score, clock.seconds)
+
+
+def _posterior(
+    task: Inference, model: RewardModel, start: Start, data: Batch, held_out: Batch | None, refine: Refine | None
+) -> tuple[Refined, Outcome, float | None, Batch]:
+    """The posterior around a start, the score of the held-out rows, and the rows that the posterior has seen."""
+    coordinates = start.laplace.coordinates
+    again = held_out is not None and task.settings.refit
+    refined = refine(model, data, task.layout, coordinates.loc) if refine and not again else Refined(model, coordinates)
+    if held_out is None:
+        return refined, task.posterior(refined, data), None, data
+    outcome, score = None, start.score
+    if isinstance(task.settings, SVI):
+        outcome, last = task.trained(refined, data, held_out=held_out)
+        score = score if last is None else last
+    if again:
+        data = data.joined(held_out)
+        if refine is not None:
+            refined = refine(model, data, task.layout, coordinates.loc)
+        else:
+            refined = Refined(model, newton_laplace(model, data, task.layout, at=coordinates.loc, progress=task.progress).coordinates)
+    if outcome is None or again:
+        outcome = task.posterior(refined, data, outcome)
+    return refined, outcome, score, data
+
+
+def _on_cpu(
+    refined: Refined, outcome: Outcome, trunks: History | None, found: list[Start], score: float | None, seconds: Mapping[str, float]
+) -> Fitted:
+    """The result.
+
+    Raises:
+        TrainingError: draws that are not finite.
+    """
+    draws = finite_draws(outcome.draws, settings="inference.learning_rate=0.005")
     if isinstance(outcome.guide, nn.Module):
         outcome.guide.cpu()
-    if trunk_history:
-        outcome.history.follow(trunk_history)
+    if trunks:
+        outcome.history.follow(trunks)
     stats = {name: value.cpu() for name, value in outcome.sample_stats.items()}
+    model = refined.model.cpu().eval()
     return Fitted(
-        model.cpu().eval(), outcome.guide, draws, outcome.history, found, scored, outcome.statistics, seconds, stats, outcome.chains
+        model, outcome.guide, draws, outcome.history, found, score, outcome.statistics, seconds, stats, outcome.chains, refined.found
     )
 
 
@@ -179,94 +178,6 @@ def check_starts(starts: int) -> None:
     """
     if starts < 1:
         raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 3")
-
-
-def _around(model: RewardModel, data: Batch, layout: Layout, at: Tensor, *, progress: Progress) -> Coordinates:
-    return newton_laplace(model, data, layout, at=at, progress=progress).coordinates
-
-
-def _starts_at_mode(guide: GuideLike) -> bool:
-    """Whether a guide is one of probrm's own, which begin at the Newton–Laplace solution."""
-    return isinstance(guide, str | GuideConfig)
-
-
-def _infer(
-    model: RewardModel,
-    guide: GuideLike,
-    layout: Layout,
-    coordinates: Coordinates,
-    data: Batch,
-    settings: InferenceConfig,
-    earlier: _Outcome | None,
-    checkpoint: Checkpoint | None,
-    progress: Progress,
-) -> _Outcome:
-    if isinstance(settings, NUTS):
-        chains = run_nuts(model, data, layout, coordinates, settings, progress=progress)
-        return _Outcome(None, chains.draws, History(), chains.statistics, chains.sample_stats, chains.count)
-    if isinstance(settings, Laplace):
-        return _Outcome(build_guide("auto-normal", model, layout, copy.deepcopy(coordinates).float()), {}, History())
-    return _variational(model, guide, layout, coordinates, data, settings, earlier=earlier, checkpoint=checkpoint, progress=progress)[0]
-
-
-def _variational(
-    model: RewardModel,
-    guide: GuideLike,
-    layout: Layout,
-    coordinates: Coordinates,
-    data: Batch,
-    settings: SVI,
-    *,
-    held_out: Batch | None = None,
-    earlier: _Outcome | None = None,
-    checkpoint: Checkpoint | None = None,
-    progress: Progress = silent,
-) -> tuple[_Outcome, float | None]:
-    """Trains a guide; ``earlier`` is what became of it on the training rows alone."""
-    built = build_guide(guide, model, layout, copy.deepcopy(coordinates).float())
-    if isinstance(built, nn.Module):
-        built.to(coordinates.loc.device)
-    begins_at_mode = _starts_at_mode(guide)
-    if not isinstance(built, WhitenedGuide):
-        adopt(built, layout, data.slice(0, 1).widened())
-    score = scorer(model, built, data, held_out)
-    if begins_at_mode and earlier is not None:
-        _take_over(built, earlier.guide)
-    fast = expanded(model, data, layout, coordinates.loc) if begins_at_mode and settings.batch_size is None else None
-    with threads(1) if fast else nullcontext():  # its steps take a few milliseconds
-        history = run_svi(
-            fast or model,
-            built,
-            fast.data if fast else data,
-            replace(settings, batch_size=fast.batch_size) if fast else settings,
-            score=None if begins_at_mode else score,
-            schedule=earlier.history if earlier and not begins_at_mode else None,
-            stage=int(begins_at_mode and earlier is not None),
-            at_mode=begins_at_mode,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
-    return _Outcome(built, {}, history), score() if score else None
-
-
-def _take_over(guide: Any, earlier: Any) -> None:
-    """Whitened coordinates are much the same for most of the rows as for all: what was learned of them is where to go on from."""
-    guide.family.load_state_dict(earlier.family.state_dict())
-    if guide.local is not None:
-        guide.local.load_state_dict(earlier.local.state_dict())
-
-
-def _with_draws(
-    outcome: _Outcome, model: RewardModel, layout: Layout, data: Batch, count: int, densities: bool, progress: Progress
-) -> _Outcome:
-    """The outcome with draws of its guide and, where they are wanted, their densities."""
-    z, log_guide = draws_and_density(outcome.guide, layout, data, count)
-    stats = (
-        {}
-        if log_guide is None or not densities
-        else {"log_density": log_joint(model, layout, data, z, progress=progress), "log_guide": log_guide}
-    )
-    return replace(outcome, draws=layout.constrain(z), sample_stats=stats)
 
 
 def _check_finite(rows: Batch, may_be_missing: Collection[str]) -> None:
@@ -282,29 +193,29 @@ def _check_finite(rows: Batch, may_be_missing: Collection[str]) -> None:
 
 
 @contextmanager
-def _as_found(model: RewardModel) -> Iterator[None]:
-    """An amortised guide puts the model into another form, and trunks are frozen half way; a second fit is to find neither."""
-    form, trained = getattr(model, "form", None), [p for p in model.parameters() if p.requires_grad]
+def _as_found(model: RewardModel) -> Iterator[list[RewardModel]]:
+    """An amortised guide puts the model into another form, and trunks are frozen half way; a second fit is to find neither.
+
+    What is appended to the list, made from the model, gets its form, too.
+    """
+    form, trained, made = getattr(model, "form", None), [p for p in model.parameters() if p.requires_grad], [model]
     try:
-        yield
+        yield made
     finally:
         if form is not None:
-            model.form = form  # type: ignore[assignment]
+            for one in made:
+                one.form = form  # type: ignore[assignment]
         for parameter in trained:
             parameter.requires_grad_(True)
 
 
-def _join(data: Batch, held_out: Batch) -> Batch:
-    columns = {name: torch.cat([column, held_out[name]]) for name, column in data.columns.items()}
-    return Batch(columns, data.total + held_out.total)
-
-
 class _Clock:
-    """Notes how long it is since the last call."""
+    """Seconds by phase: each call ends one."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds, self._last = seconds, time.perf_counter()
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
 
     def __call__(self, phase: str) -> None:
         now = time.perf_counter()
-        self._seconds[phase], self._last = now - self._last, now
+        self.seconds[phase], self._last = now - self._last, now

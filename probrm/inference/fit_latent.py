@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from pyro.infer import ELBO
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm.errors import ConfigError, TrainingError
 from probrm.guides import WhitenedGuide
 from probrm.inference.device import isolated, resolve_device
-from probrm.inference.fit import Fitted
+from probrm.inference.fit import Fitted, check_starts
+from probrm.inference.infer import finite_draws
 from probrm.inference.laplace.starts import scorer
 from probrm.inference.settings import SVI
 from probrm.inference.svi.checkpoint import Checkpoint
@@ -56,7 +55,7 @@ def fit_latent(
         held_out: rows that share no prompt with them.
         settings: of SVI.
         starts: how many random initialisations.
-        seed: of all random numbers.
+        seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         elbo: makes the objective; Pyro's own where it is None.
         prepare: is applied to whatever rows are trained on, before ``build``.
@@ -68,8 +67,7 @@ def fit_latent(
         ConfigError: no start at all, or an unknown device.
         TrainingError: a loss or draws that are not finite.
     """
-    if starts < 1:
-        raise ConfigError(f"starts: found {starts}; allowed: 1 or more", fix="use --starts 1")
+    check_starts(starts)
     settings, device = settings or SVI(), resolve_device(device)
     data, held_out = data.to(device=device), held_out.to(device=device) if held_out is not None else None
     seconds, begun = {}, time.perf_counter()
@@ -81,19 +79,9 @@ def fit_latent(
             model.to(device)
             guide.to(device)
             score = scorer(model, guide, rows, watched)
-            history = run_svi(
-                model,
-                guide,
-                rows,
-                settings,
-                score=score,
-                schedule=schedule,
-                elbo=elbo() if elbo else None,
-                keep_best=True,
-                checkpoint=checkpoint,
-                progress=progress,
-                label=label,
-            )
+            objective = elbo() if elbo else None
+            watching: dict[str, Any] = {"score": score, "schedule": schedule, "keep_best": True, "elbo": objective}
+            history = run_svi(model, guide, rows, settings, **watching, checkpoint=checkpoint, progress=progress, label=label)
             model.eval()
             return model, guide, history, guide.draws(settings.draws), score() if score else None
 
@@ -109,12 +97,7 @@ def fit_latent(
     seconds["training"] = time.perf_counter() - begun
     if held_out is not None and settings.refit:
         begun = time.perf_counter()
-        both = Batch({name: torch.cat([column, held_out[name]]) for name, column in data.columns.items()}, data.total + held_out.total)
-        model, guide, _, draws, _ = train(both, start, None, history, "SVI on all rows")
+        model, guide, _, draws, _ = train(data.joined(held_out), start, None, history, "SVI on all rows")
         seconds["refit"] = time.perf_counter() - begun
-    draws = {name: value.detach().float().cpu() for name, value in draws.items()}
-    if not all(bool(torch.isfinite(value).all()) for value in draws.values()):
-        raise TrainingError(
-            "the posterior has draws that are not finite", fix="lower the learning rate: --set inference.learning_rate=0.002"
-        )
+    draws = finite_draws(draws, settings="inference.learning_rate=0.002")
     return Fitted(model.cpu().eval(), guide.cpu(), draws, history, [], score, statistics, seconds)

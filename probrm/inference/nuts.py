@@ -21,7 +21,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
-from probrm.guides import Breathing, Layout, Ridge, Whitening
+from probrm.guides import Layout, PathFollowing, ScaleAdaptive, Whitening
 from probrm.inference.laplace.potential import Potential, in_double
 from probrm.inference.settings import NUTS
 from probrm.model import RewardModel
@@ -50,7 +50,7 @@ def run_nuts(
     model: RewardModel,
     batch: Batch,
     layout: Layout,
-    coordinates: Whitening | Breathing | Ridge,
+    coordinates: Whitening | ScaleAdaptive | PathFollowing,
     settings: NUTS,
     *,
     progress: Progress = silent,

@@ -55,14 +55,14 @@ def fit_file(
         data: a file as ``--data`` takes it, or a table: a pandas DataFrame, an Arrow table, a ``datasets.Dataset``. A table is kept in the
             cache, so that the run can read its rows again.
         model: ``implicit``, ``vrm``, ``bradley-terry`` or whatever else is installed.
-        columns: where the file calls things otherwise, ``{"action": "copied"}``.
+        columns: the file's column names, ``{"action": "copied"}``.
         priors: by slot, ``{"base_rate": Beta(2, 8)}``.
         guide: a name or a configuration of ``probrm.guides``.
         inference: a name, or ``SVI(…)``, ``Laplace(…)``, ``NUTS(…)`` of ``probrm.inference``.
         encoder: a hub id or folder, an ``EncoderConfig``, a store of vectors (``.safetensors``), or an object of your own
             with ``dim``, ``key`` and ``encode``, see ``probrm.encoders.Encoder``.
         settings: the rest, in the form of the TOML file: ``{"data": {"propensity_features": ["hour"]}, "starts": 5}``.
-        seed: of all random numbers.
+        seed: random seed.
         out: folder of the run; None keeps it in memory.
         overwrite: whether a run in that folder is replaced.
         progress: shows the phases.

@@ -184,7 +184,7 @@ class Recipe(ABC):
         return self.run(job, fitted, baseline, self.findings(job, fitted))
 
     def run(self, job: Any, fitted: Fitted, baseline: Fitted | None, tables: Mapping[str, dict[str, Any]]) -> Run:
-        """The run of a fitted model, with ``tables`` of its metrics beside those that every run has."""
+        """The run of a fitted model, with ``tables`` of its metrics added to those that every run has."""
         own = {"diagnostics": {f"{self.beside}_held_out_log_likelihood": baseline.held_out if baseline else None}, **self.counts(job)}
         merged = {name: {**own.get(name, {}), **tables.get(name, {})} for name in own | dict(tables)}
         return job.run(self.kind, fitted, baseline, merged, self.notes(job, fitted))
@@ -245,7 +245,7 @@ class Recipe(ABC):
         seed: int = 0,
         progress: Progress = silent,
     ) -> tuple[Evaluation, list[str]]:
-        """Metrics against the truth in the file, beside the baseline's, and notes on the data."""
+        """Metrics against the truth in the file, and the baseline's, and notes on the data."""
         found = self.truth_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
         return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
 

@@ -1,4 +1,4 @@
-"""A run as one HTML file that a colleague can read: what data, what model, what was learned, what to doubt.
+"""A run as one HTML file that a colleague can read: what data, what model, what was learned, caveats.
 
 The room above all others of ``probrm``. Names are loaded on first use, so importing it costs nothing.
 """

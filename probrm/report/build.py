@@ -55,7 +55,7 @@ def make_report(
     Args:
         run: fitted.
         recipe: of its model.
-        data: a file with known truth to hold it against.
+        data: a file with known truth to compare it with.
         spec: how that file is read, from ``recipe.read_spec``.
         embeddings: a store of its vectors.
         bootstrap: resamples behind the intervals of that evaluation.

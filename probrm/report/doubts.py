@@ -1,4 +1,4 @@
-"""What to doubt: a list made of what the run knows about itself, the gravest first."""
+"""Caveats: a list made of what the run knows about itself, the gravest first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOMINAL = 0.9
 
 
 class Doubt(NamedTuple):
-    """One reason for doubt and what would help."""
+    """One caveat and what would help."""
 
     grave: bool
     text: str
@@ -32,7 +32,7 @@ def doubts_section(material: Material) -> Section:
     """Section 9."""
     lead = "Made from what the run knows about itself. What is not listed has not been found to be wrong, which is not the same as right."
     tones: dict[bool, Tone] = {True: "bad", False: "warn"}
-    return Section("doubts", "What to doubt", lead, [Paragraph(inert(doubt.text), tones[doubt.grave]) for doubt in doubts(material)])
+    return Section("doubts", "Caveats", lead, [Paragraph(inert(doubt.text), tones[doubt.grave]) for doubt in doubts(material)])
 
 
 def _inference(material: Material) -> Iterator[Doubt]:
@@ -42,7 +42,7 @@ def _inference(material: Material) -> Iterator[Doubt]:
         yield Doubt(
             True,
             f"The guide misses part of the joint posterior (Pareto k̂ {shown}, reliable up to {number(found.get('threshold'), 2)}): some intervals may be too narrow "
-            "or too wide. Try --guide low-rank or full-rank, --inference nuts, or hold it against a referee: probrm posterior RUN --referee.",
+            "or too wide. Try --guide low-rank or full-rank, --inference nuts, or compare it with a referee: probrm posterior RUN --referee.",
         )
     if sampler := material.sampler:
         if sampler.divergences:
@@ -69,7 +69,7 @@ def _held_out(material: Material) -> Iterator[Doubt]:
     if ours is not None and theirs is not None and ours < theirs and material.run.baseline:
         yield Doubt(
             True,
-            f"Held-out {unit} are foretold worse than by the {material.run.baseline[0].kind} model ({number(ours, 4)} against {number(theirs, 4)} nats).",
+            f"Held-out {unit} are predicted worse than by the {material.run.baseline[0].kind} model ({number(ours, 4)} against {number(theirs, 4)} nats).",
         )
     held = found.get("held_out_rows", 0)
     if not held:
@@ -93,7 +93,7 @@ def _identified(material: Material) -> Iterator[Doubt]:
 
 def _truth(material: Material) -> Iterator[Doubt]:
     if material.truth is None:
-        yield Doubt(False, "Rewards were not held against known truth in this report (--data FILE).")
+        yield Doubt(False, "Rewards were not compared with a known truth in this report (--data FILE).")
         return
     found = material.truth.evaluation
     for name, verdict in found.verdicts().items():

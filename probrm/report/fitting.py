@@ -35,7 +35,7 @@ def training_section(material: Material) -> Section:
         ]
     facts += [(f"time: {spaced(phase)}", seconds(value)) for phase, value in run.record.get("seconds", {}).items()]
     if approximation := material.approximation:
-        for name, title in (("kl", "KL(guide ‖ posterior), nats"), ("effective_draws", "draws that the weighted draws are worth")):
+        for name, title in (("kl", "KL(guide ‖ posterior), nats"), ("effective_draws", "effective number of draws")):
             if approximation.get(name) is not None:
                 facts.append((title, number(approximation[name], 1)))
     blocks: list[Block] = [Paragraph(inert(f"Can the intervals be trusted? {trust}."), TRUST[trust.verdict]), Facts(facts)]

@@ -33,7 +33,7 @@ def _identified(material: Material) -> tuple[str, str, str, Tone] | None:
     if "verdict" not in found:
         return None
     verdict = str(found["verdict"])
-    return "Can these data tell?", verdict, "; ".join(found.get("reasons", [])[-1:]), _VERDICTS.get(verdict, "quiet")
+    return "Identifiability", verdict, "; ".join(found.get("reasons", [])[-1:]), _VERDICTS.get(verdict, "quiet")
 
 
 def baseline_score(material: Material) -> float | None:

@@ -41,7 +41,7 @@ def identifiability_section(material: Material) -> Section | None:
     rest = [(spaced(name), _shown(value)) for name, value in found.items() if name not in _TOLD | parts.keys() and _plain(value)]
     if rest:
         blocks += [Heading("Counts"), Facts(rest)]
-    return Section("identifiability", "Can these data tell?", blocks=blocks)
+    return Section("identifiability", "Identifiability", blocks=blocks)
 
 
 def _plain(value: Any) -> bool:

@@ -86,8 +86,8 @@ def _against_actions(material: Material) -> list[Block]:
     observed = "choices" if material.recipe.unit == "pairs" else "actions"
     blocks: list[Block] = [
         Paragraph(
-            f"No file with a known truth was given, so this is about the observed {observed} alone: whether what the model foretells happens as often as "
-            f"it says. A model can foretell {observed} well and still be wrong about what people like, if it explains them by the wrong part of itself; "
+            f"No file with a known truth was given, so this is about the observed {observed} alone: whether what the model predicts happens as often as "
+            f"it says. A model can predict {observed} well and still be wrong about what people like, if it explains them by the wrong part of itself; "
             "coverage of the intervals cannot be seen without truth. Give rows with a known truth with --data.",
             "quiet",
         )

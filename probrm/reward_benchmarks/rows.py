@@ -31,7 +31,7 @@ class Row:
         said = "it is missing" if found is None else f"found {shown(found)}"
         return DataError(
             f"{self.source}, row {self.number}, column {column!r}: {said}; allowed: {allowed}",
-            fix="get the published file again, or mend this row",
+            fix="get the published file again, or correct this row",
         )
 
     def text(self, column: str) -> str:

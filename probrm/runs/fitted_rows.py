@@ -19,7 +19,7 @@ class FittedRows:
         ids: ``(n,)`` texts.
         texts: of each row: ``prompt`` and ``response``, or ``prompt``, ``chosen`` and ``rejected``.
         observed: what was observed by name, ``(n,)`` each, NaN where nothing was.
-        constant: what was known beside it, ``(n, …)`` each.
+        constant: what else was known, ``(n, …)`` each.
         dims: names of all dimensions of those that have more than one (``{"propensity_covariates": ("row", "propensity_effect")}``).
         held_out: ``(n,)``, true of rows that the posterior has not seen; none where the fit was repeated on all rows.
         counts: ``(n,)``, by how much each row's log-likelihood was multiplied in the fit: its weight, its share among repeated pairs.

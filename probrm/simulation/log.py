@@ -1,4 +1,4 @@
-"""A simulated log as a table that ``read_log`` takes: exposures of rated answers, with the truth beside them."""
+"""A simulated log as a table that ``read_log`` takes: exposures of rated answers, with the truth."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def simulate(
 ) -> Simulated:
     """Draws actions on answers with known verdicts.
 
-    Users, covariates and the draws that are held against the propensity depend on the seed alone, not on the mechanism, so that two
+    Users, covariates and the draws that are compared with the propensity depend on the seed alone, not on the mechanism, so that two
     mechanisms are compared on the same crowd. A higher rate then only adds actions.
 
     Args:

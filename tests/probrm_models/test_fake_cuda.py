@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from probrm.actions import Click
-from probrm.coordinates.path_following import Ridge
+from probrm.coordinates.path_following import PathFollowing
 from probrm.data.batch import Batch
 from probrm.guides import Layout
 from probrm.guides.registry import Amortised, AutoNormal
@@ -53,7 +53,7 @@ def with_level() -> Step:
     whole = guided(model, batch)
     knots = torch.linspace(-2, 2, 5)
     rest = guided_rest(layout.size)
-    whole.guide.coordinates = Ridge(rest, place, 0.0, 1.0, knots, torch.zeros(5, layout.size - 1))
+    whole.guide.coordinates = PathFollowing(rest, place, 0.0, 1.0, knots, torch.zeros(5, layout.size - 1))
     return whole
 
 

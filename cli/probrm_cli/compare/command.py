@@ -1,4 +1,4 @@
-"""``probrm compare``: several models against the same truth, or by the actions that they foretell."""
+"""``probrm compare``: several models against the same truth, or by the actions that they predict."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def run_comparison(asked: Comparison) -> None:
 
     Raises:
         ConfigError: fewer than two models, an unknown one, one named twice, or no ``--log`` for one that is to be fitted.
-        RunError: models of logs beside models of pairs; a run that cannot be read; held-out rows that are not the same.
+        RunError: models of logs together with models of pairs; a run that cannot be read; held-out rows that are not the same.
         ProbrmError: from a fit, with the model's name before it.
     """
     to_fit = _names(asked)

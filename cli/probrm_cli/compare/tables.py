@@ -62,12 +62,12 @@ def to_dict(found: Mapping[str, Evaluation], notes: list[str]) -> dict[str, Any]
 
 
 def print_loo(found: LooComparison, *, unit: str) -> None:
-    """A row a run: its leave-one-out density, and what to doubt of it; below the table why a run has none."""
+    """A row a run: its leave-one-out density, and its caveats; below the table why a run has none."""
     shown = _short(found.runs)
     rows = [(shown[name], *_loo_cells(run)) for name, run in found.runs.items()]
     base = shown[found.reference or next(iter(shown))]
     part = f"{found.used} of the {found.rows}" if found.used < found.rows else f"the {found.rows}"
-    heading = f"PSIS-LOO: each of {part} fitted {unit} foretold from the others, nats; ± standard error; differences from {base}"
+    heading = f"PSIS-LOO: each of {part} fitted {unit} predicted from the others, nats; ± standard error; differences from {base}"
     print_table(heading, ("model", "elpd ↑", "per row", "difference", "", "p_loo", "k̂ too high", "weight"), rows)
     for name, run in found.runs.items():
         if run.loo is None:
@@ -104,12 +104,12 @@ def _held_out(run: Run) -> float:
 
 
 def print_held_out(runs: Mapping[str, Run], *, unit: str) -> None:
-    """How well each model foretells what was observed in the held-out rows."""
+    """How well each model predicts what was observed in the held-out rows."""
     base = _held_out(next(iter(runs.values())))
     shown = _short(runs)
     rows = [(shown[name], number(_held_out(run), 4), f"{_held_out(run) - base:+.4f}") for name, run in runs.items()]
     count = next(iter(runs.values())).metrics["diagnostics"]["held_out_rows"]
-    heading = f"log-likelihood of {count} held-out {unit}, nats each; it says how well actions are foretold, not how good the reward is"
+    heading = f"log-likelihood of {count} held-out {unit}, nats each; it says how well actions are predicted, not how good the reward is"
     print_table(heading, ("model", "log-likelihood ↑", f"difference from {shown[next(iter(runs))]}"), rows)
 
 

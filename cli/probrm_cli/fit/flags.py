@@ -36,7 +36,7 @@ COMMON = (
     Flag("guide", "guide.name", "auto-normal, low-rank, full-rank, delta, amortised."),
     Flag("inference", "inference.name", "svi, laplace, nuts."),
     Flag("starts", "starts", "Places that the search begins at (default: 3; 1 for pairs).", type=int),
-    Flag("seed", "seed", "Of all random numbers (default: 0).", type=int),
+    Flag("seed", "seed", "Random seed (default: 0).", type=int),
     Flag("device", "device", "auto, cpu, cuda."),
 )
 """Settings of every fit."""

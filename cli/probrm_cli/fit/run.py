@@ -49,7 +49,7 @@ def fit_model(request: Request) -> None:
 
 
 def _keep_modes(error: NotIdentifiedError, path: Path, request: Request) -> None:
-    """Saves what could not be told apart; the error says where."""
+    """Saves what could not be distinguished; the error says where."""
     if not error.modes:
         return
     if not request.overwrite and path.exists() and any(path.iterdir()):

@@ -52,8 +52,8 @@ def posterior(
     fitted = load(run)
     recipe = find_recipe(fitted.kind)
     chosen = choose_variables(sorted(fitted.draws), var, how)
-    mended = _resampled(fitted) if psis else None
-    shown = mended or fitted
+    corrected = _resampled(fitted) if psis else None
+    shown = corrected or fitted
     rows: FittedRows | None = None
     if referee:
         from probrm.diagnostics.referee import check_judgeable
@@ -86,7 +86,7 @@ def posterior(
     print_approximation(fitted)
     if report:
         print_referee(report)
-    typer.echo(f"can these intervals be trusted? {answer}")
+    typer.echo(f"interval reliability: {answer}")
     for line in recipe.headline(fitted):
         typer.echo(line)
     tell(fitted.metrics.get("identifiability", {}).get("notes", []), quiet)
@@ -102,7 +102,7 @@ def _check_flags(psis: bool, referee: bool, row: str | None) -> None:
 
     if psis and referee:
         raise ConfigError(
-            "--psis --referee: the referee judges the inference of the fit, not draws that were mended afterwards",
+            "--psis --referee: the referee judges the inference of the fit, not draws that were corrected afterwards",
             fix="give one of them, one call after the other",
         )
     for flag, given in (("--psis", psis), ("--referee", referee)):
@@ -123,7 +123,7 @@ def _resampled(run: Run) -> Run:
     from probrm.errors import ConfigError
 
     if run.sampled:
-        raise ConfigError("--psis: the draws are NUTS', which approximates nothing that could be mended", fix="leave --psis out")
+        raise ConfigError("--psis: the draws are NUTS', which approximates nothing that could be corrected", fix="leave --psis out")
     if is_point(run.draws):
         raise ConfigError("--psis: the run is a point estimate, of which nothing can be resampled", fix="fit with --guide auto-normal")
     if "log_guide" not in run.sample_stats:

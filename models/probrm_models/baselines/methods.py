@@ -27,7 +27,7 @@ class Solution:
 
     Attributes:
         theta: coefficients of the reward, ``(p,)``.
-        propensity: what goes beside it.
+        propensity: of the action.
         state: where a fit with another penalty may begin; the method's own.
     """
 

@@ -35,7 +35,7 @@ INTERCEPT_L2 = 1 / 10**2
 
 
 class BaselineModel(RewardModel):
-    """The process above, with what was estimated beside the reward.
+    """The process above, with what else was estimated.
 
     Args:
         shape: of the implicit model on the same rows.
@@ -72,7 +72,7 @@ class BaselineModel(RewardModel):
         if "propensity_weights" in values:
             logit = logit + last_layer(self.trunk, values["propensity_weights"], batch["embedding"])
         if "user_activity" in values:
-            activity = F.pad(values["user_activity"], (0, 1))  # strangers
+            activity = F.pad(values["user_activity"], (0, 1))  # unseen users
             logit = logit + activity.index_select(-1, batch["user"].clamp(max=activity.shape[-1] - 1))
         return self.link(logit, known)
 

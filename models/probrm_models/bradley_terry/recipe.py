@@ -1,6 +1,6 @@
 """The Bradley–Terry model on files.
 
-By default its last layer is Bayesian, and the deterministic one, trained to the same pairs, stands beside it as the baseline. With
+By default its last layer is Bayesian, and the deterministic one, trained to the same pairs, is the baseline. With
 ``--guide delta`` the deterministic one is the model: weights as a point, trained by Adam from zero with early stopping on held-out
 prompts, which is what reward models usually are. It has no intervals, and nothing to beat.
 """
@@ -57,7 +57,7 @@ class BradleyTerryRecipe(PairRecipe):
         return centred(super().fit_model(job), job.data)
 
     def fit_baseline(self, job: PairJob) -> Fitted | None:
-        """The deterministic model with the same head; None beside itself."""
+        """The deterministic model with the same head; None for itself."""
         return None if _of_point(job) else fit_point(job, BradleyTerryConfig(head=self.settings(job.config.model).head))
 
     def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:

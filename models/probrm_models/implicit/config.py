@@ -42,7 +42,7 @@ class ImplicitConfig(Settings):
         propensity_head: ``mlp`` adds a network over the propensity's covariates (and the embedding, with ``share_embedding``).
         share_embedding: gives the propensity head the embedding too. The model is then not identified by the log alone.
         action: how preference and activity become an action.
-        level: ``robust`` lets labels and the prior govern the level of the rewards within the range that the log allows; ``link``
+        level: ``robust`` lets labels and the prior determine the base rate within the range that the log allows; ``link``
             believes the shape of the logistic link, as an ordinary posterior does.
         assume: what is known beside the log, see ``Assumptions``.
         form: ``marginal`` sums the strata out in closed form, ``enumerated`` lets Pyro enumerate them: the same number.

@@ -12,7 +12,7 @@ from probrm.figures.forest import caterpillar, forest
 from probrm.recipes.run_figures import common_figures
 from probrm.runs.run import Run
 from probrm_models.implicit.identifiability.base_rate_figure import level_profile
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 
 if TYPE_CHECKING:
     from probrm.runs.fitted_rows import FittedRows
@@ -37,7 +37,7 @@ def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
     )
     for name, title in (
         ("propensity_effects", "What makes users act, whatever the answer: effects on the propensity"),
-        ("reward_effects", "What makes answers better, beside their text: effects on the reward"),
+        ("reward_effects", "What makes answers better, in addition to their text: effects on the reward"),
     ):
         if name in table:
             made[name] = forest(_blocks(table[name]), title, _UNIT)
@@ -48,11 +48,11 @@ def figures(run: Run, rows: FittedRows | None = None) -> dict[str, Figure]:
     profile = level_profile(run.metrics.get("identifiability", {}).get("level", {}), run.draws["base_rate"].double().numpy())
     if profile is not None:
         made["level"] = profile
-    if isinstance(run.model, SeveralActionsModel):
-        from probrm_models.implicit.multi_action.figures import graded_figures, several_row_figures
+    if isinstance(run.model, MultiActionModel):
+        from probrm_models.implicit.multi_action.figures import action_row_figures, graded_figures
 
         made |= graded_figures(table)
-        return made if rows is None else made | several_row_figures(run, rows)
+        return made if rows is None else made | action_row_figures(run, rows)
     if rows is not None:
         from probrm_models.implicit.row_figures import row_figures
 

@@ -1,10 +1,11 @@
-"""Fitting the implicit model: its modes, the choice among them, the level of the rewards, and the verdict."""
+"""Fitting the implicit model: its modes, the choice among them, the base rate, and the verdict."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,16 @@ from probrm.inference.device import isolated, resolve_device
 from probrm.inference.fit import check_starts
 from probrm.inference.laplace.modes import Mode, find_modes
 from probrm.inference.rank_correlation import spearman
-from probrm.inference.settings import InferenceConfig, inference_config
+from probrm.inference.settings import FitOptions, InferenceConfig
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.progress import Progress, silent
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.assumptions import Assumptions
-from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder, actions_alone
+from probrm_models.implicit.identifiability.base_rate_profile import actions_alone, level_coordinates
 from probrm_models.implicit.identifiability.mode_selection import Choice, choose
 from probrm_models.implicit.identifiability.verdict import Evidence, judge
+from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.model import build_implicit
 
 _COMPARED, _ALIKE = 5000, 0.5
@@ -39,7 +41,7 @@ class ImplicitFit:
     """What a fit gives.
 
     Attributes:
-        fitted: the mode that was named, or the first of those that could not be told apart.
+        fitted: the mode that was named, or the first of those that could not be distinguished.
         identifiability: the verdict with its reasons, see ``judge``.
         rivals: the other modes, fitted too, where none could be named.
     """
@@ -74,7 +76,7 @@ def fit_implicit(
         guide: as in ``probrm.fit``.
         inference: as in ``probrm.fit``.
         starts: places at which the search for modes begins.
-        seed: of all random numbers.
+        seed: random seed.
         device: as in ``probrm.fit``.
         facts: what else is known of the rows, by name, for the checks of the fit: ``user``, ``length``, raw covariates; ``prompt`` tells
             which content users share.
@@ -91,59 +93,58 @@ def fit_implicit(
     if assumptions.base_rate is not None:
         settings = replace(settings, priors=replace(settings.priors, base_rate=assumptions.base_rate))
     device = resolve_device(device)
-    configured = inference_config(inference)
     model = build_implicit(shape, settings, _reference(data, seed))
-    choice: Choice | None = None
-    places: list[torch.Tensor | None] = [None]
-    if model.linear:
-        with isolated(seed, device, data.numbers):
-            model.to(device)
-            shuffled = data.to(device=device)
-            shuffled = shuffled.rows(torch.randperm(len(data), device="cpu").to(device))
-            layout = Layout.of(model, shuffled)
-            # Modes are what the actions allow, and labels choose among them: with labels in the likelihood a tie may vanish, the wrong way
-            # round too, and nobody would be told of it.
-            modes = find_modes(model, actions_alone(shuffled), layout, starts, progress=progress)
-            choice = choose(model, shuffled, layout, modes, assumptions)
-            places = [c.mode.loc for c in ([choice.candidates[0]] if choice.named else choice.tied)]
-            model.cpu()
-    flatten = settings.level == "robust" and model.level_is_open(data)
+    choice, layout = _modes(model, data, assumptions, starts, seed, device, progress) if model.linear else (None, None)
+    chosen = [] if choice is None else [choice.candidates[0]] if choice.named else choice.tied
+    places = [one.mode.loc for one in chosen] or [None]
+    refine = partial(level_coordinates, flatten=settings.level == "robust" and model.level_is_open(data), progress=progress)
 
-    def fit_at(place: torch.Tensor | None, rows: Batch) -> tuple[Fitted, LevelFinder]:
-        finder = LevelFinder(flatten=flatten, progress=progress)
+    def fit_at(place: torch.Tensor | None, rows: Batch) -> Fitted:
         train, kept = _parts(rows, held_out)
-        fitted = fit(
-            copy.deepcopy(model),
-            train,
-            held_out=kept,
-            guide=guide,
-            inference=configured,
-            starts=starts,
-            at=place,
-            refine=finder,
-            seed=seed,
-            device=device,
-            checkpoint=checkpoint if len(places) == 1 else None,
-            progress=progress,
-        )
-        return fitted, finder
+        options: FitOptions = {
+            "guide": guide,
+            "inference": inference,
+            "starts": starts,
+            "seed": seed,
+            "device": device,
+            "progress": progress,
+        }
+        options["checkpoint"] = checkpoint if len(places) == 1 else None
+        return fit(copy.deepcopy(model), train, held_out=kept, at=place, refine=refine, **options)
 
-    found = []
+    fits = []
     for i, place in enumerate(places):
-        one = fit_at(place, data)
+        fitted = fit_at(place, data)
         # Labels may pull a fit out of the mode that they have chosen, into its mirror image: there they only choose.
-        if choice is not None and len(choice.tied) > 1 and _elsewhere(choice.candidates[i].mode, layout, one[0], data):
-            one = fit_at(place, actions_alone(data))
-        found.append(one)
-    fits, level = [fitted for fitted, _ in found], found[0][1].level
-    assert level is not None
-    evidence = Evidence(data, fits[0], choice, level, settings, assumptions, facts or {}, seed)
+        if choice is not None and len(choice.tied) > 1 and _elsewhere(choice.candidates[i].mode, layout, fitted, data):
+            fitted = fit_at(place, actions_alone(data))
+        fits.append(fitted)
+    evidence = Evidence(data, fits[0], choice, fits[0].refined, settings, assumptions, facts or {}, seed)
     return ImplicitFit(fits[0], judge(evidence), fits[1:])
 
 
+def _modes(
+    model: ImplicitModel, data: Batch, assumptions: Assumptions, starts: int, seed: int, device: str, progress: Progress
+) -> tuple[Choice, Layout]:
+    """The modes that the actions allow, and the choice among them, with the layout of their latents.
+
+    With labels in the likelihood a tie may vanish, the wrong way round too, and nobody would be told of it: they choose among the modes.
+    """
+    with isolated(seed, device, data.numbers):
+        model.to(device)
+        rows = data.to(device=device)
+        rows = rows.rows(torch.randperm(len(data), device="cpu").to(device))
+        layout = Layout.of(model, rows)
+        modes = find_modes(model, actions_alone(rows), layout, starts, progress=progress)
+        choice = choose(model, rows, layout, modes, assumptions)
+        model.cpu()
+    return choice, layout
+
+
 @torch.no_grad()
-def _elsewhere(mode: Mode, layout: Layout, fitted: Fitted, data: Batch) -> bool:
+def _elsewhere(mode: Mode, layout: Layout | None, fitted: Fitted, data: Batch) -> bool:
     """Whether a fit ranks answers otherwise than the mode that it began at."""
+    assert layout is not None
     rows = data.slice(0, min(len(data), _COMPARED))
     values = {name: value.to(rows["embedding"]) for name, value in layout.constrain(mode.loc).items()}
     some = {name: value[:100] for name, value in fitted.draws.items()}

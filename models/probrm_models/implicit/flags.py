@@ -1,10 +1,10 @@
-"""Flags of the implicit model and of the naive one beside it."""
+"""Flags of the implicit model and of the naive model."""
 
 from probrm.config.flags import Flag, ModelFlags, listing
 from probrm.recipes.logs.flags import LOG
 
 IMPLICIT = ModelFlags(
-    "Reward model from logged actions: what users liked, told apart from who acts at all.",
+    "Reward model from logged actions: what users liked, separated from who acts at all.",
     (
         *LOG,
         listing("actions", "data.actions", "Several actions, - against the answer: copied,-regenerated,rating:ordinal,dwell:log-normal."),
@@ -12,7 +12,7 @@ IMPLICIT = ModelFlags(
         Flag(
             "assume",
             "model.assume",
-            "What is known beside the log: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
+            "What is known in addition to the log: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
             "TEXT",
             list[str],
             parse=list,

@@ -18,11 +18,12 @@ the first two are the same number, the third is a lower bound.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import pyro
 import pyro.distributions as dist
@@ -68,7 +69,7 @@ class ImplicitModel(RewardModel):
         reference: rows over which ``base_rate`` is the mean of γ; without them it is γ at the average embedding and the covariates'
             reference levels.
 
-    ``level`` may be set before a fit: a function of the base rate that is taken off the log density (``identifiability.base_rate``).
+    ``level`` is a function of the base rate that is taken off the log density (``with_level``, ``identifiability.base_rate``).
 
     A batch has the columns ``embedding (n, d)``, ``reward_covariates (n, m)``, ``propensity_covariates (n, k)``,
     ``user (n,)`` (an index into ``shape.users``), ``action (n,)`` 0/1, ``label (n,)`` 0/1/NaN, ``weight (n,)``, and perhaps
@@ -99,6 +100,12 @@ class ImplicitModel(RewardModel):
         if self.config.propensity_head.name == "mlp":  # a trunk over the covariates too, beside their linear effects
             inputs += len(shape.propensity_effects)
         self.propensity_trunk = build_trunk(self.config.propensity_head, inputs) if inputs else None
+
+    def with_level(self, level: Callable[[Tensor], Tensor] | None) -> Self:
+        """The same model, parameters shared, with ``level`` taken off its log density."""
+        found = copy.copy(self)
+        found.level = level
+        return found
 
     # ---- the conditionals of the globals
 

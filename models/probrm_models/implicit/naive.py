@@ -35,7 +35,7 @@ class NaiveModel(RewardModel):
     """Bayesian logistic regression of the action on the reward's features, with the implicit model's priors.
 
     Args:
-        shape: of the implicit model beside it; only the reward's inputs are used.
+        shape: of the implicit model; only the reward's inputs are used.
         config: its configuration; only the priors are used.
     """
 

@@ -24,8 +24,8 @@ from probrm_models.implicit.identifiability.facts import row_facts
 from probrm_models.implicit.identifiability.refusal import not_identified
 from probrm_models.implicit.inspection import inspect_row
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.multi_action.inspection import inspect_several
-from probrm_models.implicit.multi_action.model import SeveralActionsModel, implicit_from_spec
+from probrm_models.implicit.multi_action.inspection import inspect_actions
+from probrm_models.implicit.multi_action.model import MultiActionModel, implicit_from_spec
 from probrm_models.implicit.naive import NaiveModel
 
 
@@ -87,11 +87,11 @@ class ImplicitRecipe(LogRecipe):
 
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Strata and their odds, or, of several actions, each of them."""
-        if not isinstance(run.model, SeveralActionsModel):
+        if not isinstance(run.model, MultiActionModel):
             return inspect_row(run, log, at, one)
         conversation = log.conversations[at]
         told = {"row": str(log.row_id[at]), "prompt": conversation.prompt_text, "response": conversation.response}
-        return told | inspect_several(run.model, run.draws, one)
+        return told | inspect_actions(run.model, run.draws, one)
 
     def doubts(self, run: Run) -> list[tuple[bool, str]]:
         """About the level, the overlap and the users."""

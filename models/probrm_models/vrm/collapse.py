@@ -26,7 +26,7 @@ _DRAWS = 200
 def collapse(model: VRMModel, guide: Any, data: Batch) -> dict[str, Any]:
     """How far the posteriors of the rows' latents are from their standard priors; 0 means that a latent is not used.
 
-    Weights are held against the prior that knows no prompt, also where the model's own prior is a network of the prompt.
+    Weights are compared with the prior that knows no prompt, also where the model's own prior is a network of the prompt.
 
     Args:
         model: fitted, on the CPU.

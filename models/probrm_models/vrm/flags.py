@@ -10,6 +10,6 @@ VRM = ModelFlags(
         listing("attributes", "data.attributes", "Objectives that have scores in the file, in this order (default: all that are found)."),
         *TIES,
         Flag("supervision", "model.supervision.loss", "How attribute scores teach the weights.", "kl|mse|rank|none"),
-        Flag("lambda", "model.supervision.weight", "How much they count beside the pairs.", "X", float),
+        Flag("lambda", "model.supervision.weight", "How much they count in addition to the pairs.", "X", float),
     ),
 )

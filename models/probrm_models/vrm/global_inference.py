@@ -40,7 +40,7 @@ def fit_globals(
         held_out: pairs that share no prompt with ``rows``.
         guide: over the globals.
         inference: ``laplace``, ``nuts``, or ``svi`` of the marginal form.
-        seed: of all random numbers.
+        seed: random seed.
         device: as in ``probrm.fit``.
         progress: shows the phases.
 

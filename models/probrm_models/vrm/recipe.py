@@ -46,7 +46,7 @@ _CENTRE = 200
 
 
 class VRMRecipe(PairRecipe):
-    """Pairs → several objectives a response, weighed by the prompt."""
+    """Pairs → several objectives a response, weighted by the prompt."""
 
     kind = "vrm"
     refits_itself = False  # SVI has latents in every row, a refit sums them out

@@ -141,7 +141,7 @@ def keep_usable(
         source: the file, for messages.
         notes: gets a line where something is dropped.
         what: what is the matter with those that are None, after "3 of 60".
-        fix: how to mend them.
+        fix: how to correct them.
 
     Raises:
         DataError: more than 20 % of the rows are None.

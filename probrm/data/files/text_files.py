@@ -47,7 +47,7 @@ def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
     # Arrow counts rows only when it reads them one block after the other, so the place is found in a second pass.
     _with_larger_block(lambda block: read(block, threads=False, on_bad=remember))
     if not bad:
-        raise pa.ArrowInvalid("its rows cannot be told apart: is a double quote left open?")
+        raise pa.ArrowInvalid("its rows cannot be distinguished: is a double quote left open?")
     first = bad[0]
     raise DataError(
         f"{source}, row {first.number - 1}: found {first.actual_columns} values where the header names {first.expected_columns} columns: "
@@ -126,7 +126,7 @@ def _read_list(path: Path, source: str) -> list[dict[str, Any]]:
 
 
 def _read_lines(path: Path, source: str) -> Iterator[dict[str, Any]]:
-    fix = "each line holds one JSON object and nothing else: mend or remove this line"
+    fix = "each line holds one JSON object and nothing else: correct or remove this line"
     number = 0
     try:
         with _open(path) as file:

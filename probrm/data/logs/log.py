@@ -44,7 +44,7 @@ class Log:
         row_id: object (n,) of str: column ``id``, else the 0-based position in the file.
         rows: int64 (n,), 0-based positions in the file.
         propensity: raw covariates of the propensity head, n rows: named ones, then derived ones.
-        reward: raw covariates of the reward head beside the embedding, n rows.
+        reward: raw covariates of the reward head in addition to the embedding, n rows.
         notes: what a user should know about the reading, one sentence each.
         table: the file as read, all rows.
         actions: float32 (n,) by column, where several actions are named; see ``read_actions``.
@@ -85,7 +85,7 @@ def read_log(
     Args:
         source: anything that ``read_table`` reads.
         spec: which column is what.
-        require: native columns that must be there beside the texts: ``("action",)`` to fit, ``("label",)`` to evaluate, ``()`` to
+        require: native columns that must be there in addition to the texts: ``("action",)`` to fit, ``("label",)`` to evaluate, ``()`` to
             score. What is not required and has impossible values is left out with a note. Only when the action is required must
             it vary, are constant covariates and single users left out, and are ignored columns named.
         min_rows: how many usable rows there must be.
@@ -114,7 +114,7 @@ def read_log(
     if len(rows) < max(min_rows, 1):
         raise DataError(
             f"{source}: {len(rows)} usable rows; at least {max(min_rows, 1)} are needed" + "".join(f" ({note})" for note in notes),
-            fix="give more rows; from fewer nothing can be told apart",
+            fix="give more rows; from fewer nothing can be distinguished",
         )
     roles = Roles(source, parts, rows, fitting=fitting, required=frozenset(require), notes=notes)
     action, label = roles.action(), roles.label()

@@ -25,7 +25,7 @@ class LogSpec:
             says that the file has no such column, even if one of its columns is called that.
         preset: the name of a published log's form, see ``probrm.data.logs.presets``.
         propensity_features: the file's columns that the propensity head sees.
-        reward_features: the file's columns that the reward head sees beside the embedding.
+        reward_features: the file's columns that the reward head sees in addition to the embedding.
         derive: covariates made from the texts, see ``probrm.data.covariates.derived``; the propensity head sees them.
         actions: several actions a row instead of the native ``action``: ``[-]COLUMN[:binary|ordinal|log-normal]`` each, a minus
             where it speaks against the answer.

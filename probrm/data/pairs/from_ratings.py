@@ -36,7 +36,7 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is what is wanted: missing
             difference = np.nanmean(np.stack([a - b for a, b in scored.values()]), axis=0)
-    else:  # no attribute is left, so no pair has anything to be told apart by
+    else:  # no attribute is left, so no pair has anything to be distinguished by
         difference = np.zeros(len(first))
     by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
     reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")

@@ -52,7 +52,7 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     if len(pairs) < max(min_pairs, 1):
         raise DataError(
             f"{source}: {len(pairs)} usable pairs; at least {max(min_pairs, 1)} are needed" + "".join(f" ({note})" for note in pairs.notes),
-            fix="give more pairs; from fewer nothing can be told apart",
+            fix="give more pairs; from fewer nothing can be distinguished",
         )
     if fitting:
         _check_prompts(pairs)

@@ -1,4 +1,4 @@
-"""The modes of a posterior: found from several places, told apart by the rewards they give, compared by what they say of the data."""
+"""The modes of a posterior: found from several places, distinguished by the rewards they give, compared by what they say of the data."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def find_modes(
 ) -> list[Mode]:
     """Newton–Laplace from the origin, from random places and from the mirror images that the model names; one mode a ranking of the answers.
 
-    The walks are rough and share the scales and the coordinates of the first mode; what they find beside it is then worked out exactly.
+    The walks are rough and share the scales and the coordinates of the first mode; what else they find is then worked out exactly.
 
     Args:
         model: linear heads.

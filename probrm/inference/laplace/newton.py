@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.coordinates.layout import Layout
-from probrm.coordinates.scale_adaptation import Breathing
+from probrm.coordinates.scale_adaptation import ScaleAdaptive
 from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
@@ -52,7 +52,7 @@ class LaplaceStart:
         rows: the likelihood's curvature, where it was worked out last; with it the way to another mode nearby may begin.
     """
 
-    coordinates: Whitening | Breathing
+    coordinates: Whitening | ScaleAdaptive
     potential: float
     rounds: int
     rows: Arrow | None = None
@@ -123,7 +123,7 @@ def newton_laplace(
     whitening = _whitening(descent.z, hyper, descent.curvature, scales.width if scales else None)
     if scales is None:
         return LaplaceStart(whitening, float(descent.value), 0, descent.rows)
-    return LaplaceStart(Breathing(whitening, hyper.nonzero()[:, 0], scales.exponents), float(descent.value), rounds, descent.rows)
+    return LaplaceStart(ScaleAdaptive(whitening, hyper.nonzero()[:, 0], scales.exponents), float(descent.value), rounds, descent.rows)
 
 
 def walked(rows: int) -> int:
@@ -137,7 +137,7 @@ def walk(
     layout: Layout,
     at: Float[Tensor, " D"],
     *,
-    around: Whitening | Breathing,
+    around: Whitening | ScaleAdaptive,
     arrived: Callable[[Tensor], bool],
 ) -> Float[Tensor, " D"]:
     """A rough way downhill with the scales held: L-BFGS in bursts, until ``arrived`` says that the rest is known.
@@ -157,7 +157,7 @@ def walk(
         potential_of(model, layout, Batch(batch.slice(0, walked(len(batch))).columns, batch.total), normal=True),
         layout.hyper().to(at.device),
     )
-    linear = around.whitening if isinstance(around, Breathing) else around
+    linear = around.whitening if isinstance(around, ScaleAdaptive) else around
     start = at.to(torch.float64)
     free = linear.inverse(start).requires_grad_()
     optimiser = torch.optim.LBFGS([free], max_iter=_BURST, history_size=_BURST, line_search_fn="strong_wolfe")

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from pyro import poutine
 from torch import Tensor
 
-from probrm.coordinates.path_following import Ridge, Spline
+from probrm.coordinates.path_following import PathFollowing, Spline
 from probrm.coordinates.sites import trace_globals
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
@@ -35,7 +35,7 @@ _EXACT, _STILL = 1e-4, 0.3
 """Nats within which a mode on the way is found, and over which its curvature counts as the same."""
 
 
-class Given(RewardModel):
+class Conditioned(RewardModel):
     """A model with some of its global latents held fixed.
 
     Args:
@@ -121,7 +121,7 @@ class Profile:
         return torch.from_numpy(inside + low * np.minimum(x - knots[0], 0.0) + high * np.maximum(x - knots[-1], 0.0))
 
 
-def ridge(model: RewardModel, batch: Batch, layout: Layout, site: str, along: Profile, mean: float, sd: float) -> Ridge:
+def ridge(model: RewardModel, batch: Batch, layout: Layout, site: str, along: Profile, mean: float, sd: float) -> PathFollowing:
     """Coordinates that follow the path: the latent normal with this mean and deviation, the others as they are given its mean.
 
     Args:
@@ -136,10 +136,10 @@ def ridge(model: RewardModel, batch: Batch, layout: Layout, site: str, along: Pr
     place = next(s for s in layout.sites if s.name == site)
     rest = torch.arange(layout.size, device=along.path.device) != along.index
     path = along.path[:, rest]
-    given = Given(model, {site: place.transform(along.knots.new_tensor(mean))})
+    given = Conditioned(model, {site: place.transform(along.knots.new_tensor(mean))})
     at = Spline(along.knots, path).to(path.device)(along.knots.new_tensor(mean))
     base = newton_laplace(given, batch, Layout.of(given, batch), at=at).coordinates
-    return Ridge(base, along.index, mean, sd, along.knots, path)
+    return PathFollowing(base, along.index, mean, sd, along.knots, path)
 
 
 def profile(
@@ -174,7 +174,7 @@ def profile(
         progress: shows the values.
 
     Raises:
-        TrainingError: no mode was found beside the first.
+        TrainingError: no mode but the first was found.
     """
     nodes = _Nodes(model, layout, site, at.device)
     centre = float(at[nodes.index])
@@ -230,7 +230,7 @@ class _Nodes:
             TrainingError: no mode was found.
         """
         fixed = self.place.transform(at.new_tensor(value))
-        given = Given(self.model, {self.site: fixed})
+        given = Conditioned(self.model, {self.site: fixed})
         layout = Layout.of(given, batch)
         laplace = newton_laplace(given, batch, layout, at=at, rows=rows, max_rounds=_ROUNDS, exact=_EXACT, still=_STILL, sketch=True)
         node = trace_globals(given, batch.slice(0, 1)).nodes[self.site]
@@ -245,7 +245,7 @@ class _Nodes:
             TrainingError: there are fewer than two.
         """
         if len(found) < 2:
-            raise TrainingError(f"the profile over {self.site} found no mode beside the first", fix="give the weights a tighter prior")
+            raise TrainingError(f"the profile over {self.site} found no mode but the first", fix="give the weights a tighter prior")
         knots = sorted(found)
         path = at.repeat(len(knots), 1)
         path[:, self.index] = at.new_tensor(knots)

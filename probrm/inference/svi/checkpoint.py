@@ -28,7 +28,7 @@ class State:
 
     @property
     def kept(self) -> dict[str, Tensor]:
-        """The module's state that was kept beside the present one."""
+        """The module's state that is the best so far."""
         return {name.removeprefix("kept."): value for name, value in self.tensors.items() if name.startswith("kept.")}
 
     def restore(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:

@@ -122,9 +122,7 @@ def run_svi(
     """
     loss_fn = (elbo or _bound(model))(model, guide)
     optimiser = _optimiser(loss_fn, guide, settings)
-    rates = [group["lr"] for group in optimiser.param_groups]
-    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-        group["lr"] = rate * _DECAYS[stage]
+    rates = _Rates(optimiser, stage)
     batches = Minibatches(data, settings.batch_size, seed=torch.initial_seed())
     with own_random_stream(0):
         loss_fn(batches[0])  # checked once by Pyro and torch; then without their checks, a fifth of a step
@@ -133,43 +131,26 @@ def run_svi(
     history, kept = History(), {}
     if saved:
         saved.restore(loss_fn, optimiser)
-        kept = saved.kept
-        history = History(**saved.meta["history"])
+        history, kept = History(**saved.meta["history"]), saved.kept
         if saved.meta["done"]:
             return history
     total = schedule.steps if schedule else settings.max_steps
     patience = settings.patience // 2 if at_mode else settings.patience
     losses: list[Tensor] = []
-    worth = guide.layout.size * _SHIFT**2 / 2 / data.total if at_mode else _RISE
+    rise, trend = (guide.layout.size * _SHIFT**2 / 2 / data.total, 0.0) if at_mode else (_RISE, _TREND)
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
             losses.append(svi_step(loss_fn, optimiser, batches[step - 1]).detach())
             if step % settings.eval_every and step != total:
                 continue
-            seen = -torch.stack(losses) / data.total  # the one place where the device is waited for
-            bound, error = float(seen.mean()), float(seen.std(correction=0)) / math.sqrt(len(losses))
-            losses.clear()
-            if not math.isfinite(bound):
-                raise TrainingError(
-                    f"the loss became {-bound} at step {step} of the training",
-                    fix="lower the learning rate: --set inference.learning_rate=0.005; look for extreme covariates",
-                )
+            bound, error = _seen(losses, data.total, step)
             held_out = score() if score and not schedule else None
-            rate = optimiser.param_groups[0]["lr"]
-            history.look(step, bound, held_out, rate, max(worth, error * at_mode), 0.0 if at_mode else _TREND)
+            history.look(step, bound, held_out, rates.first, max(rise, error * at_mode), trend)
             advance(settings.eval_every, elbo=bound, **({} if held_out is None else {"held_out": held_out}))
             if keep_best and held_out is not None and history.waited == 0:
                 kept = {name: value.detach().clone() for name, value in loss_fn.state_dict().items()}
-            done = step == total
-            if history.due(patience, schedule):
-                if stage + len(history.stages) == len(_DECAYS):
-                    done = True
-                else:
-                    history.stages.append(step)
-                    history.waited = 0
-                    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                        group["lr"] = rate * _DECAYS[stage + len(history.stages) - 1]
+            done = step == total or (history.due(patience, schedule) and not rates.lowered(history, step))
             if done and kept:
                 loss_fn.load_state_dict(kept)
                 history.end_at_best()
@@ -178,6 +159,50 @@ def run_svi(
             if done:
                 break
     return history
+
+
+class _Rates:
+    """Learning rates that fall stage by stage."""
+
+    def __init__(self, optimiser: torch.optim.Optimizer, stage: int) -> None:
+        self._optimiser, self._begun = optimiser, stage  # its groups are others after it was restored
+        self._rates = [group["lr"] for group in optimiser.param_groups]
+        self._set(stage)
+
+    @property
+    def first(self) -> float:
+        """That of the guide."""
+        return self._optimiser.param_groups[0]["lr"]
+
+    def _set(self, stage: int) -> None:
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * _DECAYS[stage]
+
+    def lowered(self, history: History, step: int) -> bool:
+        """Begins the next stage at this step; false after the last one."""
+        if self._begun + len(history.stages) == len(_DECAYS):
+            return False
+        history.stages.append(step)
+        history.waited = 0
+        self._set(self._begun + len(history.stages) - 1)
+        return True
+
+
+def _seen(losses: list[Tensor], rows: float, step: int) -> tuple[float, float]:
+    """Mean and standard error of the bound a row since the last look, which these losses are of; empties them.
+
+    Raises:
+        TrainingError: it is not finite.
+    """
+    seen = -torch.stack(losses) / rows  # the one place where the device is waited for
+    bound, error = float(seen.mean()), float(seen.std(correction=0)) / math.sqrt(len(losses))
+    losses.clear()
+    if not math.isfinite(bound):
+        raise TrainingError(
+            f"the loss became {-bound} at step {step} of the training",
+            fix="lower the learning rate: --set inference.learning_rate=0.005; look for extreme covariates",
+        )
+    return bound, error
 
 
 def svi_step(loss_fn: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch) -> Tensor:

@@ -29,7 +29,7 @@ class LogRows:
         rows: ``(n,)`` positions in the file.
         sample: their truth.
         predictions: the run's; without bounds where it is a point estimate.
-        beside: those of the model that was fitted beside it, where they were asked for and there is one.
+        beside: those of the baseline, where they were asked for and there is one.
         notes: on data and encoder.
     """
 
@@ -59,7 +59,7 @@ def log_rows(
     baseline: bool = False,
     progress: Progress = silent,
 ) -> LogRows:
-    """The rows of a log with a verdict, seen by a run fitted to a log; with ``baseline``, by the model beside it, too.
+    """The rows of a log with a verdict, seen by a run fitted to a log; with ``baseline``, by its baseline, too.
 
     Raises:
         DataError: the file cannot be used, or no row has a verdict.

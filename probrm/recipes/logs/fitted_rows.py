@@ -42,7 +42,7 @@ def fitted_log(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fitt
 
 
 def _constant(log: Log, run: Run, columns: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
-    """What was known beside the actions; what says nothing in this log is left out."""
+    """What else was known of the rows; what says nothing in this log is left out."""
     found: dict[str, np.ndarray] = {}
     dims: dict[str, tuple[str, ...]] = {}
     for name, dim in (("propensity_covariates", "propensity_effect"), ("reward_covariates", "reward_effect")):

@@ -100,7 +100,7 @@ class LogInputs:
         if not self.users:
             return torch.zeros(len(log), dtype=torch.long)
         index = {user: i for i, user in enumerate(self.users)}
-        if log.user is None:  # every row a stranger of its own
+        if log.user is None:  # every row an unseen user of its own
             return torch.arange(len(log)) + len(index)
         return torch.tensor([index.setdefault(user, len(index)) for user in log.user])
 

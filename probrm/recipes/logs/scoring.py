@@ -21,7 +21,7 @@ def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
 
     Args:
         spec: of the fitted log.
-        kept: native columns that are read beside the texts.
+        kept: native columns that are read in addition to the texts.
     """
     kept = (*_TEXTS, *kept)
     columns = {name: "" for name in NATIVE if name not in kept} | {name: column for name, column in spec.columns.items() if name in kept}

@@ -30,7 +30,7 @@ class PairRows:
         rows: ``(m,)`` positions in the file.
         truth: keyword arguments of ``evaluate_pairs`` that describe the pairs.
         predictions: the run's.
-        beside: those of the model that was fitted beside it, where they were asked for and there is one.
+        beside: those of the baseline, where they were asked for and there is one.
         notes: on data and encoder.
     """
 
@@ -60,7 +60,7 @@ def pair_rows(
     baseline: bool = False,
     progress: Progress = silent,
 ) -> PairRows:
-    """The pairs of a file, seen by a run fitted to pairs; with ``baseline``, by the model beside it, too.
+    """The pairs of a file, seen by a run fitted to pairs; with ``baseline``, by its baseline, too.
 
     Raises:
         DataError: the file cannot be used.

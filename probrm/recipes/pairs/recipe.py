@@ -198,14 +198,14 @@ class PairRecipe(Recipe):
         return inspect_pair(run, pair, batch) | self.more_about(run, batch)
 
     def headline(self, run: Run) -> list[str]:
-        """How well held-out pairs are foretold."""
+        """How well held-out pairs are predicted."""
         found = run.metrics["diagnostics"]
         if not found["held_out_rows"]:
             return []
         baseline = found["baseline_held_out_log_likelihood"]
         beside = f"; the {run.baseline[0].kind} model: {baseline:.4f}" if run.baseline and baseline is not None else ""
         ours = found["held_out_log_likelihood"]
-        return [f"log-likelihood of {found['held_out_rows']} held-out pairs, nats a pair: {ours:.4f}{beside}; a coin: -0.6931"]
+        return [f"log-likelihood of {found['held_out_rows']} held-out pairs, nats a pair: {ours:.4f}{beside}; chance: -0.6931"]
 
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The pairs again."""

@@ -102,7 +102,7 @@ def test_a_method_that_fails_is_recorded_and_can_be_tried_again(tmp_path: Path, 
 
 
 def test_what_the_methods_without_a_model_say(tmp_path: Path) -> None:
-    """base-rate: (2 + k)/(4 + n) of the labels; the oracle beats it, the naive model foretells actions."""
+    """base-rate: (2 + k)/(4 + n) of the labels; the oracle beats it, the naive model predicts actions."""
     records = {
         name: cells.run(Task("synthetic", "constant", 50, 0, name), None, tmp_path) for name in ("base-rate", "oracle", "naive-bayes")
     }

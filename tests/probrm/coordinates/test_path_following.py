@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 from torch.autograd.functional import jacobian
 
 from probrm.coordinates.path_following import Spline
-from probrm.guides import Breathing, Ridge, Whitening
+from probrm.guides import PathFollowing, ScaleAdaptive, Whitening
 
 KNOTS = torch.tensor([-2.0, -1.1, -0.9, 0.4, 1.5, 3.0]).double()
 INDEX, USERS, SIZE, REST = 6, 3, 9, 8
@@ -26,25 +26,25 @@ def whitening(users: int = USERS) -> Whitening:
     return Whitening(torch.randn(REST).double(), diagonal, coupling, dense)
 
 
-def breathing() -> Breathing:
+def breathing() -> ScaleAdaptive:
     """The last coordinate is a scale, which the others follow more or less."""
     exponents = torch.rand(REST, 1).double()
     exponents[-1] = 0.0
     linear = Whitening(
         torch.randn(REST).double(), torch.rand(USERS).double() + 1, 0.2 * torch.randn(USERS, 5).double(), 3 * torch.eye(5).double()
     )
-    return Breathing(linear, torch.tensor([REST - 1]), exponents)
+    return ScaleAdaptive(linear, torch.tensor([REST - 1]), exponents)
 
 
 @pytest.fixture(params=["whitening", "breathing", "no users", "first", "last"])
-def ridge(request: pytest.FixtureRequest) -> Ridge:
+def ridge(request: pytest.FixtureRequest) -> PathFollowing:
     base = {"breathing": breathing, "no users": lambda: whitening(0)}.get(request.param, whitening)()
     index = {"first": 0, "last": SIZE - 1}.get(request.param, INDEX)
-    return Ridge(base, index, 0.3, 1.7, KNOTS, torch.randn(len(KNOTS), REST).double())
+    return PathFollowing(base, index, 0.3, 1.7, KNOTS, torch.randn(len(KNOTS), REST).double())
 
 
 @pytest.mark.parametrize("lead", [(), (3,), (2, 4)])
-def test_forward_and_inverse(ridge: Ridge, lead: tuple[int, ...]) -> None:
+def test_forward_and_inverse(ridge: PathFollowing, lead: tuple[int, ...]) -> None:
     epsilon = torch.randn(*lead, SIZE).double()
     z = ridge(epsilon)
     assert z.shape == (*lead, SIZE)
@@ -52,7 +52,7 @@ def test_forward_and_inverse(ridge: Ridge, lead: tuple[int, ...]) -> None:
     assert torch.allclose(ridge(ridge.inverse(z)), z, atol=1e-9)
 
 
-def test_log_det_is_autograds(ridge: Ridge) -> None:
+def test_log_det_is_autograds(ridge: PathFollowing) -> None:
     epsilon = 2 * torch.randn(5, SIZE).double()
     together = ridge.log_det(ridge(epsilon))
     for i in range(5):
@@ -63,14 +63,14 @@ def test_log_det_is_autograds(ridge: Ridge) -> None:
         assert float(ridge.log_det(ridge(epsilon[i]))) == pytest.approx(expected, abs=1e-8)
 
 
-def test_the_centre(ridge: Ridge) -> None:
+def test_the_centre(ridge: PathFollowing) -> None:
     assert torch.allclose(ridge.loc, ridge(torch.zeros(SIZE).double()), atol=1e-12)
     assert float(ridge.loc[ridge.index]) == pytest.approx(0.3)
     rest = torch.arange(SIZE) != ridge.index
     assert torch.equal(ridge.loc[rest], ridge.base.loc)
 
 
-def test_the_latent_is_normal_and_the_others_follow_the_path(ridge: Ridge) -> None:
+def test_the_latent_is_normal_and_the_others_follow_the_path(ridge: PathFollowing) -> None:
     rest = torch.arange(SIZE) != ridge.index
     for own in (-3.0, -0.4, 2.0):
         epsilon = torch.zeros(SIZE).double()
@@ -84,14 +84,14 @@ def test_the_latent_is_normal_and_the_others_follow_the_path(ridge: Ridge) -> No
 
 def test_with_a_path_that_stays_it_is_the_base() -> None:
     base = whitening()
-    ridge = Ridge(base, INDEX, 0.0, 2.0, KNOTS, torch.randn(REST).double().repeat(len(KNOTS), 1))
+    ridge = PathFollowing(base, INDEX, 0.0, 2.0, KNOTS, torch.randn(REST).double().repeat(len(KNOTS), 1))
     epsilon = torch.randn(4, SIZE).double()
     rest = torch.arange(SIZE) != INDEX
     assert torch.allclose(ridge(epsilon)[:, rest], base(epsilon[:, rest]), atol=1e-10)
 
 
 def test_it_is_moved_and_saved_with_its_module() -> None:
-    ridge = Ridge(whitening(), INDEX, 0.3, 1.7, KNOTS, torch.randn(len(KNOTS), REST).double())
+    ridge = PathFollowing(whitening(), INDEX, 0.3, 1.7, KNOTS, torch.randn(len(KNOTS), REST).double())
     epsilon = torch.randn(SIZE).double()
     exact = ridge(epsilon)
     assert {"mean", "sd", "path.knots", "path.coefficients"} <= set(ridge.state_dict())

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 
 from probrm.data.batch import Batch
-from probrm.guides import Breathing, Layout, Whitening, build_guide
+from probrm.guides import Layout, ScaleAdaptive, Whitening, build_guide
 from probrm.model import RewardModel
 
 
@@ -22,7 +22,7 @@ def run(model: Any, *args: Any) -> Any:
 
 
 @pytest.fixture
-def coordinates() -> Breathing:
+def coordinates() -> ScaleAdaptive:
     """Nine coordinates, the first five exchangeable, the last a scale, the others following it more or less."""
     root = torch.randn(4, 4).double()
     whitening = Whitening(
@@ -30,10 +30,10 @@ def coordinates() -> Breathing:
     )
     exponents = torch.rand(9, 1).double()
     exponents[8] = 0.0
-    return Breathing(whitening, torch.tensor([8]), exponents)
+    return ScaleAdaptive(whitening, torch.tensor([8]), exponents)
 
 
-def test_log_det_is_autograds(coordinates: Breathing) -> None:
+def test_log_det_is_autograds(coordinates: ScaleAdaptive) -> None:
     epsilon = torch.randn(4, 9).double()
     for i in range(4):
         matrix = jacobian(coordinates, epsilon[i])
@@ -44,26 +44,26 @@ def test_log_det_is_autograds(coordinates: Breathing) -> None:
 
 
 @pytest.mark.parametrize("lead", [(), (3,), (2, 4)])
-def test_inverse(coordinates: Breathing, lead: tuple[int, ...]) -> None:
+def test_inverse(coordinates: ScaleAdaptive, lead: tuple[int, ...]) -> None:
     epsilon = torch.randn(*lead, 9).double()
     assert torch.allclose(coordinates.inverse(coordinates(epsilon)), epsilon, atol=1e-8)
 
 
-def test_a_deviation_grows_with_its_scale_by_its_exponent(coordinates: Breathing) -> None:
+def test_a_deviation_grows_with_its_scale_by_its_exponent(coordinates: ScaleAdaptive) -> None:
     epsilon = torch.randn(9).double()
     linear, z = coordinates.whitening(epsilon) - coordinates.loc, coordinates(epsilon) - coordinates.loc
     assert float(z[8]) == pytest.approx(float(linear[8]), abs=1e-12)
     assert torch.allclose((z / linear).log(), coordinates.exponents[:, 0] * linear[8], atol=1e-8)
 
 
-def test_without_exponents_it_is_the_whitening(coordinates: Breathing) -> None:
-    plain = Breathing(coordinates.whitening, coordinates.scales, torch.zeros(9, 1).double())
+def test_without_exponents_it_is_the_whitening(coordinates: ScaleAdaptive) -> None:
+    plain = ScaleAdaptive(coordinates.whitening, coordinates.scales, torch.zeros(9, 1).double())
     epsilon = torch.randn(5, 9).double()
     assert torch.allclose(plain(epsilon), coordinates.whitening(epsilon), atol=1e-12)
     assert torch.allclose(plain.log_det(epsilon), coordinates.whitening.log_det(epsilon), atol=1e-12)
 
 
-def test_log_density_of_a_guides_draw(coordinates: Breathing, two_rates: Callable[..., RewardModel], rates_batch: Batch) -> None:
+def test_log_density_of_a_guides_draw(coordinates: ScaleAdaptive, two_rates: Callable[..., RewardModel], rates_batch: Batch) -> None:
     """Change of variables from ε to the sites' values, by autograd through the whole inverse."""
     model = two_rates(5)
     layout = Layout.of(model, rates_batch)

@@ -1,4 +1,4 @@
-"""Each bad file of pairs gets one DataError that names the place, the value found, what is allowed, and how to mend it."""
+"""Each bad file of pairs gets one DataError that names the place, the value found, what is allowed, and how to correct it."""
 
 from __future__ import annotations
 

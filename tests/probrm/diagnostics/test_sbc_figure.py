@@ -29,7 +29,7 @@ def test_bars_band_and_verdict(tmp_path: Path) -> None:
     band = np.asarray(a.collections[0].get_paths()[0].vertices)
     assert (band[:, 1].min(), band[:, 1].max()) == stats.binom.interval(0.99, 200, 0.1)
     assert to_hex(bars(a)[0].get_facecolor()) == to_hex(bars(quiet)[0].get_facecolor()) != to_hex(bars(b)[0].get_facecolor())
-    assert bars(b)[0].get_hatch()  # told apart without colours too
+    assert bars(b)[0].get_hatch()  # distinguished without colours too
     assert not empty.axison
     assert [axes.get_title() for axes in (a, b)] == ["a", "b"]
 

@@ -195,7 +195,7 @@ def test_an_encoder_whose_blocks_cannot_be_told_apart_is_read_at_its_last_layer(
     tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("probrm.encoders.depth.find_blocks", lambda model: None)
-    with pytest.raises(EncoderError, match=r"layers of encoder .* cannot be told apart"):
+    with pytest.raises(EncoderError, match=r"layers of encoder .* cannot be distinguished"):
         load_encoder(config(tiny("bert"), layer=1))
     encoder = load_encoder(config(tiny("bert")))
     assert (encoder.config.layer, encoder.config.prompt_layer) == ("last", "last")

@@ -58,3 +58,8 @@ def test_a_calibrated_model_shows_the_bias_that_the_documentation_states():
         # By bin: sqrt(mean p(1-p) over the bin); "about", as the formula takes one mean over all bins.
         expected.append(np.sqrt(2 * 10 * np.mean(probability * (1 - probability)) / (np.pi * 2000)))
     assert np.mean(errors) == pytest.approx(np.mean(expected), rel=0.1)
+
+
+def test_a_row_across_an_edge_is_in_the_bin_of_its_middle():
+    """Three rows in two bins: the second one's mass goes from one third to two thirds; its middle is the edge, which is the upper bin's."""
+    assert expected_calibration_error([0, 1, 0], [0.1, 0.2, 0.6], bins=2) == pytest.approx(0.1)

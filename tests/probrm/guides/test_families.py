@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.distributions import MultivariateNormal
 
-from probrm.coordinates.path_following import Ridge
+from probrm.coordinates.path_following import PathFollowing
 from probrm.data.batch import Batch
 from probrm.errors import ConfigError
 from probrm.guides import Layout, WhitenedGuide, Whitening, build_guide
@@ -172,7 +172,7 @@ def test_parameters_count_what_the_family_promises() -> None:
 
 def test_a_coordinate_that_is_held_stays_a_standard_normal(layout: Layout, whitening: Whitening) -> None:
     """However its parameters are moved; the others follow theirs, and with other coordinates nothing is held."""
-    ridge = Ridge(Whitening.diagonal(torch.zeros(8), torch.ones(8), 5), 6, 0.3, 0.5, torch.tensor([-1.0, 1.0]), torch.zeros(2, 8))
+    ridge = PathFollowing(Whitening.diagonal(torch.zeros(8), torch.ones(8), 5), 6, 0.3, 0.5, torch.tensor([-1.0, 1.0]), torch.zeros(2, 8))
     held = torch.arange(9) == 6
     for coordinates, fixed in ((ridge, held), (whitening, held & False)):
         density = disturb(build_guide("auto-normal", None, layout, coordinates)).family().base_dist  # type: ignore[arg-type, operator, union-attr]

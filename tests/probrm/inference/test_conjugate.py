@@ -14,7 +14,7 @@ from pyro.infer import Trace_ELBO
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm.guides import Breathing, Layout, WhitenedGuide, Whitening, build_guide
+from probrm.guides import Layout, ScaleAdaptive, WhitenedGuide, Whitening, build_guide
 from probrm.inference import SVI, Fitted, fit
 from probrm.inference.svi.train import run_svi
 from probrm.model import RewardModel
@@ -188,7 +188,7 @@ def test_a_hierarchical_posterior_is_close_to_quadrature(name: str, n: int, regr
     batch = simulated(n, 15, scale=0.4, seed=2)
     exact = Hierarchy(batch)
     fitted = fit(regression(15, prior=Normal(0.0, HalfNormal(1.0))), batch, guide=name, inference=SVI(draws=4000), starts=1)
-    assert isinstance(fitted.guide.coordinates, Breathing)
+    assert isinstance(fitted.guide.coordinates, ScaleAdaptive)
     weights, log_scale = fitted.draws["weights"].numpy(), fitted.draws["weights_scale"].log().numpy()
     assert np.abs((weights.mean(0) - exact.mean) / exact.sd).max() < 0.2
     assert np.abs(weights.std(0) / exact.sd - 1).max() < 0.2

@@ -55,7 +55,7 @@ def test_a_guide_that_is_far_off_comes_first() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"held_out": (-0.6, -0.5)}, "foretold worse than by the toy model"),
+        ({"held_out": (-0.6, -0.5)}, "predicted worse than by the toy model"),
         ({"verdict": "ranking only", "reasons": ["it rests on the prior"]}, "ranking only. it rests on the prior"),
         ({"labels": 12}, "only 12 explicit labels"),
         (

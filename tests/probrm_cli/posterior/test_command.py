@@ -156,7 +156,7 @@ def test_the_table_names_its_interval_and_the_verdicts() -> None:
     assert "central 90 % interval" in done.out
     assert "R̂" not in done.out.split("trusted")[0]  # a guide's draws are independent whatever it is worth
     assert "Pareto k̂ of the importance ratios: " in done.out
-    assert done.out.count("can these intervals be trusted? ") == 1
+    assert done.out.count("interval reliability: ") == 1
     assert "propensity_effects[hour]" in done.out
     assert "user_activity" not in done.out.split("Pareto")[0]
     found = json.loads(call("posterior", support.short_run_path(), "--json").out)
@@ -222,7 +222,7 @@ def test_a_point_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     run = probrm.load(support.short_run_path())
     run.draws, run.sample_stats = {name: value[:1].expand_as(value) for name, value in run.draws.items()}, {}
     monkeypatch.setattr("probrm.runs.load", lambda path: run)
-    assert "can these intervals be trusted? no intervals: a point estimate" in call("posterior", "run").out
+    assert "interval reliability: no intervals: a point estimate" in call("posterior", "run").out
     refused(call("posterior", "run", "--psis"), "--psis: the run is a point estimate")
     refused(call("posterior", "run", "--referee"), "--referee: the run is a point estimate")
 
@@ -231,7 +231,7 @@ def test_a_point_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_referee_in_table_and_json() -> None:
     done = call("posterior", support.short_run_path(), "--referee")
     assert done.code == 0, done.err
-    for text in ("laplace beside NUTS on all ", "the referee itself: R̂ at most", "full-rank", "below the best", "NUTS on all "):
+    for text in ("laplace and NUTS on all ", "the referee itself: R̂ at most", "full-rank", "below the best", "NUTS on all "):
         assert text in done.out
     found = json.loads(call("posterior", support.short_run_path(), "--referee", "--json").out)
     assert found["referee"]["variables"].keys() == found["variables"].keys()

@@ -90,7 +90,7 @@ def test_as_a_point_it_has_no_intervals_and_no_baseline(point: Run) -> None:
 
 
 def test_a_point_is_that_of_the_best_look_at_held_out_pairs(point: Run) -> None:
-    """It is trained until held-out pairs are foretold no better, not until the training pairs are foretold best."""
+    """It is trained until held-out pairs are predicted no better, not until the training pairs are predicted best."""
     found, looks = point.metrics["diagnostics"], point.history["records"]
     assert found["steps"] < looks[-1]["step"]
     taken = next(look for look in looks if look["step"] == found["steps"])

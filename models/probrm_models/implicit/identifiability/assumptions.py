@@ -1,4 +1,4 @@
-"""What a user knows beside the log (``--assume``): the base rate, or in which direction something acts."""
+"""What a user knows in addition to the log (``--assume``): the base rate, or in which direction something acts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The level of the rewards: what the shape of the logistic link says about it is taken out of the likelihood.
+"""The base rate: what the shape of the logistic link says about it is taken out of the likelihood.
 
 With exclusion restrictions a log tells ``γ`` and ``μ`` apart up to one common factor, ``γμ = (cγ)(μ/c)``: neither may exceed 1, and that is
 all. A logistic head picks a factor nevertheless, from the curvature of its link, and with thousands of rows it does so confidently; on real

@@ -1,4 +1,4 @@
-"""What fixes the level of the rewards: labels, an assumption, an experiment, saturation, or only the prior."""
+"""What determines the base rate: labels, an assumption, an experiment, saturation, or only the prior."""
 
 from __future__ import annotations
 

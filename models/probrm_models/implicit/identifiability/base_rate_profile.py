@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import torch
@@ -11,9 +10,9 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm.guides import Breathing, Layout, Ridge, Whitening
+from probrm.guides import Layout, ScaleAdaptive, Whitening
 from probrm.inference.device import own_random_stream
-from probrm.inference.fit import Coordinates
+from probrm.inference.infer import Coordinates, Refined
 from probrm.inference.laplace.newton import newton_laplace
 from probrm.inference.laplace.profile import profile, ridge
 from probrm.model import RewardModel
@@ -29,54 +28,58 @@ _STEP, _DEVIATIONS = 0.5, 2.0
 """First step of the profile: at most so long, and at most so many deviations; a spline through wider knots misses the peak."""
 
 
-class LevelFinder:
-    """Works the level out on the rows that are about to be fitted; ``fit``'s ``refine``.
+def level_coordinates(
+    model: RewardModel, data: Batch, layout: Layout, at: Tensor, *, flatten: bool = True, progress: Progress = silent
+) -> Refined:
+    """The base rate's evidence in the rows that are about to be fitted; ``fit``'s ``refine``.
 
     Args:
+        model: an ``ImplicitModel``; it is not changed.
+        data: the rows.
+        layout: of the model's latents.
+        at: a place near the mode, ``(D,)``.
         flatten: whether the evidence of the actions is made flat over its range.
         progress: shows the knots.
 
-    Attributes:
-        level: what was found at the last call.
+    Returns:
+        The model with the evidence taken out, coordinates that follow the base rate, and its ``Level``.
+
+    Raises:
+        TrainingError: no mode, or no profile.
     """
+    assert isinstance(model, ImplicitModel)
+    around = newton_laplace(model, data, layout, at=at, sketch=True).coordinates
+    found = level_range(model, data, layout, around)
+    flat = found if flatten else None
+    low, high = _ends(model, data, found)
+    labelled = bool((~data["label"].isnan()).any())
+    everything = profile(
+        model,
+        data,
+        layout=layout,
+        site="base_rate",
+        at=around.loc,
+        low=low,
+        high=high,
+        flat=flat and flat.logits,
+        step=min(_STEP, _DEVIATIONS * _deviation(around, layout)),
+        other=actions_alone(data) if labelled else None,
+        progress=progress,
+    )
+    level = Level.of(prior_of(model), everything.other or everything, everything, flat)
+    coordinates = ridge(model, data, layout, "base_rate", everything, *level.moments())
+    return Refined(model.with_level(level.correction()), coordinates, level)
 
-    def __init__(self, *, flatten: bool = True, progress: Progress = silent) -> None:
-        self.flatten, self.progress = flatten, progress
-        self.level: Level | None = None
 
-    def __call__(self, model: RewardModel, data: Batch, layout: Layout, at: Tensor) -> Ridge:
-        """Sets ``model.level`` and gives the coordinates.
-
-        Raises:
-            TrainingError: no mode, or no profile.
-        """
-        assert isinstance(model, ImplicitModel)
-        model.level = None
-        around = newton_laplace(model, data, layout, at=at, sketch=True).coordinates
-        mode = around.loc
-        found = level_range(model, data, layout, around)
-        flat = found if self.flatten else None
-        low, high = self._ends(model, data, found)
-        walk = partial(profile, model, layout=layout, site="base_rate", at=mode, low=low, high=high)
-        step = min(_STEP, _DEVIATIONS * _deviation(around, layout))
-        walk = partial(walk, flat=flat and flat.logits, step=step, progress=self.progress)
-        labelled = bool((~data["label"].isnan()).any())
-        everything = walk(data, other=actions_alone(data) if labelled else None)
-        actions = everything.other or everything
-        self.level = Level.of(prior_of(model), actions, everything, flat)
-        coordinates = ridge(model, data, layout, "base_rate", everything, *self.level.moments())
-        model.level = self.level.correction()
-        return coordinates
-
-    def _ends(self, model: ImplicitModel, data: Batch, found: LevelRange) -> tuple[float, float]:
-        """From where the prior begins, or no propensity below 1 could explain the actions, to where the prior ends."""
-        with own_random_stream(0):
-            draws = torch.logit(prior_of(model).sample(torch.Size([_DRAWS])).double())
-        low, high = (float(q) for q in torch.quantile(draws, draws.new_tensor([_TAIL, 1 - _TAIL])))
-        if model.config.action.false_rate == 0.0 and not model.shape.actions:  # of several, some may speak against the answer
-            least = float((data["action"] * data["weight"]).sum() / data["weight"].sum())
-            low = max(low, math.log(least / (1 - least)))
-        return min(low, found.logits[0] - 0.3), max(high, found.logits[1] + 0.3)
+def _ends(model: ImplicitModel, data: Batch, found: LevelRange) -> tuple[float, float]:
+    """From where the prior begins, or no propensity below 1 could explain the actions, to where the prior ends."""
+    with own_random_stream(0):
+        draws = torch.logit(prior_of(model).sample(torch.Size([_DRAWS])).double())
+    low, high = (float(q) for q in torch.quantile(draws, draws.new_tensor([_TAIL, 1 - _TAIL])))
+    if model.config.action.false_rate == 0.0 and not model.shape.actions:  # of several, some may speak against the answer
+        least = float((data["action"] * data["weight"]).sum() / data["weight"].sum())
+        low = max(low, math.log(least / (1 - least)))
+    return min(low, found.logits[0] - 0.3), max(high, found.logits[1] + 0.3)
 
 
 @torch.no_grad()
@@ -98,10 +101,10 @@ def actions_alone(data: Batch) -> Batch:
     return Batch({**data.columns, "label": torch.full_like(data["label"], torch.nan)}, data.total)
 
 
-def _deviation(around: Whitening | Breathing, layout: Layout) -> float:
+def _deviation(around: Whitening | ScaleAdaptive, layout: Layout) -> float:
     """Of the base rate's logit by Laplace."""
     place = next(site.flat.start for site in layout.sites if site.name == "base_rate")
-    linear = around.whitening if isinstance(around, Breathing) else around
+    linear = around.whitening if isinstance(around, ScaleAdaptive) else around
     return float(linear.variance()[place].sqrt())
 
 

@@ -1,4 +1,4 @@
-"""What a log says of its rows beside the model's inputs: what a fit is checked against."""
+"""What a log says of its rows in addition to the model's inputs: what a fit is checked against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report says of an implicit run in particular: tables of its verdict, and reasons for doubt."""
+"""What the report says of an implicit run in particular: tables of its verdict, and caveats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def doubts(run: Run) -> list[tuple[bool, str]]:
         ))  # fmt: skip
     if overlap and overlap["share"] < _POOR_OVERLAP and not any("inverse propensities" in str(note) for note in found.get("notes", [])):
         told.append(
-            (False, f"Propensities are uneven: weighed by their inverse the rows are worth {number(overlap['effective_sample_size'], 0)}.")
+            (
+                False,
+                f"Propensities are uneven: effective sample size under inverse-propensity weighting: {number(overlap['effective_sample_size'], 0)}.",
+            )
         )
     if (scale := run.draws.get("user_activity_scale")) is not None and (sd := float(scale.double().mean())) >= _UNLIKE:
         told.append((
@@ -63,7 +66,7 @@ def _overlap(overlap: Mapping[str, Any]) -> list[Block]:
     return [
         Heading("Overlap"),
         Paragraph(
-            f"Weighed by inverse propensity the rows are worth {number(overlap['effective_sample_size'], 0)} ({100 * overlap['share']:.0f} %). "
+            f"Effective sample size under inverse-propensity weighting: {number(overlap['effective_sample_size'], 0)} ({100 * overlap['share']:.0f} %). "
             f"The lowest propensity is {number(overlap['lowest'])}; {100 * overlap['share_below']:.1f} % of the rows are below {number(overlap['floor'], 2)}."
         ),
     ]
@@ -72,7 +75,7 @@ def _overlap(overlap: Mapping[str, Any]) -> list[Block]:
 def _graph(graph: Mapping[str, Any]) -> list[Block]:
     parts = "one connected part" if graph["components"] == 1 else f"{graph['components']} parts without a link between them"
     return [
-        Heading("Who saw what"),
+        Heading("User–prompt overlap"),
         Paragraph(
             f"{number(graph['users'])} users and {number(graph['content'])} prompts form {parts}; the largest holds "
             f"{100 * graph['largest_share']:.0f} % of the rows. {number(graph['users_seen_often'])} users are seen {graph['often']} times or more; "
@@ -95,7 +98,7 @@ def _checks(checks: Any) -> list[Block]:
     ]
     columns = ("rows by", "group that departs most", "actions", "expected", "z", "p")
     return [
-        Heading("Does the model repeat the log?"),
+        Heading("Posterior predictive checks"),
         Grid(columns, rows, "Posterior predictive checks of the number of actions in groups of rows; p adjusted by Holm"),
     ]
 

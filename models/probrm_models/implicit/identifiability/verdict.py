@@ -65,7 +65,7 @@ def judge(e: Evidence) -> dict[str, Any]:
     - *not identified*: modes that rank answers differently explain the log as well, or explicit labels contradict the rewards.
 
     Returns:
-        ``verdict``, ``reasons`` (what it rests on), ``notes`` (what to doubt, and what would settle it) and the numbers behind them.
+        ``verdict``, ``reasons`` (what it rests on), ``notes`` (caveats, and what would settle it) and the numbers behind them.
     """
     shape = e.model.shape
     labels = int((~e.data["label"].isnan()).sum())
@@ -191,7 +191,7 @@ def _notes(found: Mapping[str, Any], e: Evidence) -> list[str]:
     if found["verdict"] in ("up to scale", "ranking only"):
         low, high = found["level"]["range"]
         notes.append(
-            f"the level of the rewards rests on the prior: the actions allow a share of preferred answers between {low:.2f} and {high:.2f}; "
+            f"the base rate rests on the prior: the actions allow a share of preferred answers between {low:.2f} and {high:.2f}; "
             "labels on 50 rows drawn at random, or --assume base-rate=0.4±0.1, would fix it; the ranking does not depend on it"
         )
     if found["verdict"] == "identified" and not (found["varied"] or found["known_propensities"] or found["shared_embedding"]):

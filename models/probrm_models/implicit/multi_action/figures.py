@@ -19,7 +19,7 @@ from probrm.inference.device import own_random_stream
 from probrm.posterior import Variable
 from probrm.recipes.row_figures import Shown
 from probrm.runs.run import Run
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 from probrm_models.implicit.row_figures import groups_of
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def graded_figures(table: Mapping[str, Variable]) -> dict[str, Figure]:
 
 
 @torch.no_grad()
-def several_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
+def action_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
     """A posterior predictive check of each action, and in rows that the fit has not seen the calibration of each yes/no action."""
     model = run.model
-    assert isinstance(model, SeveralActionsModel)
+    assert isinstance(model, MultiActionModel)
     shown = Shown.of(run, rows)
     with own_random_stream(run.config["seed"]):
         nothing = torch.full_like(shown.batch["label"], torch.nan)
@@ -69,7 +69,7 @@ def several_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
-def binary_probability(model: SeveralActionsModel, shown: Shown, k: int) -> Tensor:
+def binary_probability(model: MultiActionModel, shown: Shown, k: int) -> Tensor:
     """``P(o_k = 1 | globals)`` of a yes/no action, whatever the others of the row were, ``(s, n)``."""
     batch = shown.batch
     alone = torch.full_like(batch["actions"], torch.nan)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from probrm.data import Batch
 from probrm.posterior import LEVEL, predict_rewards
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 
 
 @torch.no_grad()
-def inspect_several(model: SeveralActionsModel, draws: Mapping[str, Tensor], batch: Batch) -> dict[str, Any]:
+def inspect_actions(model: MultiActionModel, draws: Mapping[str, Tensor], batch: Batch) -> dict[str, Any]:
     """What was observed in a row, its reward, whether it was preferred, and each action's propensity.
 
     Args:

@@ -19,10 +19,10 @@ from probrm.model import Values
 from probrm_models.implicit.model import known_or
 
 if TYPE_CHECKING:
-    from probrm_models.implicit.multi_action.model import SeveralActionsModel
+    from probrm_models.implicit.multi_action.model import MultiActionModel
 
 
-def several_linear_form(model: SeveralActionsModel, batch: Batch) -> LinearForm:
+def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearForm:
     """Predictors in this order: reward, K locations, the user's activity, single parameters, the difference to a rival.
 
     Args:

@@ -45,7 +45,7 @@ from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel, known_or
 from probrm_models.implicit.multi_action.comparison import comparison_log_prob, observe_comparison
 from probrm_models.implicit.multi_action.latent_class import RowActions
-from probrm_models.implicit.multi_action.linear import several_linear_form
+from probrm_models.implicit.multi_action.linear import multi_action_linear_form
 
 _STRENGTH, _WIDTH = 2.0, 1.0
 """Scales of the priors of δ and σ: log-odds of an ordinal action, standard deviations of a log-normal one."""
@@ -54,7 +54,7 @@ Graded = Mapping[str, Tensor]
 """Parameters of one graded action; nothing for a binary one."""
 
 
-class SeveralActionsModel(ImplicitModel):
+class MultiActionModel(ImplicitModel):
     """The process above as a Pyro model.
 
     Args:
@@ -241,7 +241,7 @@ class SeveralActionsModel(ImplicitModel):
 
     def linear_form(self, batch: Batch) -> LinearForm | None:
         """The rows' predictors; none with trunks."""
-        return several_linear_form(self, batch) if self.linear else None
+        return multi_action_linear_form(self, batch) if self.linear else None
 
     def local_guide(self, **settings: Any) -> nn.Module:
         """There is none.
@@ -278,9 +278,9 @@ class SeveralActionsModel(ImplicitModel):
 
 def build_implicit(shape: LogShape, config: ImplicitConfig | None = None, reference: Batch | None = None) -> ImplicitModel:
     """The implicit model that fits a shape: of several kinds of actions where there are some, else of the single one."""
-    return (SeveralActionsModel if shape.actions else ImplicitModel)(shape, config, reference)
+    return (MultiActionModel if shape.actions else ImplicitModel)(shape, config, reference)
 
 
 def implicit_from_spec(spec: Mapping[str, Any]) -> ImplicitModel:
     """The inverse of either model's ``spec``; trunks have fresh parameters until they are loaded."""
-    return (SeveralActionsModel if spec["shape"].get("actions") else ImplicitModel).from_spec(spec)
+    return (MultiActionModel if spec["shape"].get("actions") else ImplicitModel).from_spec(spec)

@@ -113,7 +113,7 @@ def fit_response_effects(
         raise TrainingError("the pairs' features, outcomes or weights are not all finite", fix="look for extreme or missing values")
     used, ends = torch.cat([chosen, rejected]).unique(return_inverse=True)
     parts = graph(ends[: len(x)], ends[len(x) :], len(used))
-    posterior = _Posterior(x[parts.pairs], y[parts.pairs], weight[parts.pairs], parts)
+    posterior = EffectsPosterior(x[parts.pairs], y[parts.pairs], weight[parts.pairs], parts)
     # What is two by two stays on the CPU.
     known = torch.tensor([scale is not None, residual is not None], device="cpu")
     logs = torch.tensor([scale or 1.0, residual or 1.0], dtype=torch.float64, device="cpu").log()
@@ -171,7 +171,7 @@ def _scale_step(
     return step.clamp(-1.0, 1.0), float(step @ gradient) / 2
 
 
-class _Posterior:
+class EffectsPosterior:
     """The Gaussian at the mode for given scales; ``newton`` moves it.
 
     With ``B`` the signed incidence of responses in pairs and ``W`` the likelihood's curvature, the joint curvature is

@@ -1,4 +1,4 @@
-"""Published forms are told apart by their columns, and read as their cards say."""
+"""Published forms are distinguished by their columns, and read as their cards say."""
 
 from __future__ import annotations
 

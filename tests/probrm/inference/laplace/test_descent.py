@@ -13,7 +13,7 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.data.batch import Batch
-from probrm.guides import Breathing, Layout
+from probrm.guides import Layout, ScaleAdaptive
 from probrm.inference import LaplaceStart, Potential, newton_laplace
 from probrm.inference.laplace.descent import Descent
 from probrm.linear import LinearForm
@@ -55,7 +55,7 @@ def start(model: Any, batch: Batch, **settings: Any) -> LaplaceStart:
 
 def covariance(found: LaplaceStart) -> Tensor:
     coordinates: Any = found.coordinates
-    linear = coordinates.whitening if isinstance(coordinates, Breathing) else coordinates
+    linear = coordinates.whitening if isinstance(coordinates, ScaleAdaptive) else coordinates
     matrix = (linear(torch.eye(len(linear.loc)).double()) - linear.loc).T
     return matrix @ matrix.T
 

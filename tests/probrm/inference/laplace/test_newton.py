@@ -15,7 +15,7 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
-from probrm.guides import Breathing, Layout, Whitening
+from probrm.guides import Layout, ScaleAdaptive, Whitening
 from probrm.inference import LaplaceStart, newton_laplace
 from probrm.inference.laplace.potential import Potential
 from probrm.inference.laplace.scales import follow
@@ -34,7 +34,7 @@ def start(model: RewardModel, batch: Batch, **settings: Any) -> LaplaceStart:
 
 
 def covariance(coordinates: Any) -> Tensor:
-    whitening = coordinates.whitening if isinstance(coordinates, Breathing) else coordinates
+    whitening = coordinates.whitening if isinstance(coordinates, ScaleAdaptive) else coordinates
     m = (whitening(torch.eye(len(whitening.loc)).double()) - whitening.loc).T
     return m @ m.T
 
@@ -101,7 +101,7 @@ def evidence(batch: Batch, prior: Any) -> Callable[[float], float]:
     ids=lambda p: type(p).__name__,
 )
 def test_a_scale_is_at_the_mode_of_its_evidence(prior: Any, reference: Any, weak: bool, regression: Make, simulated: Rows) -> None:
-    """Against the closed form on a grid: within .03 of the mode in log s, the width within a fifth.
+    """Against the closed form on a grid: within .03 of the mode in log s, the width within 7 %: without half of the missing information it is 10 % too small.
 
     Weak data (30 rows for 20 weights) are where plain EM crawls and a joint mode collapses.
     """
@@ -117,7 +117,7 @@ def test_a_scale_is_at_the_mode_of_its_evidence(prior: Any, reference: Any, weak
     z = found.coordinates.loc[layout.hyper()]
     assert float(z) == pytest.approx(mode, abs=0.03)
     width = float(covariance(found.coordinates).diagonal()[layout.hyper()].sqrt())
-    assert width == pytest.approx(curvature**-0.5, rel=0.2)
+    assert width == pytest.approx(curvature**-0.5, rel=0.07)
 
 
 def test_the_weights_mode_moves_with_the_scale_as_the_map_says(regression: Make, simulated: Rows) -> None:

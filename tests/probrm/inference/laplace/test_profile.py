@@ -17,7 +17,7 @@ from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout
 from probrm.inference import newton_laplace
-from probrm.inference.laplace.profile import Given, Profile, profile, ridge
+from probrm.inference.laplace.profile import Conditioned, Profile, profile, ridge
 from probrm.model import RewardModel, Values
 from probrm.priors import HalfNormal, Normal
 
@@ -237,13 +237,13 @@ def test_a_range_without_the_mode_is_flat_up_to_the_mode(plain: Case) -> None:
 
 def test_a_walk_that_cannot_start_is_told(plain: Case) -> None:
     centre = float(plain.mean[plain.index])
-    with pytest.raises(TrainingError, match="profile over level found no mode beside the first"):
+    with pytest.raises(TrainingError, match="profile over level found no mode but the first"):
         plain.profile(low=centre, high=centre)
 
 
 def test_given_is_the_model_with_a_site_held(case: Case) -> None:
     level = torch.tensor(0.9).exp()
-    given = Given(case.model, {"level": level})
+    given = Conditioned(case.model, {"level": level})
     layout = Layout.of(given, case.batch)
     assert [s.name for s in layout.sites] == [s.name for s in case.layout.sites if s.name != "level"]
     assert layout.exchangeable == case.layout.exchangeable
@@ -255,8 +255,8 @@ def test_given_is_the_model_with_a_site_held(case: Case) -> None:
 def test_a_given_scale_is_held_whatever_a_model_asks_for(regression: Callable[..., RewardModel], simulated: Callable[..., Batch]) -> None:
     """Sites of priors' scales, too, can be given; the mark of the others stays."""
     batch, model = simulated(40, 3), regression(3, prior=Normal(0.0, HalfNormal(1.0)))
-    layout = Layout.of(Given(model, {"weights_scale": torch.tensor(0.5)}), batch)
+    layout = Layout.of(Conditioned(model, {"weights_scale": torch.tensor(0.5)}), batch)
     assert [s.name for s in layout.sites] == ["weights"]
-    found = newton_laplace(Given(model, {"weights_scale": torch.tensor(0.5)}), batch, layout).coordinates.loc
+    found = newton_laplace(Conditioned(model, {"weights_scale": torch.tensor(0.5)}), batch, layout).coordinates.loc
     exact = newton_laplace(regression(3, prior=Normal(0.0, 0.5)), batch, layout).coordinates.loc
     assert torch.allclose(found, exact, atol=1e-6)

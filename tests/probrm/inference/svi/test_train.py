@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,8 +110,6 @@ def test_a_guide_goes_on_from_where_it_stood_on_the_training_rows(
     regression: Make, simulated: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On all rows it begins with the learned density, in the second stage of the learning rate."""
-    from probrm.inference import fit as module
-
     begun: list[tuple[int, Any]] = []
 
     def noted(model: Any, guide: Any, *args: Any, stage: int = 0, **settings: Any) -> Any:
@@ -121,7 +118,7 @@ def test_a_guide_goes_on_from_where_it_stood_on_the_training_rows(
         begun.append((stage, copy.deepcopy(guide.family.state_dict())))
         return history
 
-    monkeypatch.setattr(sys.modules[module.__module__], "run_svi", noted)
+    monkeypatch.setattr("probrm.inference.infer.run_svi", noted)
     batch = simulated(300, 3)
     train, held_out = batch.subset(torch.arange(250)), batch.subset(torch.arange(250, 300))
     fit(regression(3), train, held_out=held_out, inference=SVI(draws=10), starts=1)

@@ -159,7 +159,7 @@ def test_what_a_model_finds_goes_into_the_metrics_and_its_notes_into_the_record(
     assert prompt_run.metrics["diagnostics"]["units"] == 3
     assert "look out" in prompt_run.record["notes"]
     assert prompt_run.baseline is None
-    assert PROMPTS.headline(prompt_run) == ["log-likelihood of 30 held-out pairs, nats a pair: -0.5000; a coin: -0.6931"]
+    assert PROMPTS.headline(prompt_run) == ["log-likelihood of 30 held-out pairs, nats a pair: -0.5000; chance: -0.6931"]
 
 
 def test_a_model_refuses_pairs_before_they_are_encoded(save: Any) -> None:

@@ -13,7 +13,7 @@ from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import Level, LevelRange
 from probrm_models.implicit.identifiability.base_rate_evidence import INFORMED, NARROW, SATURATED, level_evidence
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 from tests.probrm_models.implicit.identifiability.base_rate_support import CLOSED, OPEN, around, made_up, rows
 
 SHARP = (0.4, 0.1)
@@ -90,7 +90,7 @@ def test_an_experiment_governs() -> None:
 
 def test_several_actions_govern() -> None:
     shape = LogShape(2, actions=parse_actions(("copied", "liked", "-regenerated")))
-    model = SeveralActionsModel(shape)
+    model = MultiActionModel(shape)
     draws = around(model)
     draws["propensity_intercept"] = 0.3 * torch.randn(400, 3)
     found = level_evidence(made_up(range_=None), draws, model, rows())

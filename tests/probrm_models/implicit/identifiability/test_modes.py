@@ -15,6 +15,7 @@ from probrm.data.batch import Batch
 from probrm.errors import ConfigError
 from probrm.guides import Layout, Whitening
 from probrm.inference import SVI, Laplace, fit, newton_laplace
+from probrm.inference.infer import Refined
 from probrm.inference.laplace.modes import find_modes
 from probrm.inference.rank_correlation import spearman
 from probrm.model import RewardModel
@@ -124,12 +125,12 @@ class Refining:
     def __init__(self, shift: float = 0.0) -> None:
         self.shift, self.rows, self.places, self.actions = shift, [], [], []
 
-    def __call__(self, model: RewardModel, data: Batch, layout: Layout, at: Tensor) -> Whitening:
+    def __call__(self, model: RewardModel, data: Batch, layout: Layout, at: Tensor) -> Refined:
         self.rows.append(len(data))
         self.places.append(at)
         self.actions.append(float(data["action"].sum()))
         coordinates = newton_laplace(model, data, layout, at=at).coordinates
-        return Whitening.diagonal(coordinates.loc + self.shift, torch.full((layout.size,), 1e-3).double())
+        return Refined(model, Whitening.diagonal(coordinates.loc + self.shift, torch.full((layout.size,), 1e-3).double()))
 
 
 @pytest.mark.parametrize(
@@ -171,17 +172,20 @@ def test_the_coordinates_it_gives_are_those_of_the_fit(implicit_data: Simulate) 
         assert float(draws.std(0).max()) < 2e-3
 
 
-def test_what_it_sets_on_the_model_is_there_in_the_fit(implicit_data: Simulate) -> None:
+def test_the_model_it_gives_is_the_one_that_is_fitted(implicit_data: Simulate) -> None:
     """A level that ties the base rate to .9 by a thousand nats."""
     data = implicit_data(300, 3, seed=1)
 
     def refine(model: RewardModel, data: Batch, layout: Layout, at: Tensor) -> Any:
         assert isinstance(model, ImplicitModel)
-        model.level = lambda rate: 1000 * (torch.logit(rate) - math.log(9)) ** 2  # type: ignore[assignment]
-        return newton_laplace(model, data, layout, at=at).coordinates
+        tied = model.with_level(lambda rate: 1000 * (torch.logit(rate) - math.log(9)) ** 2)
+        return Refined(tied, newton_laplace(tied, data, layout, at=at).coordinates, "found")
 
-    fitted = fit(ImplicitModel(data.shape), data.batch, inference=Laplace(draws=100), starts=1, refine=refine)
+    mine = ImplicitModel(data.shape)
+    fitted = fit(mine, data.batch, inference=Laplace(draws=100), starts=1, refine=refine)
     assert float(fitted.draws["base_rate"].mean()) == pytest.approx(0.9, abs=0.01)
+    assert fitted.refined == "found"
+    assert mine.level is None
 
 
 def test_no_starts_are_refused_whatever_is_given(shared: tuple[ImplicitModel, Batch, Layout]) -> None:

@@ -19,9 +19,9 @@ from probrm.inference.laplace.profile import Profile, profile, ridge
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import Level, LevelRange
-from probrm_models.implicit.identifiability.base_rate_profile import LevelFinder, prior_of
+from probrm_models.implicit.identifiability.base_rate_profile import _ends, level_coordinates, prior_of
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 
 CONFIG = {"priors": {"weights": {"dist": "Normal", "scale": 1.5}, "intercept": {"dist": "Normal", "scale": 1.5}}}
 POINTS = 57
@@ -162,12 +162,8 @@ def test_the_ridge_is_centred_on_the_path_and_as_wide_as_asked(case: Case) -> No
 def test_the_levels_moments_are_those_of_a_fine_profile(n: int, labels: int, seed_shift: int) -> None:
     """However narrow the evidence is: a spline through knots half a logit apart moves the mean by a fifth of a deviation here."""
     case = build(n, labels, True, seed=seed_shift)
-    finder = LevelFinder(flatten=False)
     mode = newton_laplace(case.model, case.batch, case.layout).coordinates.loc
-    finder(case.model, case.batch, case.layout, mode)
-    assert finder.level is not None
-    mean, sd = finder.level.moments()
-    case.model.level = None
+    mean, sd = level_coordinates(case.model, case.batch, case.layout, mode, flatten=False).found.moments()
     reach: dict[str, Any] = {"low": mean - 8 * sd, "high": mean + 8 * sd, "drop": 100.0, "step": sd / 4}
     fine = profile(case.model, case.batch, case.layout, "base_rate", mode, **reach)
     exact = Level.of(prior_of(case.model), fine, fine, None).moments()
@@ -181,8 +177,8 @@ def test_a_graded_action_is_no_bound_of_the_base_rate(several: bool, seed_shift:
     case = build(400, 0, False, seed_shift)
     shape = LogShape(1, actions=(ActionSpec("rating", "ordinal", levels=("1", "2")),)) if several else LogShape(1)
     acted = Batch({**case.batch.columns, "action": (torch.arange(400) % 2).float()}, 400)
-    model = (SeveralActionsModel if several else ImplicitModel)(shape, ImplicitConfig.from_dict(CONFIG))
-    low, _ = LevelFinder()._ends(model, acted, LevelRange(0.6, 0.9))
+    model = (MultiActionModel if several else ImplicitModel)(shape, ImplicitConfig.from_dict(CONFIG))
+    low, _ = _ends(model, acted, LevelRange(0.6, 0.9))
     assert (low < -1) == several
 
 

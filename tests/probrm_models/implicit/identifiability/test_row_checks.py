@@ -12,7 +12,7 @@ from probrm.data.logs.actions import parse_actions
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.identifiability.row_checks import label_disagreement, overlap_of, row_checks
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 from tests.probrm_models.implicit.identifiability.base_rate_support import around, rows
 
 SEEN = 2000
@@ -164,5 +164,5 @@ def test_judged_rows_prompts_and_several_actions_are_passed_over() -> None:
     label = data["action"].clone()
     label[:15] = math.nan
     assert p_values(model, Batch({**data.columns, "label": label}, 100), facts) == {}
-    several = SeveralActionsModel(LogShape(1, actions=parse_actions(("copied", "liked"))))
+    several = MultiActionModel(LogShape(1, actions=parse_actions(("copied", "liked"))))
     assert row_checks(several, {}, data, facts, 0) == []

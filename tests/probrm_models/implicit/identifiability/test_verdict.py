@@ -112,11 +112,11 @@ def test_shared_embedding() -> None:
 
 def test_several_actions() -> None:
     from probrm_models.implicit.identifiability.verdict import Evidence
-    from probrm_models.implicit.multi_action.model import SeveralActionsModel
+    from probrm_models.implicit.multi_action.model import MultiActionModel
 
     shape = LogShape(2, actions=parse_actions(("copied", "-regenerated")))
     e = evidence(PLAIN, rows())
-    model = SeveralActionsModel(shape)
+    model = MultiActionModel(shape)
     draws = around(model)
     draws["propensity_intercept"] = torch.zeros(len(draws["base_rate"]), 2)
     columns = {**e.data.columns, "actions": torch.stack([e.data["action"], torch.zeros(len(e.data))], 1)}

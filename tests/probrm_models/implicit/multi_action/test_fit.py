@@ -13,8 +13,8 @@ from probrm.data.logs.actions import ActionSpec
 from probrm.inference import NUTS, SVI, InferenceConfig, Laplace, fit
 from probrm.posterior import predict_rewards
 from probrm.recipes.logs.shape import LogShape
-from probrm_models.implicit.multi_action.inspection import inspect_several
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.inspection import inspect_actions
+from probrm_models.implicit.multi_action.model import MultiActionModel
 
 ACTIONS = (
     ActionSpec("copied"),
@@ -25,7 +25,7 @@ ACTIONS = (
 USERS = tuple(f"u{i}" for i in range(10))
 
 
-def simulated(n: int, seed: int) -> tuple[SeveralActionsModel, Batch, torch.Tensor]:
+def simulated(n: int, seed: int) -> tuple[MultiActionModel, Batch, torch.Tensor]:
     """Rows of all kinds, a third of the ratings missing, a choice between two answers in a third of the rows."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -55,7 +55,7 @@ def simulated(n: int, seed: int) -> tuple[SeveralActionsModel, Batch, torch.Tens
         "rival_embedding": rival,
         "rival_reward_covariates": torch.zeros(n, 0),
     }
-    return SeveralActionsModel(LogShape(3, (), ("z",), USERS, actions=ACTIONS)), Batch(columns, n), reward
+    return MultiActionModel(LogShape(3, (), ("z",), USERS, actions=ACTIONS)), Batch(columns, n), reward
 
 
 @pytest.mark.parametrize("inference", [Laplace(draws=200), pytest.param(SVI(draws=200), marks=pytest.mark.long)], ids=["laplace", "svi"])
@@ -69,11 +69,11 @@ def test_a_fit_ranks_answers_and_explains_a_row(inference: InferenceConfig, seed
     rewards = predict_rewards(model, fitted.draws, batch)
     assert float(spearmanr(rewards.reward, reward.numpy()).statistic) > 0.95  # pyright: ignore[reportAttributeAccessIssue]
     at = int((batch["actions"][:, 1] == 1).float().argmax())
-    seen = inspect_several(model, fitted.draws, batch.subset(torch.tensor([at])))
+    seen = inspect_actions(model, fitted.draws, batch.subset(torch.tensor([at])))
     assert seen["actions"]["regenerated"] == 1.0
     assert seen["preferred"]["high"] == 0.0  # a regeneration is certain where there are no false actions
     assert set(seen["propensity"]) == {"copied", "regenerated", "rating", "dwell"}
-    third = inspect_several(model, fitted.draws, batch.subset(torch.tensor([0])))
+    third = inspect_actions(model, fitted.draws, batch.subset(torch.tensor([0])))
     assert third["actions"]["rating"] is None
 
 

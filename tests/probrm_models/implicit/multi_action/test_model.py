@@ -21,7 +21,7 @@ from probrm.inference.laplace.potential import Potential
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.multi_action.model import SeveralActionsModel, build_implicit, implicit_from_spec
+from probrm_models.implicit.multi_action.model import MultiActionModel, build_implicit, implicit_from_spec
 
 ACTIONS = (
     ActionSpec("copied"),
@@ -61,9 +61,9 @@ def rows(n: int = N, **columns: Any) -> Batch:
     )
 
 
-def model(shape: LogShape = SHAPE, **config: Any) -> SeveralActionsModel:
+def model(shape: LogShape = SHAPE, **config: Any) -> MultiActionModel:
     built = build_implicit(shape, ImplicitConfig.from_dict(config))
-    assert isinstance(built, SeveralActionsModel)
+    assert isinstance(built, MultiActionModel)
     return built
 
 
@@ -270,7 +270,7 @@ def test_spec_is_json_and_rebuilds_the_model() -> None:
     for m in (model(), model(share_embedding=True, action={"false_rate": {"dist": "Beta", "concentration0": 40.0}})):
         spec = json.loads(json.dumps(m.spec()))
         again = implicit_from_spec(spec)
-        assert type(again) is SeveralActionsModel
+        assert type(again) is MultiActionModel
         assert again.spec() == m.spec()
         assert again.shape == m.shape
         assert list(draw(again)) == list(draw(m))

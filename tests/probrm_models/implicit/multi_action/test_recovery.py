@@ -16,7 +16,7 @@ from probrm.guides import Layout
 from probrm.inference.laplace.newton import newton_laplace
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
-from probrm_models.implicit.multi_action.model import SeveralActionsModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 
 GAMMA, MU = 0.4, (0.7, 0.2, 0.5)
 COPIED, LIKED, KEPT = ActionSpec("copied"), ActionSpec("liked"), ActionSpec("kept")
@@ -27,7 +27,7 @@ def mode(batch: Batch, actions: tuple[ActionSpec, ...], config: ImplicitConfig |
     """The posterior's mode, from the origin."""
     effects = tuple(f"z{i}" for i in range(batch["propensity_covariates"].shape[1]))
     users = tuple(f"u{i}" for i in range(int(batch["user"].max()) + 1)) if int(batch["user"].max()) else ()
-    m = SeveralActionsModel(LogShape(batch["embedding"].shape[1], (), effects, users, actions=actions), config)
+    m = MultiActionModel(LogShape(batch["embedding"].shape[1], (), effects, users, actions=actions), config)
     layout = Layout.of(m, batch)
     return layout.constrain(newton_laplace(m, batch, layout).coordinates.loc)
 

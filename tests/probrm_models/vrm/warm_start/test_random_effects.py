@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from probrm.errors import TrainingError
-from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
+from probrm_models.vrm.warm_start.blocks import graph
+from probrm_models.vrm.warm_start.random_effects import EffectsPosterior, ResponseEffects, fit_response_effects
 
 
 @dataclass(frozen=True)
@@ -182,3 +183,25 @@ def test_features_that_are_not_finite_are_told() -> None:
     data.features[3, 1] = float("nan")
     with pytest.raises(TrainingError, match="not all finite"):
         data.fit()
+
+
+def test_moments_of_both_squares_are_those_of_the_dense_gaussian() -> None:
+    """E|w|², E|ε|², their variances and covariance, in closed form from the whole covariance."""
+    data, scale, residual = simulate(7, 3, 2, 1.0, 1.0, 3), 0.8, 1.2
+    fit = data.fit(scale=scale, residual=residual, averaged=False)
+    _, covariance, _ = dense(data, fit, averaged=False)
+    parts = graph(data.chosen, data.rejected, len(data.features))
+    ones = torch.ones(len(data.chosen)).double()
+    posterior = EffectsPosterior(data.difference[parts.pairs], ones, ones, parts)
+    logs = torch.tensor([scale, residual]).double().log()
+    posterior.newton(logs, 1e-12)
+    moments, missing, sizes = posterior.scores(logs)
+    k, centre = len(fit.weights), torch.cat([fit.weights, fit.effects])
+    squares = torch.block_diag(torch.eye(k), torch.zeros(len(fit.effects), len(fit.effects))).double()
+    units = torch.tensor([scale, residual]).double().square()
+    both = (squares, torch.eye(len(centre)).double() - squares)
+    expected = torch.stack([centre @ a @ centre + (a @ covariance).trace() for a in both]) / units
+    spread = [[2 * (a @ covariance @ b @ covariance).trace() + 4 * centre @ a @ covariance @ b @ centre for b in both] for a in both]
+    assert torch.allclose(moments, expected, rtol=1e-6)
+    assert torch.allclose(missing, torch.tensor(spread).double() / (units[:, None] * units), rtol=1e-5)
+    assert sizes.tolist() == [k, len(fit.effects)]
