@@ -64,6 +64,15 @@ class RewardModel(nn.Module, ABC):
         """What solutions are compared by, in rows that the model is fitted to: the rewards, or of pairs their differences."""
         return self.reward(values, batch)
 
+    def probability(self, reward: Float[Tensor, "*s n"], values: Values) -> Float[Tensor, "*s n"]:
+        """The probability that an answer is preferred, given its reward."""
+        return reward.sigmoid()
+
+    @property
+    def logistic(self) -> bool:
+        """Whether ``probability`` is ``σ(reward)``."""
+        return type(self).probability is RewardModel.probability
+
     def support(self) -> tuple[float, ...]:
         """The values that the observed column takes."""
         return 0.0, 1.0

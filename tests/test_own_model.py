@@ -21,10 +21,13 @@ import torch
 import probrm
 from probrm.config import build_config
 from probrm.data import Batch
+from probrm.errors import ConfigError
 from probrm.guides import GUIDES
 from probrm.priors import Beta
-from probrm.recipes import PairShape
+from probrm.recipes import PairModel, PairRecipe, PairShape
+from probrm.recipes.pairs.link import check_link
 from probrm.runs import find_recipe
+from probrm.settings import Settings
 from tests import pair_support, support
 from tests.test_docs import blocks, page
 from tests.test_house import probrm_lines
@@ -41,7 +44,9 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     source.mkdir()
     for block in blocks(PAGE, "python"):
         (source / block.text.splitlines()[0].removeprefix("# ")).write_text(block.text)
-    (source / "pyproject.toml").write_text(blocks(PAGE, "toml")[0].text)
+    both = blocks(PAGE, "toml")[0].text.replace('"careless.py", ', '"careless.py", "probit.py", ')
+    table = '[project.entry-points."probrm.recipes"]\n'
+    (source / "pyproject.toml").write_text(both.replace(table, f'{table}probit = "probit:ProbitRecipe"\n'))
     quietly = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "-q")
     done = subprocess.run([sys.executable, "-m", "pip", "install", *quietly, "--target", site, source], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -50,7 +55,7 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setattr("probrm.guides.registry.GUIDES", GUIDES)
         yield importlib.import_module("careless")
     GUIDES.pop("heavy-tails", None)
-    for name in ("careless", "careless_flags"):
+    for name in ("careless", "careless_flags", "probit"):
         sys.modules.pop(name, None)
 
 
@@ -106,11 +111,13 @@ def test_the_likelihood_is_the_page_s_formula(careless: Any) -> None:
     values = {"reward_weights": torch.randn(7, 3, generator=draw), "careless_rate": torch.rand(7, generator=draw)}
     for s in range(7):
         for i in range(5):
-            difference = float(values["reward_weights"][s] @ (batch["chosen"][i] - batch["rejected"][i]))
+            difference = float(values["reward_weights"][s] @ (batch["chosen"][i] - batch["rejected"][i])) / 3**0.5
             rate = float(values["careless_rate"][s])
             win = (1 - rate) / (1 + np.exp(-difference)) + rate / 2
             expected = np.log(win if outcome[i] == 1 else 1 - win)
             assert float(model.log_likelihood(values, rows)[s, i]) == pytest.approx(expected, abs=1e-5)
+            said = float(model.probability(model.difference(values, rows), values)[s, i])  # what score and evaluate give
+            assert said == pytest.approx(win, abs=1e-5)
 
 
 def test_the_share_of_careless_ratings_is_recovered(careless: Any, tmp_path: Path) -> None:
@@ -133,3 +140,88 @@ class _Known:
 
     def encode(self, conversations: Any, *, progress: Any = None) -> torch.Tensor:
         return torch.from_numpy(np.array([pair_support.vector(c.response) for c in conversations]))
+
+
+def test_a_model_of_actions(careless: Any) -> None:
+    """Probabilities are the probit's own, weights count, and columns that it does not use are named."""
+    from scipy.special import ndtr
+
+    settings = {"data": {"propensity_features": ["hour"]}, "starts": 1}
+    log = support.log_frame().drop(columns=["label", "true_probability"])
+    fit = {"model": "probit", "encoder": support.store_path(), "inference": "laplace", "settings": settings}
+    run = probrm.fit(log, **fit)
+    assert "the model 'probit' does not use hour (propensity covariates)" in run.record["notes"]
+    heavy = probrm.fit(log.assign(weight=np.where(log["action"] == 1, 3.0, 1.0)), **fit)
+    assert float(heavy.draws["intercept"].mean()) > float(run.draws["intercept"].mean()) + 0.3
+    table, _ = find_recipe("probit").score(run, support.truth_path(), find_recipe("probit").read_spec({}), embeddings=support.store_path())
+    scored = table.to_pandas()
+    assert np.abs(ndtr(scored["reward"]) - scored["probability"]).max() < 0.03
+    assert np.abs(1 / (1 + np.exp(-scored["reward"])) - scored["probability"]).max() > 0.05
+
+
+# ---- what is refused
+
+
+def test_links_that_learn_the_layout_or_know_no_ties_are_refused(careless: Any, tmp_path: Path) -> None:
+    import pyro.distributions as dist
+
+    class Biased(careless.CarelessModel):
+        def preference_dist(self, difference: Any, values: Any) -> Any:
+            return dist.Bernoulli(logits=difference + 1.0)
+
+    check_link(careless.CarelessModel(PairShape(3)))
+    with pytest.raises(ConfigError, match="they have to be equal"):
+        check_link(Biased(PairShape(3)))
+    with pytest.raises(ConfigError, match="'careless' knows no ties"):
+        check_link(careless.CarelessModel(PairShape(3, ties=True)))
+
+
+class Plain(PairModel):
+    """Bradley–Terry's link without a latent for ties."""
+
+    kind = "plain"
+
+    def globals(self) -> dict[str, Any]:
+        return {}
+
+    def reward(self, values: Any, batch: Any) -> Any:
+        return batch["response"][:, 0]
+
+
+def test_the_usual_link_without_a_latent_for_ties() -> None:
+    check_link(Plain(PairShape(3), Settings()))
+    with pytest.raises(ConfigError, match="knows no ties"):
+        check_link(Plain(PairShape(3, ties=True), Settings()))
+
+
+class Nameless(PairRecipe):
+    model_class = Plain
+
+
+class Unfinished(PairRecipe):
+    kind = "unfinished"
+    model_class = PairModel
+
+
+class Unshaped(PairRecipe):
+    kind = "unshaped"
+    model_class = Plain
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("nameless", "Nameless", "its kind is None; allowed: the name of its entry point, 'nameless'"),
+        ("other", "Unshaped", "its kind is 'unshaped'"),
+        ("unfinished", "Unfinished", "PairModel does not define globals, reward"),
+        ("unshaped", "Unshaped", "Plain has no config_class"),
+        ("gone", "Gone", "cannot be imported"),
+    ],
+)
+def test_recipes_that_are_not_whole_are_refused(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import probrm.runs.registry as room
+
+    entry = importlib.metadata.EntryPoint(name, f"tests.test_own_model:{value}", room.GROUP)
+    monkeypatch.setattr(room, "entry_points", lambda group: [entry])
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        find_recipe(name)

@@ -34,7 +34,9 @@ def defaults(recipe: Schema) -> dict[str, Any]:
     return merge(common, recipe.defaults())
 
 
-def build_config(recipe: Schema, *, toml: str | None = None, flags: Mapping[str, Any] | None = None, sets: Iterable[str] = ()) -> FitConfig:
+def build_config(
+    recipe: Schema, *, toml: str | None = None, flags: Mapping[str, Any] | None = None, sets: Iterable[str] = (), where: str = "flags"
+) -> FitConfig:
     """Settings from defaults, then the TOML file, then flags, then ``--set``.
 
     Raises:
@@ -44,9 +46,9 @@ def build_config(recipe: Schema, *, toml: str | None = None, flags: Mapping[str,
     tables = base
     own = [name for name in recipe.own_tables if name in base["model"]]  # tables of their own, which belong to the model
     layers = [(f"--config {toml}", read_toml(toml))] if toml else []
-    layers += [("flags", dict(flags or {}))] + [(f"--set {text}", parse_assignment(text)) for text in sets]
-    for where, given in layers:
-        _known(f"{where}: unknown setting", given, [*base, *own])
+    layers += [(where, dict(flags or {}))] + [(f"--set {text}", parse_assignment(text)) for text in sets]
+    for origin, given in layers:
+        _known(f"{origin}: unknown setting", given, [*base, *own])
         layer = {name: value for name, value in given.items() if name not in own}
         if mine := {name: given[name] for name in own if name in given}:
             _table("model", layer.get("model", {}))

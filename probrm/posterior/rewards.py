@@ -29,9 +29,9 @@ class Rewards:
         reward_sd: its posterior standard deviation.
         reward_low: lower end of its central 90 % interval.
         reward_high: upper end.
-        probability: posterior mean of ``σ(reward)``.
-        probability_low: ``σ(reward_low)``: quantiles commute with a monotone map.
-        probability_high: ``σ(reward_high)``.
+        probability: posterior mean of ``RewardModel.probability``, ``σ(reward)`` for most models.
+        probability_low: lower end of its interval.
+        probability_high: upper end.
     """
 
     reward: np.ndarray
@@ -56,7 +56,10 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
             reward = model.reward(draws, rows)
             low, high = torch.quantile(reward, torch.tensor([tail, 1 - tail]), dim=0)
             sd = reward.std(0, correction=min(1, count - 1))  # a point estimate is one draw, and has no spread
-            parts.append(torch.stack([reward.mean(0), sd, low, high, reward.sigmoid().mean(0), low.sigmoid(), high.sigmoid()]))
+            p = model.probability(reward, draws)
+            # Quantiles commute with a monotone map, but not with one that differs from draw to draw.
+            ends = (low.sigmoid(), high.sigmoid()) if model.logistic else torch.quantile(p, torch.tensor([tail, 1 - tail]), dim=0)
+            parts.append(torch.stack([reward.mean(0), sd, low, high, p.mean(0), *ends]))
             advance(len(rows))
     table = torch.cat(parts, 1).numpy() if parts else np.zeros((7, 0), np.float32)
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})

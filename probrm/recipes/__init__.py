@@ -11,6 +11,7 @@ from probrm.lazy import lazy
 
 if TYPE_CHECKING:
     from probrm.recipes.logs.job import LogJob
+    from probrm.recipes.logs.model import LogModel
     from probrm.recipes.logs.recipe import LogRecipe
     from probrm.recipes.logs.shape import LogShape
     from probrm.recipes.pairs.job import PairJob
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from probrm.recipes.pairs.shape import PairShape
     from probrm.recipes.recipe import Recipe
 
-__all__ = ["LogJob", "LogRecipe", "LogShape", "PairJob", "PairModel", "PairRecipe", "PairShape", "Recipe"]
+__all__ = ["LogJob", "LogModel", "LogRecipe", "LogShape", "PairJob", "PairModel", "PairRecipe", "PairShape", "Recipe"]
 
 __getattr__ = lazy(
     __name__,
     **{
         "logs.job": "LogJob",
+        "logs.model": "LogModel",
         "logs.recipe": "LogRecipe",
         "logs.shape": "LogShape",
         "pairs.job": "PairJob",

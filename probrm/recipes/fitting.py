@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from probrm.encoders.cache import default_folder
 from probrm.errors import ConfigError
 from probrm.inference.fit import fit as fit_batch
 from probrm.model import RewardModel
-from probrm.priors import Prior, prior_to_dict
+from probrm.priors import Prior, prior_names, prior_to_dict
 from probrm.progress import Progress, silent
 from probrm.runs.folder import choose_folder
 from probrm.runs.registry import find_recipe
@@ -28,10 +29,19 @@ from probrm.runs.run import Run
 def fit(data: Any, *args: Any, **settings: Any) -> Any:
     """Fits a model to a file, a table, or a batch.
 
-    ``fit("logs.parquet", model="implicit", …)`` is ``fit_file`` and gives a ``Run``; ``fit(model, batch, …)`` is
+    ``fit("logs.parquet", model="implicit", columns=…, priors=…, guide=…, inference=…, encoder=…, settings=…, seed=…, out=…)`` is
+    ``probrm.recipes.fitting.fit_file`` and gives a ``Run``, which is saved where ``out`` names a folder; ``fit(model, batch, …)`` is
     ``probrm.inference.fit`` and gives a ``Fitted``: for models and guides of your own.
     """
-    return fit_batch(data, *args, **settings) if isinstance(data, RewardModel) else fit_file(data, *args, **settings)
+    if isinstance(data, RewardModel):
+        return fit_batch(data, *args, **settings)
+    known = list(signature(fit_file).parameters)[1:]
+    if unknown := [name for name in settings if name not in known]:
+        raise ConfigError(
+            f"probrm.fit: unknown argument {unknown[0]!r}; allowed: {', '.join(known)}",
+            fix='other settings go into settings={…}, as in a TOML file: settings={"data": {"propensity_features": ["hour"]}, "starts": 5}',
+        )
+    return fit_file(data, *args, **settings)
 
 
 def fit_file(
@@ -80,7 +90,7 @@ def fit_file(
     if columns is not None:
         given["data"] = {"columns": dict(columns)}
     if priors is not None:
-        given["model"] = {"priors": {slot: prior_to_dict(prior) for slot, prior in priors.items()}}
+        given["model"] = {"priors": {slot: _prior(slot, prior) for slot, prior in priors.items()}}
     for name, value in (("guide", guide), ("inference", inference)):
         if value is not None:
             given[name] = _named(name, value)
@@ -90,7 +100,7 @@ def fit_file(
         given["encoder"] = {"name": str(encoder)}
     elif encoder is not None:
         store = str(encoder) if isinstance(encoder, str | Path) else encoder
-    config = build_config(recipe, flags=merge(dict(settings or {}), given))
+    config = build_config(recipe, flags=merge(dict(settings or {}), given), where="probrm.fit")
     source = str(data) if isinstance(data, str | Path) else kept(data)
     folder = None if out is None else choose_folder(str(out), model, source, overwrite=overwrite)
     run: Run = recipe.fit(source, config, embeddings=store, progress=progress)
@@ -120,6 +130,16 @@ def kept(table: Any) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(buffer.getbuffer())
     return str(path)
+
+
+def _prior(slot: str, prior: Any) -> Any:
+    try:
+        return prior_to_dict(prior)
+    except ValueError:
+        raise ConfigError(
+            f"priors: {slot} is a {type(prior).__module__}.{type(prior).__name__}, which a run cannot record",
+            fix=f"take one of probrm.priors ({', '.join(prior_names())}), or register your own with probrm.priors.register_prior",
+        ) from None
 
 
 def _named(what: str, value: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from probrm.inference import FitOptions, Fitted
 from probrm.inference.device import resolve_device
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.progress import Progress, silent
-from probrm.recipes.provenance import approximation, guide_note
+from probrm.recipes.provenance import approximation, chains_note, guide_note
 from probrm.runs.run import Run
 from probrm.runs.versions import versions
 
@@ -109,7 +109,7 @@ class Job:
             **fitted.statistics,
             **approximation(fitted),
         }
-        told = [*guide_note(self.config), *tables.get("identifiability", {}).get("notes", []), *notes]
+        told = [*guide_note(self.config), *chains_note(fitted), *tables.get("identifiability", {}).get("notes", []), *notes]
         return Run(
             kind=kind,
             config=self.config.to_dict(),

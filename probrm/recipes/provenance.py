@@ -12,6 +12,9 @@ from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
 from probrm.runs.run import Run
 
+_FAR = 1.05
+"""R̂ from which on a fit says that its chains have not met."""
+
 
 def approximation(fitted: Fitted) -> dict[str, Any]:
     """How good the guide is, ``{"approximation": {…}}`` for a run's diagnostics; nothing of a sampler or a point."""
@@ -27,6 +30,14 @@ def guide_note(config: FitConfig) -> list[str]:
     if config.inference.name == "svi" or config.guide.name == "auto-normal":
         return []
     return [f"inference {config.inference.name} has no guide to choose: guide {config.guide.name} is not used"]
+
+
+def chains_note(fitted: Fitted) -> list[str]:
+    """That the chains of a sampler have not come together, where they have not."""
+    r_hat = fitted.statistics.get("max_r_hat")
+    if r_hat is None or not r_hat > _FAR:
+        return []
+    return [f"the chains of NUTS do not agree (R̂ up to {r_hat:.2f}; below 1.01 is good): --set inference.warmup=1000 and more draws help"]
 
 
 def fitted_source(run: Run) -> str:

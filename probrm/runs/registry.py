@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
 from typing import Any
 
 from probrm.config.flags import ModelFlags
@@ -29,7 +30,7 @@ def find_recipe(kind: str) -> Any:
     """The recipe registered under ``kind``.
 
     Raises:
-        ConfigError: there is none; lists those there are.
+        ConfigError: there is none; lists those there are. Or its package is broken, or its recipe is not whole.
     """
     entries = _entries()
     if kind not in entries:
@@ -37,7 +38,39 @@ def find_recipe(kind: str) -> Any:
             f"unknown model {kind!r}; installed: {', '.join(sorted(entries)) or 'none'}",
             fix="name one of them, or install the package that has it",
         )
-    return _one(entries[kind].load(), kind)()
+    where = entries[kind].value
+    try:
+        found = _one(entries[kind].load(), kind)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"model {kind!r}: {where} cannot be imported: {error}", fix="correct the package, or install what it needs"
+        ) from error
+    if missing := _missing(found, kind):
+        raise ConfigError(f"model {kind!r}: {where} is not whole: {missing}", fix="docs/your_own_model.md shows a whole one")
+    return found()
+
+
+def _missing(recipe: Any, kind: str) -> str | None:
+    """What a recipe lacks that would only be missed when a fit is done."""
+    if getattr(recipe, "kind", None) != kind:
+        return f"its kind is {getattr(recipe, 'kind', None)!r}; allowed: the name of its entry point, {kind!r}"
+    model = getattr(recipe, "model_class", None)
+    if model is None:
+        return None if isabstract(recipe) is False else "it has no model_class"
+    if isabstract(model):
+        return f"{model.__name__} does not define {', '.join(sorted(model.__abstractmethods__))}"
+    if "from_spec" not in _written(model):
+        lacking = [name for name in ("shape_class", "config_class") if not hasattr(model, name)]
+        if lacking:
+            return f"{model.__name__} has no {' and no '.join(lacking)}"
+    return None
+
+
+def _written(model: type) -> set[str]:
+    """What a model's class defines beyond ``RewardModel``."""
+    from probrm.model import RewardModel  # torch
+
+    return {name for cls in model.__mro__ if cls is not RewardModel and issubclass(cls, RewardModel) for name in vars(cls)}
 
 
 def flags_of(kind: str) -> ModelFlags | None:

@@ -13,25 +13,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import pyro
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from pyro import poutine
 from torch import Tensor
 
 from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
 from probrm.heads import LinearTrunk, columns, last_layer, scaled
 from probrm.linear import LinearForm
-from probrm.model import RewardModel, Values
+from probrm.model import Values
+from probrm.recipes.logs.model import LogModel
 from probrm.recipes.logs.shape import LogShape
 from probrm.settings import Settings
-from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
-from probrm_models.implicit.model import ImplicitModel
+from probrm_models.implicit.config import ImplicitConfig
 
 
-class NaiveModel(RewardModel):
+class NaiveModel(LogModel):
     """Bayesian logistic regression of the action on the reward's features, with the implicit model's priors.
 
     Args:
@@ -40,17 +38,24 @@ class NaiveModel(RewardModel):
     """
 
     kind = "naive"
-    shape_class: ClassVar[type[Settings]] = LogShape
     config_class: ClassVar[type[Settings]] = ImplicitConfig
-    may_be_missing: ClassVar[frozenset[str]] = ImplicitModel.may_be_missing
-    """It is fitted to the implicit model's batch, of which it reads less."""
+    shape: LogShape
+    config: ImplicitConfig
 
     def __init__(self, shape: LogShape, config: ImplicitConfig | None = None) -> None:
         super().__init__(
             LogShape(shape.embedding, shape.reward_effects), ImplicitConfig(priors=config.priors) if config else ImplicitConfig()
         )
-        self.priors: ImplicitPriors = self.config.priors
         self.trunk = LinearTrunk(shape.embedding)
+
+    def globals(self) -> dict[str, Tensor]:
+        """One draw of all global latents."""
+        priors = self.config.priors
+        values = {"base_rate": priors.base_rate.sample("base_rate")}
+        values["reward_weights"] = priors.weights.sample("reward_weights", (self.trunk.out_dim,))
+        if self.shape.reward_effects:
+            values["reward_effects"] = priors.effects.sample("reward_effects", (len(self.shape.reward_effects),))
+        return values
 
     def reward(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``logit P(action)``."""
@@ -59,22 +64,9 @@ class NaiveModel(RewardModel):
             logit = logit + values["reward_effects"] @ batch["reward_covariates"].T
         return logit
 
-    def action_dist(self, reward: Tensor) -> LogBernoulli:
+    def action_dist(self, values: Values, batch: Batch) -> LogBernoulli:
         """``o | h``."""
-        return LogBernoulli(F.logsigmoid(reward), F.logsigmoid(-reward))
-
-    def forward(self, batch: Batch) -> None:
-        """The generative process."""
-        values = {"base_rate": self.priors.base_rate.sample("base_rate")}
-        values["reward_weights"] = self.priors.weights.sample("reward_weights", (self.trunk.out_dim,))
-        if self.shape.reward_effects:
-            values["reward_effects"] = self.priors.effects.sample("reward_effects", (len(self.shape.reward_effects),))
-        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=batch["weight"] * batch.scale):
-            pyro.sample("action", self.action_dist(self.reward(values, batch)), obs=batch["action"])
-
-    def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log P(o | globals)``."""
-        return self.action_dist(self.reward(values, batch)).log_prob(batch["action"])
+        return bernoulli(self.reward(values, batch))
 
     def linear_form(self, batch: Batch) -> LinearForm:
         """The one predictor."""
@@ -90,7 +82,7 @@ class NaiveModel(RewardModel):
             ],
             predictor=(0,) * (2 + len(names)),
             curved=(0,),
-            density=lambda predictors: self.action_dist(predictors[0]).log_prob(batch["action"]) * weight,
+            density=lambda predictors: bernoulli(predictors[0]).log_prob(batch["action"]) * weight,
         )
 
     def dims(self) -> dict[str, tuple[str, ...]]:
@@ -100,3 +92,8 @@ class NaiveModel(RewardModel):
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""
         return {"reward_feature": [f"h{i}" for i in range(self.trunk.out_dim)], "reward_effect": list(self.shape.reward_effects)}
+
+
+def bernoulli(logit: Float[Tensor, "*s n"]) -> LogBernoulli:
+    """With this logit."""
+    return LogBernoulli(F.logsigmoid(logit), F.logsigmoid(-logit))

@@ -122,6 +122,11 @@ class Descent:
         return self.damping <= _HOPELESS
 
     def _factorise(self) -> None:
+        if not math.isfinite(self._weight()):  # no damping would help
+            raise TrainingError(
+                "the log density of the model has no finite curvature where the Newton–Laplace start looks",
+                fix="scale the model's inputs (weights over an embedding by 1/√d), or give the weights a tighter prior",
+            )
         while True:
             try:
                 self.inverse = Whitening(torch.zeros_like(self.z), *without_scales(self.curvature, self.hyper, self.damping))

@@ -16,12 +16,14 @@ from probrm.data import Batch, Conversation, Log, LogSpec, file_hash, read_log
 from probrm.data.logs.presets import PRESETS
 from probrm.encoders import Encoder, encode_all
 from probrm.errors import ConfigError
+from probrm.inference import Fitted
 from probrm.inference.device import resolve_device
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
 from probrm.recipes.job import held_out_rows
+from probrm.recipes.logs.columns import columns_read
 from probrm.recipes.logs.evaluation import LogRows, log_rows
 from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
 from probrm.recipes.logs.inputs import LogInputs
@@ -91,6 +93,15 @@ class LogRecipe(Recipe):
         """The explicit labels."""
         label = job.rows.label
         return {"identifiability": {"labels": 0 if label is None else int(np.isfinite(label).sum()), "notes": []}}
+
+    def notes(self, job: LogJob, fitted: Fitted) -> list[str]:
+        """Which of the named inputs the model does not read."""
+        read = columns_read(fitted.model, job.data)
+        names = {"reward_covariates": job.shape.reward_effects, "propensity_covariates": job.shape.propensity_effects}
+        unread = [f"{', '.join(names[column])} ({column.replace('_', ' ')})" for column in names if names[column] and column not in read]
+        if bool((job.data["weight"] != 1).any()) and "weight" not in read:
+            unread.append("the column weight")
+        return [f"the model {self.kind!r} does not use {what}" for what in unread]
 
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Everything about the row ``at`` of the fitted log, whose batch is ``one``: plain types, in nested tables."""

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import pyro
+import torch
 from jaxtyping import Float
 from pyro import poutine
 from pyro.distributions import TorchDistribution
@@ -51,6 +52,18 @@ class PairModel(RewardModel):
     def preference_dist(self, difference: Float[Tensor, "*s n"], values: Values) -> TorchDistribution:
         """``o | r − r'``: Bradley–Terry, and with a latent ``log_tie`` Davidson's three outcomes."""
         return Preference(difference, values["log_tie"].unsqueeze(-1) if "log_tie" in values else None)
+
+    @property
+    def logistic(self) -> bool:
+        """With Bradley–Terry's link."""
+        return type(self).preference_dist is PairModel.preference_dist
+
+    def probability(self, reward: Float[Tensor, "*s n"], values: Values) -> Float[Tensor, "*s n"]:
+        """The probability that a response is preferred whose reward is larger by so much, given that the pair is no tie."""
+        if self.logistic:
+            return reward.sigmoid()
+        won, lost = (self.preference_dist(reward, values).log_prob(torch.full_like(reward, outcome)) for outcome in (1.0, 0.0))
+        return (won - lost).sigmoid()
 
     def forward(self, batch: Batch) -> None:
         """The generative process."""

@@ -25,7 +25,7 @@ class Preferences:
     """One entry a pair, float32.
 
     Attributes:
-        p_chosen: posterior mean of ``σ(r_chosen − r_rejected)``: the probability that the chosen response is preferred, given
+        p_chosen: posterior mean of ``PairModel.probability``, ``σ(r_chosen − r_rejected)`` in Bradley–Terry: the probability that the chosen response is preferred, given
             that the pair is no tie.
         p_chosen_low: lower end of its central 90 % interval.
         p_chosen_high: upper end.
@@ -57,7 +57,7 @@ def preference_probabilities(
 def spread_of_probabilities(
     model: PairModel, draws: Mapping[str, Tensor], batch: Batch, *, progress: Progress = silent
 ) -> Float[np.ndarray, "4 m"]:
-    """Posterior mean, ends of the central 90 % interval and standard deviation of ``σ(r_chosen − r_rejected)``, a column a pair."""
+    """Posterior mean, ends of the central 90 % interval and standard deviation of the probability, a column a pair."""
     count = len(next(iter(draws.values())))
     size = max(1, _NUMBERS // count)
     tail = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -65,7 +65,7 @@ def spread_of_probabilities(
     with progress.task("Preferences", len(batch)) as advance:
         for start in range(0, len(batch), size):
             pairs = batch.slice(start, min(start + size, len(batch)))
-            p = model.difference(draws, pairs).sigmoid()
+            p = model.probability(model.difference(draws, pairs), draws)
             sd = p.std(0, correction=min(1, count - 1), keepdim=True)  # a point estimate is one draw, and has no spread
             parts.append(torch.cat([p.mean(0, keepdim=True), torch.quantile(p, tail, dim=0), sd]))
             advance(len(pairs))

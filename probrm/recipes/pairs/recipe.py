@@ -30,6 +30,7 @@ from probrm.recipes.pairs.fitted_rows import fitted_pairs, pair_probabilities
 from probrm.recipes.pairs.inputs import PairInputs, pair_texts
 from probrm.recipes.pairs.inspection import inspect_pair
 from probrm.recipes.pairs.job import PairJob, model_columns
+from probrm.recipes.pairs.link import check_link
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.pac_bayes import certified
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
@@ -113,9 +114,11 @@ class PairRecipe(Recipe):
 
     def fit_model(self, job: PairJob) -> Fitted:
         """The fitted model; pairs that share their responses are discounted where the settings say so."""
-        discount = self.discounts(job.config.to_dict())
+        discount, model = self.discounts(job.config.to_dict()), self.build(job)
+        assert isinstance(model, PairModel)
+        check_link(model)
         held_out = job.held_out and model_columns(job.held_out, discount=discount)
-        return fit(self.build(job), model_columns(job.train, discount=discount), held_out=held_out, **job.options)
+        return fit(model, model_columns(job.train, discount=discount), held_out=held_out, **job.options)
 
     def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
         """The run's model again, with its own discount."""

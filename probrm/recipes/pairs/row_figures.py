@@ -34,7 +34,7 @@ def pair_row_figures(run: Run, rows: FittedRows) -> dict[str, Figure]:
     if not len(shown.batch):
         return {}
     with own_random_stream(run.config["seed"]):
-        p = model.difference(shown.draws, shown.batch).sigmoid()
+        p = model.probability(model.difference(shown.draws, shown.batch), shown.draws)
         replicates = torch.bernoulli(p).double().numpy()
     lengths = np.array([[len(rows.texts[i][side]) for side in ("chosen", "rejected")] for i in shown.index], float)
     gap = lengths[:, 0] - lengths[:, 1]

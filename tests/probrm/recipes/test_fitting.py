@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyro
 import pytest
 import torch
 
@@ -146,3 +147,12 @@ def test_an_encoder_without_a_key_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="found Keyless without key"):
         probrm.fit(support.log_path(), encoder=Keyless())
+
+
+def test_a_prior_of_pyro_and_an_unknown_argument_are_refused_in_the_words_of_code() -> None:
+    with pytest.raises(ConfigError, match=r"priors: base_rate is a pyro\S+Beta, which a run cannot record"):
+        probrm.fit(support.log_path(), priors={"base_rate": pyro.distributions.Beta(2.0, 8.0)})  # type: ignore[dict-item]
+    with pytest.raises(ConfigError, match="unknown argument 'propensity_features'; allowed: model, columns"):
+        probrm.fit(support.log_path(), propensity_features=["hour"])
+    with pytest.raises(ConfigError, match=r"probrm\.fit: unknown setting 'propensity_features'"):
+        probrm.fit(support.log_path(), settings={"propensity_features": ["hour"]})

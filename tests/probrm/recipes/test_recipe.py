@@ -26,11 +26,11 @@ def test_installed_models_are_found_by_name() -> None:
 
 def test_a_model_from_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new model is an entry point; nothing here changes."""
-    entry = EntryPoint("mine", "probrm_models.implicit.recipe:ImplicitRecipe", room.GROUP)
+    entry = EntryPoint("own", "tests.own_recipe:OwnRecipe", room.GROUP)
     monkeypatch.setattr(room, "entry_points", lambda group: [entry] if group == "probrm.recipes" else [])
-    assert recipe_names() == ["mine"]
-    assert isinstance(find_recipe("mine"), Recipe)
-    with pytest.raises(ConfigError, match=r"unknown model 'implicit'; installed: mine"):
+    assert recipe_names() == ["own"]
+    assert isinstance(find_recipe("own"), OwnRecipe)
+    with pytest.raises(ConfigError, match=r"unknown model 'implicit'; installed: own"):
         find_recipe("implicit")
 
 

@@ -13,6 +13,7 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.data.batch import Batch
+from probrm.errors import TrainingError
 from probrm.guides import Layout, ScaleAdaptive
 from probrm.inference import LaplaceStart, Potential, newton_laplace
 from probrm.inference.laplace.descent import Descent
@@ -183,3 +184,16 @@ def test_the_curvature_handed_on_is_that_of_the_rows_alone(rows: Batch) -> None:
     p = torch.sigmoid(rows["x"].double() @ found.coordinates.loc)
     by_hand = (rows["x"].double() * (p * (1 - p))[:, None]).T @ rows["x"].double()
     assert torch.allclose(found.rows[2], by_hand, atol=1e-6)
+
+
+def test_a_curvature_that_is_not_a_number_ends_the_search(simulated: Rows) -> None:
+    """``|w|^1.5`` has a slope of 0 at 0 and no curvature there: damping by a multiple of nan would go on for ever."""
+
+    class Cusp(Regression):
+        def forward(self, batch: Batch) -> None:
+            weights = self.prior.sample("weights", (self.size,))
+            with pyro.plate("rows", len(batch), dim=-1):
+                pyro.factor("y", -weights.abs().pow(1.5).sum().expand(len(batch)))
+
+    with pytest.raises(TrainingError, match="no finite curvature"):
+        newton_laplace(Cusp(2), batch := simulated(20, 2), Layout.of(Cusp(2), batch))
