@@ -82,7 +82,7 @@ def test_every_command_of_the_page(careless: Any, tmp_path: Path, monkeypatch: p
     assert "--careless-rate" in told["fit --help"]
     assert "careless_rate" in told["fit runs/careless"]
     assert "careless_rate" in told["posterior runs/careless"]
-    assert "probability that the chosen response is preferred" in told["posterior pairs-00001"]
+    assert "reward of the chosen response" in told["posterior pairs-00001"]
     assert re.search(r"accuracy.* 0\.\d", told["evaluate test_pairs.parquet"])
     assert {"p_chosen", "p_chosen_low", "p_chosen_high"} <= set(pd.read_parquet("scored.parquet"))
     assert "careless" in told["compare test_pairs.parquet"]
