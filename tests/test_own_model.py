@@ -70,6 +70,7 @@ def rated(m: int, seed: int, careless: float) -> Any:
 
 def test_every_command_of_the_page(careless: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
     names = {"id": [f"pairs-{i:05d}" for i in range(1, 301)]}
     pair_support.pair_frame().assign(**names).to_parquet("pairs.parquet")
     pair_support.pair_frame(150, seed=1).to_parquet("test_pairs.parquet")

@@ -16,7 +16,6 @@ from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.linear import LinearForm
 from probrm.model import Values
-from probrm_models.implicit.model import known_or
 
 if TYPE_CHECKING:
     from probrm_models.implicit.multi_action.model import MultiActionModel
@@ -37,7 +36,7 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
         shared = [*shared, model.propensity_trunk(model._propensity_inputs(batch))]
     nothing = ones[:, :0]
     designs = [torch.cat(reward, 1)]
-    designs += [torch.cat([ones if a.column in model.with_intercept else nothing, *shared], 1) for a in model.actions]
+    designs += [torch.cat([ones if a.intercept is not None else nothing, *shared], 1) for a in model.kinds]
     designs += [nothing] if shape.users else []
     singles = count + 1 + bool(shape.users)  # where they begin
     learned = not isinstance(model.config.action.false_rate, float)
@@ -48,19 +47,15 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
         difference = torch.cat([difference, batch["reward_covariates"] - batch["rival_reward_covariates"]], 1)
 
     def single(values: Values) -> Float[Tensor, " p"]:
-        parts = [part.reshape(-1) for graded in model.graded_parts(values) for part in graded.values()]
+        parts = [part.reshape(-1) for action in model.kinds for part in action.parts(values)]
         parts += [values["false_rate"][None]] if "false_rate" in values else []
         return torch.cat(parts) if parts else ones[0, :0]
 
     def coefficients(values: Values) -> list[Tensor]:
         weights = [values["reward_weights"]] + ([values["reward_effects"]] if "reward_effects" in values else [])
         found = [torch.cat([model.reward_intercept(values)[None], *weights])]
-        for k, action in enumerate(model.actions):
-            parts = (
-                [_entry(values["propensity_intercept"], model.with_intercept.index(action.column))]
-                if action.column in model.with_intercept
-                else []
-            )
+        for k, action in enumerate(model.kinds):
+            parts = [] if action.intercept is None else [_entry(values["propensity_intercept"], action.intercept)]
             parts += [values[name][k] for name in ("propensity_effects", "propensity_weights") if name in values]
             found.append(torch.cat(parts) if parts else ones[0, :0])
         found += [ones[0, :0]] if shape.users else []
@@ -70,20 +65,12 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
     def density(eta: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
         activity = eta[count + 1] if shape.users else 0.0
         rest = list(eta[singles:])
-        locations = [eta[1 + k] + activity if a.column in model.acted else eta[1 + k] for k, a in enumerate(model.actions)]
-        if count == 1 and model.actions[0].kind == "binary":
-            locations = [known_or(locations[0], batch)]
-        graded = []
-        for action in model.actions:
-            part = {"strength": rest.pop(0)} if action.kind != "binary" else {}
-            if action.kind == "log-normal":
-                part["width"] = rest.pop(0)
-            if action.kind == "ordinal":
-                part["cuts"] = torch.stack([rest.pop(0) for _ in action.levels[1:]], -1)
-            graded.append(part)
+        located = ((a, eta[1 + k] + activity if a.spec.column in model.acted else eta[1 + k]) for k, a in enumerate(model.kinds))
+        locations = [model.known(action, location, batch) for action, location in located]
+        parts = [action.take(rest) for action in model.kinds]
         false_rate = rest.pop(0) if learned else model.config.action.false_rate
         label = batch["label"]
-        found = model.rows_dist(eta[0], locations, graded, label, false_rate).log_prob(batch["actions"])
+        found = model.rows_dist(eta[0], locations, parts, label, false_rate).log_prob(batch["actions"])
         found = found + model.preference_dist(eta[0]).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
         if compared:
             won = batch["won"]

@@ -29,12 +29,10 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pyro import poutine
-from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
-from probrm.actions import Dwell, LogBernoulli, Ordinal, cut_points
+from probrm.actions import LogBernoulli
 from probrm.data.batch import Batch
-from probrm.data.logs.actions import ActionSpec
 from probrm.errors import ConfigError
 from probrm.heads import last_layer
 from probrm.linear import LinearForm
@@ -44,14 +42,12 @@ from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel, known_or
 from probrm_models.implicit.multi_action.comparison import comparison_log_prob, observe_comparison
+from probrm_models.implicit.multi_action.kinds import Action, Binary, Parts, Timed, actions_of
 from probrm_models.implicit.multi_action.latent_class import RowActions
 from probrm_models.implicit.multi_action.linear import multi_action_linear_form
 
 _STRENGTH, _WIDTH = 2.0, 1.0
 """Scales of the priors of δ and σ: log-odds of an ordinal action, standard deviations of a log-normal one."""
-
-Graded = Mapping[str, Tensor]
-"""Parameters of one graded action; nothing for a binary one."""
 
 
 class MultiActionModel(ImplicitModel):
@@ -76,10 +72,11 @@ class MultiActionModel(ImplicitModel):
         if self.form != "marginal":
             raise ConfigError(f"model.form: found {self.form!r}; several actions allow: marginal", fix="use --set model.form=marginal")
         self.actions = shape.actions
-        self.graded = [a.column for a in self.actions if a.kind != "binary"]
-        self.timed = [a.column for a in self.actions if a.kind == "log-normal"]
-        self.with_intercept = [a.column for a in self.actions if a.kind != "ordinal"]  # cut points are intercepts already
-        binary = [a.column for a in self.actions if a.kind == "binary"]
+        self.kinds = actions_of(shape.actions)
+        self.graded = [a.spec.column for a in self.kinds if a.strength is not None]
+        self.timed = [a.spec.column for a in self.kinds if isinstance(a, Timed)]
+        self.with_intercept = [a.spec.column for a in self.kinds if a.intercept is not None]
+        binary = [a.spec.column for a in self.kinds if isinstance(a, Binary)]
         self.acted = binary or [a.column for a in self.actions[:1]]  # what users differ in
         left = [len(a.levels) - 1 - j for a in self.actions for j in range(len(a.levels) - 1)]
         self.register_buffer("stick", torch.tensor(left, dtype=torch.get_default_dtype()), persistent=False)
@@ -118,86 +115,50 @@ class MultiActionModel(ImplicitModel):
         """``η_k`` of each action: the logit of a binary one's propensity, the location of a graded one."""
         activity = self._activity(values, batch)
         found = []
-        for k, action in enumerate(self.actions):
+        for k, action in enumerate(self.kinds):
             location = batch["embedding"].new_zeros(len(batch))
-            if action.column in self.with_intercept:
-                location = location + self._entry(values, "propensity_intercept", self.with_intercept, action)
+            if action.intercept is not None:
+                location = location + values["propensity_intercept"][..., action.intercept].unsqueeze(-1)
             if "propensity_effects" in values:
                 location = location + values["propensity_effects"][..., k, :] @ batch["propensity_covariates"].T
             if self.propensity_trunk is not None:
                 weights = values["propensity_weights"][..., k, :]
                 location = location + last_layer(self.propensity_trunk, weights, self._propensity_inputs(batch))
-            if activity is not None and action.column in self.acted:
+            if activity is not None and action.spec.column in self.acted:
                 location = location + activity
-            # An experiment knows the propensity of one action; a log with more of them has no such column.
-            found.append(known_or(location, batch) if len(self.actions) == 1 and action.kind == "binary" else location)
+            found.append(self.known(action, location, batch))
         return found
 
     def propensity(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``η`` of the first binary action, or else of the first."""
-        first = next((k for k, action in enumerate(self.actions) if action.kind == "binary"), 0)
+        first = next((k for k, action in enumerate(self.kinds) if isinstance(action, Binary)), 0)
         return self.propensities(values, batch)[first]
+
+    def known(self, action: Action, location: Tensor, batch: Batch) -> Tensor:
+        """The location with what an experiment knows of it: of one action; a log with more of them has no such column."""
+        return known_or(location, batch) if len(self.kinds) == 1 and isinstance(action, Binary) else location
 
     def _activity(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"] | None:
         if "user_activity" not in values:
             return None
         return self.with_new_users(values["user_activity"], values, batch).index_select(-1, batch["user"])
 
-    @staticmethod
-    def _entry(values: Values, name: str, columns: list[str], action: ActionSpec) -> Float[Tensor, "*s 1"]:
-        return values[name][..., columns.index(action.column)].unsqueeze(-1)
-
     # ---- the conditionals of a row
 
-    def action_given(
-        self, action: ActionSpec, location: Tensor, preferred: bool, graded: Graded, false_rate: Tensor | float
-    ) -> TorchDistribution:
-        """``o_k | r*, z, u``."""
-        if action.kind == "binary":
-            active, passive = F.logsigmoid(location), F.logsigmoid(-location)
-            if preferred == action.against:  # the answer gives no reason for it
-                active, passive = torch.full_like(location, -torch.inf), torch.zeros_like(location)
-            return self.config.action.given(active, passive, false_rate)
-        if preferred:
-            location = location - graded["strength"] if action.against else location + graded["strength"]
-        if action.kind == "log-normal":
-            return Dwell(location, graded["width"], action.centre, action.spread)
-        return Ordinal(location, graded["cuts"])
-
-    def graded_parts(self, values: Values) -> list[Graded]:
-        """What an action has beside its location: ``strength (*s, 1)``, ``width (*s, 1)``, ``cuts (*s, levels - 1)``."""
-        found, start = [], 0
-        for action in self.actions:
-            part: dict[str, Tensor] = {}
-            if action.kind != "binary":
-                part["strength"] = self._entry(values, "action_strength", self.graded, action)
-            if action.kind == "log-normal":
-                part["width"] = self._entry(values, "action_width", self.timed, action)
-            if action.kind == "ordinal":
-                stop = start + len(action.levels) - 1
-                part["cuts"], start = cut_points(values["level_hazards"][..., start:stop]), stop
-            found.append(part)
-        return found
-
     def rows_dist(
-        self, reward: Tensor, locations: Sequence[Tensor], graded: Sequence[Graded], label: Float[Tensor, " n"], false_rate: Tensor | float
+        self, reward: Tensor, locations: Sequence[Tensor], parts: Sequence[Parts], label: Float[Tensor, " n"], false_rate: Tensor | float
     ) -> RowActions:
         """``o_1 … o_K`` with the preference summed out; a verdict (``label`` not NaN) fixes it."""
         log_good = F.logsigmoid(reward).masked_fill(label == 1, 0.0).masked_fill(label == 0, -torch.inf)
         log_bad = F.logsigmoid(-reward).masked_fill(label == 0, 0.0).masked_fill(label == 1, -torch.inf)
-        good, bad = (
-            [
-                self.action_given(*parts, false_rate)
-                for parts in zip(self.actions, locations, [preferred] * len(graded), graded, strict=True)
-            ]
-            for preferred in (True, False)
-        )
+        click, each = self.config.action, list(zip(self.kinds, locations, parts, strict=True))
+        good, bad = ([a.given(location, preferred, own, click, false_rate) for a, location, own in each] for preferred in (True, False))
         return RowActions(LogBernoulli(log_good, log_bad), good, bad)
 
     def actions_dist(self, values: Values, batch: Batch, label: Float[Tensor, " n"]) -> RowActions:
         """``o_1 … o_K | h, z, u``."""
         reward, locations = self.reward(values, batch), self.propensities(values, batch)
-        return self.rows_dist(reward, locations, self.graded_parts(values), label, self._false_rate(values))
+        return self.rows_dist(reward, locations, [a.parts(values) for a in self.kinds], label, self._false_rate(values))
 
     def forward(self, batch: Batch) -> None:
         """The generative process."""
