@@ -117,7 +117,7 @@ def latents(fitted: Fitted, job: PairJob, test: Batch) -> dict[str, Any]:
     found = collapse(model, fitted.guide, job.data)
     kept: dict[str, Any] = {"kl": {k: sum(v) for k, v in found["kl"].items()}, "weights_sd": found["weights_sd"]}
     kept |= fitted.statistics
-    if "scores" in test:
+    if "scores" in test and model.shape.attributes:
         kept["correlation"] = _correlation(model, test)
     return kept
 

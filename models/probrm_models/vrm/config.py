@@ -22,6 +22,8 @@ class WeightsConfig:
         concentration: α0 of the Dirichlet, the same for each objective; of the network before training.
         scale: standard deviation of the logistic-normal's logits, whose mean is 0; of the network before training.
         hidden: hidden layers of the network from the prompt's embedding; none makes it linear.
+        precision: κ: with the ``embedding`` prior w | x ~ Dirichlet(κ softmax(network(x)) + 0.05), so that the network gives the mean and κ
+            how far single prompts are from it; None: the network gives the concentrations themselves.
         prior: ``embedding``: w ~ Dirichlet(α_φ(x)), the network of the prompt's embedding being part of the process;
             ``standard``: w ~ Dirichlet(α0) whatever the prompt, as published, so that whatever a prompt's weights are
             known by costs its divergence.
@@ -31,6 +33,7 @@ class WeightsConfig:
     concentration: PositiveFloat = 1.0
     scale: PositiveFloat = 1.0
     hidden: tuple[PositiveInt, ...] = ()
+    precision: PositiveFloat | None = None
     prior: Literal["embedding", "standard"] = "embedding"
 
 
@@ -124,11 +127,14 @@ class VRMConfig(Settings):
     """Settings of the variational reward model (the ``[model]`` table).
 
     Attributes:
-        objectives: K; None takes the attributes of the data, or 4 without any.
+        objectives: K; None takes the attributes of the data, or what predicts best of 2 and 4 without any.
+        selection: ``auto`` uses several objectives where five folds over the prompts predict better with them, and else one, which is
+            Bradley–Terry; ``objectives`` (and a number in ``objectives``) and ``one`` force either. It applies to linear networks of the prompt's embedding.
         certificate: works out PAC-Bayes bounds on the error; from a few thousand pairs they say more than "vacuous".
     """
 
     objectives: PositiveInt | None = None
+    selection: Literal["auto", "objectives", "one"] = "auto"
     weights: WeightsConfig = Field(default_factory=WeightsConfig)
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     decoder: DecoderConfig = Field(default_factory=DecoderConfig)

@@ -49,7 +49,7 @@ from probrm.recipes.pairs.model import PairModel, row_weight
 from probrm.settings import Settings
 from probrm_models.vrm.config import VRMConfig, VRMShape
 from probrm_models.vrm.marginal import linear_form, log_likelihoods, row_density
-from probrm_models.vrm.networks import AmortisedFeatures, build_weights
+from probrm_models.vrm.networks import AmortisedFeatures, build_weights, contrast_basis
 from probrm_models.vrm.predictions import many, reward_draws
 from probrm_models.vrm.supervision import supervision_loss, targets
 
@@ -87,7 +87,7 @@ class VRMModel(PairModel):
         self.features = AmortisedFeatures(features, shape.embedding, self.dim) if self.standard else None
         self.trunk = build_trunk(HeadConfig("mlp", decoder.hidden), self.count + self.dim) if decoder.name == "mlp" else None
         self.inputs = build_trunk(HeadConfig(), shape.embedding)
-        self.register_buffer("rotation", _contrasts(self.count))
+        self.register_buffer("rotation", contrast_basis(self.count))
         self.form: Literal["latent", "marginal"] = "latent"
 
     # ---- the conditionals of the globals
@@ -224,9 +224,3 @@ class VRMModel(PairModel):
             "feature": [f"{'z' if self.standard else 'h'}{i}" for i in range(columns)],
         }
         return found | ({"decoder_feature": [f"f{i}" for i in range(self.trunk.out_dim)]} if self.trunk is not None else {})
-
-
-def _contrasts(count: int) -> Float[Tensor, "k c"]:
-    """K − 1 orthonormal columns, orthogonal to the constant vector."""
-    columns = torch.cat([torch.ones(count, 1), torch.eye(count)[:, : count - 1]], 1).double()
-    return torch.linalg.qr(columns).Q[:, 1:].to(torch.get_default_dtype())

@@ -68,6 +68,7 @@ class DirichletWeights(nn.Module):
     def __init__(self, config: WeightsConfig, prompt: int, objectives: int) -> None:
         super().__init__()
         self.objectives, self.concentration = objectives, max(config.concentration, FLOOR + _ABOVE)
+        self.precision = config.precision if config.prior == "embedding" else None
         self.network = Network(prompt, objectives, config.hidden)
 
     @property
@@ -91,6 +92,8 @@ class DirichletWeights(nn.Module):
 
     def posterior(self, x: Float[Tensor, "n p"]) -> Any:
         """``q(w | x)`` of n prompts: their mean is near a softmax of the network's outputs, which softplus for exp could not give."""
+        if self.precision is not None:
+            return dist.Dirichlet(FLOOR + self.precision * self.network(x).softmax(-1))
         return dist.Dirichlet(FLOOR + (self.concentration - FLOOR) * self.network(x).clamp(max=_LARGEST).exp())
 
     def mean(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
@@ -170,3 +173,9 @@ def build_weights(config: WeightsConfig, prompt: int, objectives: int) -> Dirich
     """The family that ``config`` names."""
     family = DirichletWeights if config.family == "dirichlet" else LogisticNormalWeights
     return family(config, prompt, objectives)
+
+
+def contrast_basis(count: int) -> Float[Tensor, "k c"]:
+    """K − 1 orthonormal columns, orthogonal to the constant vector: objectives are alike a priori."""
+    columns = torch.cat([torch.ones(count, 1), torch.eye(count)[:, : count - 1]], 1).double()
+    return torch.linalg.qr(columns).Q[:, 1:].to(torch.get_default_dtype())

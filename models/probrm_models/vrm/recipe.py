@@ -20,6 +20,7 @@ from probrm.inference import SVI, FitOptions, Fitted
 from probrm.inference.fit_latent import fit_latent
 from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.model import RewardModel
+from probrm.priors import Normal
 from probrm.priors.checks import check_support, check_unbounded
 from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.model import PairModel
@@ -32,15 +33,19 @@ from probrm_models.bradley_terry.config import BradleyTerryConfig
 from probrm_models.bradley_terry.fit import fit_point
 from probrm_models.bradley_terry.model import DeterministicModel
 from probrm_models.vrm.collapse import collapse, usefulness
-from probrm_models.vrm.config import VRMConfig, VRMShape
+from probrm_models.vrm.config import VRMConfig, VRMPriors, VRMShape
 from probrm_models.vrm.global_inference import after_svi, fit_globals, global_densities
 from probrm_models.vrm.inspection import contributions, objective_weights
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.row_guide import with_shares
-from probrm_models.vrm.warm_start.initialise import build_guide
+from probrm_models.vrm.selection import Selection, select
+from probrm_models.vrm.warm_start.gate import gate_rows
+from probrm_models.vrm.warm_start.initialise import build_guide, with_effects
 
 DEFAULT_OBJECTIVES = 4
 """Where neither the settings nor attributes of the data say how many."""
+PRECISION = 20.0
+"""κ, where the settings do not say."""
 _CENTRE = 200
 """Draws of SVI's guide, at whose centre Laplace's approximation and NUTS begin."""
 
@@ -105,16 +110,18 @@ class VRMRecipe(PairRecipe):
 
     def fit_model(self, job: PairJob) -> Fitted:
         """SVI from Bradley–Terry with response effects; for Laplace and NUTS it makes the networks, then the globals are theirs."""
-        inference = job.config.inference
+        inference, selection = job.config.inference, self._select(job)
+        told = {} if selection is None else {"selection": selection.to_dict() | {"note": selection.note()}}
         if isinstance(inference, SVI):
-            found = self._svi(job, inference)
+            found = self._svi(job, inference, selection)
+            found = replace(found, statistics={**found.statistics, **told})
             assert isinstance(found.model, VRMModel)
             rows = job.data if job.held_out is None or inference.refit else job.train
             densities = global_densities(found.model, found.guide, rows, found.draws, progress=job.progress)
             return (
                 found if densities is None else replace(found, sample_stats=dict(zip(("log_density", "log_guide"), densities, strict=True)))
             )
-        trained = self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False))
+        trained = self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False), selection)
         assert isinstance(trained.model, VRMModel)
         latents = collapse(trained.model, trained.guide, job.train)
         found = fit_globals(
@@ -127,15 +134,34 @@ class VRMRecipe(PairRecipe):
             device=job.device,
             progress=job.progress,
         )
-        return after_svi(trained, found, {"latents": latents})
+        return after_svi(trained, found, {"latents": latents, **told})
 
-    def _svi(self, job: PairJob, inference: SVI) -> Fitted:
-        settings, shape = self.settings(job.config.model), _shape(job)
+    def _select(self, job: PairJob) -> Selection | None:
+        """What five folds over the prompts choose; None for forms that it does not apply to."""
+        settings: VRMConfig = self.settings(job.config.model)
+        linear = settings.weights.prior == settings.features.prior == "embedding" and not settings.weights.hidden
+        if not linear or settings.weights.family != "dirichlet":
+            return None
+        attributes = len(job.inputs.attributes)
+        counts = [settings.objectives] if settings.objectives else [attributes] if attributes else [2, 4]
+        return select(
+            gate_rows(job.train, supervision=settings.supervision),
+            job.train["prompt_index"],
+            [k for k in counts if k > 1],
+            supervision=settings.supervision,
+            rule="objectives" if settings.objectives and settings.selection == "auto" else settings.selection,
+            progress=job.progress,
+        )
+
+    def _svi(self, job: PairJob, inference: SVI, selection: Selection | None) -> Fitted:
+        settings: VRMConfig = self.settings(job.config.model)
+        shape = _shape(job, selection)
         terms = settings.divergence
 
         def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
-            model = VRMModel(shape, settings).to(rows["chosen"].device)
-            return model, build_guide(model, rows, job.config.guide, job.progress)
+            chosen = None if selection is None else with_effects(rows, selection)
+            model = VRMModel(shape, settled(settings, chosen) if chosen else settings).to(rows["chosen"].device)
+            return model, build_guide(model, rows, job.config.guide, job.progress, chosen)
 
         return fit_latent(
             build,
@@ -172,7 +198,7 @@ class VRMRecipe(PairRecipe):
         rows = job.data if job.held_out is None or job.config.inference.refit else job.train
         known = fitted.statistics.get("latents")
         found = collapse(model, fitted.guide, rows) if known is None else dict(known)
-        notes = []
+        notes = [fitted.statistics["selection"]["note"]] if "selection" in fitted.statistics else []
         if model.count > 1 and not found["active"]["weights"]:
             notes.append(
                 "the objective weights have collapsed onto their prior: they do not vary with the prompt, and say nothing about it"
@@ -239,11 +265,26 @@ class VRMRecipe(PairRecipe):
         return lines
 
 
-def _shape(job: PairJob) -> VRMShape:
-    """Objectives are the attributes first, then as many more as are asked for."""
+def settled(settings: VRMConfig, selection: Selection) -> VRMConfig:
+    """The settings with what was chosen: scales as numbers where their priors are the defaults, the weights' precision, no supervision of one."""
+    default, priors = VRMPriors(), settings.priors
+    if priors.shared == default.shared and selection.scale is not None:
+        priors = replace(priors, shared=Normal(0.0, selection.scale))
+    if priors.contrasts == default.contrasts and selection.scale is not None:
+        priors = replace(priors, contrasts=Normal(0.0, selection.scale * selection.ratio**0.5))
+    weights = settings.weights if settings.weights.precision else replace(settings.weights, precision=PRECISION)
+    supervision = settings.supervision if selection.objectives > 1 else replace(settings.supervision, weight=0.0)
+    return replace(settings, priors=priors, weights=weights, supervision=supervision)
+
+
+def _shape(job: PairJob, selection: Selection | None = None) -> VRMShape:
+    """Objectives are the attributes first, then as many more as are asked for or chosen; one is all there is where the folds say so."""
+    if selection is not None and selection.objectives == 1:
+        alone = job.inputs.attributes if len(job.inputs.attributes) == 1 else ()
+        return VRMShape(len(job.inputs.centre), len(job.inputs.prompt_centre), alone or ("reward",), len(alone), job.shape.ties)
     attributes = job.inputs.attributes
     settings = VRMConfig.from_dict(job.config.model)
-    count = settings.objectives or len(attributes) or DEFAULT_OBJECTIVES
+    count = selection.objectives if selection else settings.objectives or len(attributes) or DEFAULT_OBJECTIVES
     spare = (name for name in (f"objective_{i}" for i in itertools.count(len(attributes) + 1)) if name not in attributes)
     names = (*attributes, *itertools.islice(spare, count - len(attributes)))
     ties = bool(torch.any(job.data["outcome"] == 0.5))

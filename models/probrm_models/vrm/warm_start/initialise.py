@@ -18,8 +18,10 @@ from probrm.guides import GuideConfig, Layout, WhitenedGuide, Whitening
 from probrm.guides.registry import Amortised
 from probrm.progress import Progress, silent
 from probrm_models.vrm.model import VRMModel
-from probrm_models.vrm.networks import AmortisedFeatures
+from probrm_models.vrm.networks import GAIN, AmortisedFeatures
 from probrm_models.vrm.row_guide import ResponseTable, VRMRowGuide
+from probrm_models.vrm.selection import Selection
+from probrm_models.vrm.warm_start.gate import Gate, fit_gate, gate_rows, ridge
 from probrm_models.vrm.warm_start.interaction import interact
 from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
 
@@ -27,6 +29,8 @@ _ASIDE = 0.02
 """Prior standard deviations between the objectives at the start, so that they can part."""
 _PART = 0.5
 """Scale of the contrasts at the start, in that of the shared weights."""
+_WIDENED = 2
+"""Rounds of s and τ."""
 _COLD = 0.1
 """Widths where there is no Laplace approximation to start from."""
 
@@ -103,7 +107,9 @@ class SharedDirection(nn.Module):
         return self.widths.log().sum() + self.factor.diagonal().log().sum() + count * self._log_c(z)
 
 
-def build_guide(model: VRMModel, rows: Batch, config: GuideConfig, progress: Progress = silent) -> WhitenedGuide:
+def build_guide(
+    model: VRMModel, rows: Batch, config: GuideConfig, progress: Progress = silent, selection: Selection | None = None
+) -> WhitenedGuide:
     """The guide over all latents of ``rows``, at its start.
 
     Args:
@@ -111,23 +117,103 @@ def build_guide(model: VRMModel, rows: Batch, config: GuideConfig, progress: Pro
         rows: training pairs with indices of prompts and responses.
         config: the family over the globals; ``amortised`` takes a network of the embedding for the responses' residuals too.
         progress: shows the rounds of the start.
+        selection: what the folds chose; the guide then begins at the gated model's mode.
     """
     layout = Layout.of(model, rows)
     family = config.family(layout)
     if model.standard:
         return WhitenedGuide(layout, _cold(layout), family, VRMRowGuide(model.weights, model.features, own=False))  # type: ignore[arg-type]
+    amortised = isinstance(config, Amortised)
+    if selection is not None and model.count > 1:
+        coordinates, found, tau = _at_gate(model, rows, layout, selection, progress)
+        return WhitenedGuide(layout, coordinates, family, _rows(model, found, tau, amortised))
     difference = model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
-    count = int(torch.cat([rows["chosen_index"], rows["rejected_index"]]).max()) + 1
-    found = fit_response_effects(
-        difference, rows["chosen_index"], rows["rejected_index"], count, outcome=rows["outcome"], weight=rows["weight"], progress=progress
-    )
-    family.loc.data[_place(layout, "contrasts")].normal_(std=_ASIDE)  # type: ignore[union-attr]
+    found = _effects(rows, difference, selection.scale if selection else None, progress)
+    place = _place(layout, "contrasts")
+    family.loc.data[place].normal_(std=_ASIDE)  # type: ignore[union-attr]
     apart = interact(model, rows, difference, _surprise(rows, difference, found))
     if apart is not None:
-        family.loc.data[_place(layout, "contrasts")] += apart.flatten() / (_PART * found.scale)  # type: ignore[union-attr]
+        family.loc.data[place] += apart.flatten() / (_PART * found.scale)  # type: ignore[union-attr]
     # What one number was for a response, K numbers under weights of the prior are: their weighted sum is as wide.
     tau = found.residual / _length(model, rows)
-    return WhitenedGuide(layout, _coordinates(model, layout, found, tau), family, _rows(model, found, tau, isinstance(config, Amortised)))
+    return WhitenedGuide(layout, _coordinates(model, layout, found, tau), family, _rows(model, found, tau, amortised))
+
+
+def with_effects(rows: Batch, selection: Selection) -> Selection:
+    """The selection with s as wide as it has to be beside the responses' own parts.
+
+    The folds choose s for Bradley–Terry without them. They attenuate a logit by ``√(1 + π τ² / 4)`` (MacKay 1992; two responses a pair), and
+    where most responses are in one pair τ is known little: s grows with it, so that predictions stay what the folds have compared.
+    """
+    if selection.scale is None:
+        return selection
+    difference, scale = gate_rows(rows).difference, selection.scale
+    for _ in range(_WIDENED):
+        tau = _effects(rows, difference, scale, silent).residual
+        scale = selection.scale * (1 + math.pi / 4 * tau**2) ** 0.5
+    return replace(selection, scale=scale)
+
+
+def _effects(rows: Batch, features: Float[Tensor, "n f"], scale: float | None, progress: Progress) -> ResponseEffects:
+    count = int(torch.cat([rows["chosen_index"], rows["rejected_index"]]).max()) + 1
+    sides = rows["chosen_index"], rows["rejected_index"], count
+    return fit_response_effects(features, *sides, outcome=rows["outcome"], weight=rows["weight"], scale=scale, progress=progress)
+
+
+@torch.no_grad()
+def _at_gate(
+    model: VRMModel, rows: Batch, layout: Layout, selection: Selection, progress: Progress
+) -> tuple[Whitening, ResponseEffects, float]:
+    """Around the gated model's mode: given the gate, v and C are the weights of one logistic regression with response effects.
+
+    Returns:
+        Coordinates whitened by their joint covariance, the effects, and τ.
+    """
+    gate, difference = _gate(model, rows, selection), model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
+    d, ratio = difference.shape[1], selection.ratio**0.5
+    weights = gate.weights(gate_rows(rows))
+    shares = ratio * weights @ gate.rotation
+    features = torch.cat([difference, *(share[:, None] * difference for share in shares.T)], 1)
+    found = _effects(rows, features, selection.scale, progress)
+    unit = torch.cat([found.factor.new_ones(d), found.factor.new_full((len(found.factor) - d,), ratio)])
+    inverse = torch.linalg.inv(unit[:, None] * found.factor)
+    length = weights.square().sum(-1)
+    precision = model.config.weights.precision or 1.0
+    tau = found.residual / float((length + (1 - length) / (1 + precision)).mean().sqrt())
+    known = {"residual": (math.log(tau), 0.05)}
+    if selection.scale is not None:  # sites where the user's own priors have scales to be learned
+        known |= {"shared_scale": (math.log(selection.scale), 0.1), "contrasts_scale": (math.log(selection.scale * ratio), 0.1)}
+    loc, dense = torch.zeros(layout.size), torch.eye(layout.size)
+    flat = torch.cat([torch.arange(layout.size)[_place(layout, name)] for name in ("shared", "contrasts")])
+    for site in layout.sites:
+        if site.name not in ("shared", "contrasts"):
+            centre, width = known.get(site.name, (0.0, 0.3))
+            loc[site.flat] = centre
+            dense[site.flat, site.flat] /= width**2
+    loc[flat] = (unit * found.weights).float().cpu()
+    dense[flat[:, None], flat] = (inverse.T @ inverse).float().cpu()
+    device = difference.device
+    nothing = torch.zeros(0, device=device)
+    return Whitening(loc.to(device), nothing, nothing.new_zeros(0, layout.size), dense.to(device)), found, tau
+
+
+@torch.no_grad()
+def _gate(model: VRMModel, rows: Batch, selection: Selection) -> Gate:
+    """The gated model's mode; sets the network of the weights in place."""
+    seen = gate_rows(rows, supervision=model.config.supervision)
+    assert selection.scale is not None
+    shared = ridge(seen, selection.scale)
+    gate = fit_gate(seen, model.rotation.to(shared), shared, selection.scale, selection.ratio, model.config.supervision)
+    last: nn.Linear = model.weights.network.layers[-1]  # type: ignore[assignment]
+    last.weight[: model.count] = gate.weight / GAIN
+    last.bias[: model.count] = gate.bias
+    return gate
+
+
+def _fixed(model: VRMModel) -> float:
+    """The contrasts' scale where it is a number."""
+    scale = getattr(model.config.priors.contrasts, "scale", 1.0)
+    return float(scale) if isinstance(scale, int | float) else 1.0
 
 
 def _coordinates(model: VRMModel, layout: Layout, found: ResponseEffects, tau: float) -> nn.Module:
@@ -135,9 +221,7 @@ def _coordinates(model: VRMModel, layout: Layout, found: ResponseEffects, tau: f
     others = [site.name for site in layout.sites if site.name not in ("shared", "contrasts")]
     centres = {name: math.log(known[name]) if name in known else 0.0 for name in others}
     widths = {name: 0.05 if name in ("shared_scale", "residual") else 0.3 for name in others}
-    scale = getattr(model.config.priors.contrasts, "scale", 1.0)
-    fixed = float(scale) if isinstance(scale, int | float) else 1.0
-    return SharedDirection(layout, found.weights.float(), found.factor.float(), centres, widths, fixed)
+    return SharedDirection(layout, found.weights.float(), found.factor.float(), centres, widths, _fixed(model))
 
 
 def _rows(model: VRMModel, found: ResponseEffects, tau: float, amortised: bool) -> VRMRowGuide:

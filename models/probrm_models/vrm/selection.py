@@ -1,0 +1,143 @@
+"""Are there several objectives in these pairs? Five folds over the prompts say whether a gate predicts new prompts better.
+
+Bradley–Terry stays where the gate's out-of-fold gain is below three prompt-clustered standard errors: prompts that do not ask for
+different things make a gate that learns noise, and one split of a tenth of the prompts cannot tell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from probrm.progress import Progress, silent
+from probrm_models.vrm.config import SupervisionConfig
+from probrm_models.vrm.networks import contrast_basis
+from probrm_models.vrm.warm_start.gate import GateRows, best_scale, fit_gate, ridge
+
+FOLDS = 5
+ERRORS = 3.0
+"""Standard errors that the gain has to be away from zero."""
+SCALES = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Of Bradley–Terry's weights, logits: those that are tried."""
+_MIDDLE = 0.8
+_FEWEST = 10
+"""Prompts from which on folds over them say something."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the folds say.
+
+    Attributes:
+        objectives: K; 1 where Bradley–Terry stays.
+        ratio: ρ, variance of the contrasts' weights in that of the shared ones.
+        scale: s, standard deviation of the shared weights, logits; None where too few prompts leave it to its evidence.
+        gain: mean out-of-fold gain of the best gate over Bradley–Terry, nats a pair.
+        z: that over its prompt-clustered standard error.
+        forced: whether the settings, or too few prompts, decided instead.
+    """
+
+    objectives: int
+    ratio: float
+    scale: float | None
+    gain: float | None = None
+    z: float | None = None
+    forced: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def note(self) -> str:
+        """For the user."""
+        if self.gain is None or self.z is None:
+            return (
+                f"{self.objectives} objectives, as the settings say"
+                if self.objectives > 1
+                else "one objective: too few prompts to tell more"
+            )
+        said = f"five-fold gain of several objectives over Bradley–Terry: {self.gain:+.3f} nats a pair, z = {self.z:.1f}"
+        if self.forced:
+            return f"{said}; {self.objectives} objectives are used because model.selection says so"
+        return (
+            f"{said}: {self.objectives} objectives are used"
+            if self.objectives > 1
+            else f"{said}: one objective; this run predicts as Bradley–Terry"
+        )
+
+
+def select(
+    rows: GateRows,
+    prompt: Int[Tensor, " n"],
+    counts: Sequence[int],
+    *,
+    supervision: SupervisionConfig | None = None,
+    rule: str = "auto",
+    progress: Progress = silent,
+) -> Selection:
+    """Chooses the number of objectives, and the scales of their weights.
+
+    Args:
+        rows: pairs.
+        prompt: each one's prompt, equal numbers for equal prompts.
+        counts: numbers of objectives that are tried, 2 or more each.
+        supervision: the loss that attributes add, where rows have targets.
+        rule: ``auto``, ``objectives`` or ``one``: the last two force the choice.
+        progress: shows the fits.
+    """
+    folds = fold_of(rows.prompt, prompt)
+    enough = len(prompt.unique()) >= _FEWEST
+    scale = best_scale(rows, folds, SCALES) if enough else None
+    if rule == "one" or not counts or (scale is None and rule == "auto"):
+        return Selection(1, 1.0, scale, forced=rule == "one")
+    tried = [(k, ratio) for k in counts for ratio in ((1.0, 3.0) if k > 2 or len(counts) == 1 else (1.0,))]
+    if scale is None:
+        return Selection(*tried[0], _MIDDLE, forced=True)
+    base = torch.zeros_like(rows.outcome)
+    logits = {each: torch.zeros_like(rows.outcome) for each in tried}
+    with progress.task("objectives or one: folds", FOLDS * len(tried)) as advance:
+        for fold in range(FOLDS):
+            held = folds == fold
+            if not bool(held.any()):
+                continue
+            seen, unseen = rows.take(~held), rows.take(held)
+            shared = ridge(seen, scale)
+            base[held] = unseen.difference @ shared
+            for k, ratio in tried:
+                logits[k, ratio][held] = fit_gate(seen, contrast_basis(k).to(shared), shared, scale, ratio, supervision).logits(unseen)
+                advance()
+    losses = {each: float((rows.weight * rows.loss(found)).sum()) for each, found in logits.items()}
+    best = min(losses, key=lambda each: losses[each])
+    gain, z = clustered(rows.loss(base) - rows.loss(logits[best]), rows.weight, prompt)
+    if rule == "auto" and not z >= ERRORS:
+        return Selection(1, 1.0, scale, gain, z)
+    return Selection(*best, scale, gain, z, forced=rule != "auto")
+
+
+def clustered(gain: Float[Tensor, " n"], weight: Float[Tensor, " n"], prompt: Int[Tensor, " n"]) -> tuple[float, float]:
+    """The weighted mean, and that over its standard error when all pairs of a prompt come together."""
+    total = float(weight.sum())
+    mean = float((weight * gain).sum()) / total
+    _, place = prompt.unique(return_inverse=True)
+    sums = torch.zeros(int(place.max()) + 1, dtype=torch.float64).index_add_(0, place.cpu(), (weight * (gain - mean)).double().cpu())
+    j = len(sums)
+    error = math.sqrt(float(sums.square().sum()) * j / max(1, j - 1)) / total
+    return mean, mean / error if error > 0 else 0.0
+
+
+def fold_of(vectors: Float[Tensor, "n p"], prompt: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """A fold for each prompt, by its vector: the same prompt falls into the same fold in whatever order the pairs come, and folds are alike in size."""
+    names, place = prompt.unique(return_inverse=True)
+    first = torch.full((len(names),), len(prompt)).scatter_reduce(0, place.cpu(), torch.arange(len(prompt)), "amin")
+    keys = [hashlib.sha256(vectors[i].float().cpu().numpy().tobytes()).digest() for i in first.tolist()]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    fold = torch.empty(len(keys), dtype=torch.long)
+    fold[order] = torch.arange(len(keys)) % FOLDS
+    return fold.to(place.device)[place]
