@@ -8,6 +8,7 @@ VRM = ModelFlags(
     (
         *PAIRS,
         listing("attributes", "data.attributes", "Objectives that have scores in the file, in this order (default: all that are found)."),
+        Flag("selection", "model.selection", "Several objectives where they predict better, or as you say.", "auto|objectives|one"),
         Flag("supervision", "model.supervision.loss", "How attribute scores teach the weights.", "kl|mse|rank|none"),
         Flag("lambda", "model.supervision.weight", "How much they count in addition to the pairs.", "X", float),
     ),

@@ -160,6 +160,49 @@ def _start(rows: GateRows, rotation: Tensor, shared: Tensor, supervision: Superv
     return Gate(shared, contrasts, SIZE * rotation @ directions.T, bias, rotation)
 
 
+@torch.no_grad()
+def gate_draws(gate: Gate, rows: GateRows, scale: float, ratio: float, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draws of A ``(s, K, p)`` and b ``(s, K)`` around the mode: Laplace's approximation with the Gauss–Newton curvature.
+
+    The curvature is that of all parameters together, ``Jᵀ diag(w p (1 − p)) J`` and the priors', J being the logits' Jacobian (Immer,
+    Korzepa & Bauer 2021); v and C are integrated out.
+
+    Args:
+        gate: the mode.
+        rows: the pairs that it was found in.
+        scale: s.
+        ratio: ρ.
+        count: draws.
+        seed: random seed.
+    """
+    weights, logits = gate.weights(rows), gate.logits(rows)
+    scores = (rows.difference @ gate.shared)[:, None] + (rows.difference @ gate.contrasts.T) @ gate.rotation.T
+    slope = weights * (scores - logits[:, None])
+    shares = weights @ gate.rotation
+    blocks = [rows.difference, *(s[:, None] * rows.difference for s in shares.T), *(s[:, None] * rows.prompt for s in slope.T), slope]
+    jacobian, (k, p) = torch.cat(blocks, 1), gate.weight.shape
+    d, contrasts = rows.difference.shape[1], gate.contrasts.numel()
+    prior = torch.cat([torch.full((d,), scale**-2), torch.full((contrasts,), scale**-2 / ratio), torch.ones(k * p + k)]).to(logits)
+    information = rows.weight * logits.sigmoid() * (-logits).sigmoid()
+    lower = torch.linalg.cholesky((jacobian * information[:, None]).T @ jacobian + torch.diag(prior))
+    noise = torch.randn(len(prior), count, generator=torch.Generator("cpu").manual_seed(seed), device="cpu").to(logits)
+    moved = torch.linalg.solve_triangular(lower.T, noise, upper=True)[d + contrasts :].T
+    return gate.weight + moved[:, : k * p].reshape(count, k, p), gate.bias + moved[:, k * p :]
+
+
+@torch.no_grad()
+def spread_precision(gate: Gate, rows: GateRows, draws: tuple[Tensor, Tensor], precision: float) -> float:
+    """κ of a Dirichlet that spreads each prompt's weights as ``Dirichlet(κ)`` and the uncertainty of the gate do together.
+
+    ``E[1 − |w|²] / (κ' + 1)`` is the variance of the weights, summed over the objectives and averaged over the prompts.
+    """
+    mean = gate.weights(rows)
+    room = float((1 - mean.square().sum(-1)).mean())
+    each = torch.stack([torch.softmax(rows.prompt @ a.T + b, -1) for a, b in zip(*draws, strict=True)])
+    unsure = float(each.var(0).sum(-1).mean())
+    return 1 / (1 / (precision + 1) + unsure / max(room, 1e-6)) - 1
+
+
 def best_scale(rows: GateRows, folds: Tensor, scales: tuple[float, ...]) -> float:
     """The scale of Bradley–Terry's weights that predicts the pairs of left-out folds best.
 

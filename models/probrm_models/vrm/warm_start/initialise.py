@@ -21,7 +21,7 @@ from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.networks import GAIN, AmortisedFeatures
 from probrm_models.vrm.row_guide import ResponseTable, VRMRowGuide
 from probrm_models.vrm.selection import Selection
-from probrm_models.vrm.warm_start.gate import Gate, fit_gate, gate_rows, ridge
+from probrm_models.vrm.warm_start.gate import Gate, fit_gate, gate_draws, gate_rows, ridge, spread_precision
 from probrm_models.vrm.warm_start.interaction import interact
 from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
 
@@ -31,6 +31,10 @@ _PART = 0.5
 """Scale of the contrasts at the start, in that of the shared weights."""
 _WIDENED = 2
 """Rounds of s and τ."""
+_ROUNDS = 4
+"""Of τ's EM algorithm where v and C are found with it, each with a curvature of K d columns."""
+_DRAWS, _LOOSE = 64, 0.5
+"""Draws of the gate, and the least κ."""
 _COLD = 0.1
 """Widths where there is no Laplace approximation to start from."""
 
@@ -154,10 +158,12 @@ def with_effects(rows: Batch, selection: Selection) -> Selection:
     return replace(selection, scale=scale)
 
 
-def _effects(rows: Batch, features: Float[Tensor, "n f"], scale: float | None, progress: Progress) -> ResponseEffects:
+def _effects(rows: Batch, features: Float[Tensor, "n f"], scale: float | None, progress: Progress, rounds: int = 20) -> ResponseEffects:
     count = int(torch.cat([rows["chosen_index"], rows["rejected_index"]]).max()) + 1
     sides = rows["chosen_index"], rows["rejected_index"], count
-    return fit_response_effects(features, *sides, outcome=rows["outcome"], weight=rows["weight"], scale=scale, progress=progress)
+    return fit_response_effects(
+        features, *sides, outcome=rows["outcome"], weight=rows["weight"], scale=scale, max_rounds=rounds, progress=progress
+    )
 
 
 @torch.no_grad()
@@ -174,7 +180,7 @@ def _at_gate(
     weights = gate.weights(gate_rows(rows))
     shares = ratio * weights @ gate.rotation
     features = torch.cat([difference, *(share[:, None] * difference for share in shares.T)], 1)
-    found = _effects(rows, features, selection.scale, progress)
+    found = _effects(rows, features, selection.scale, progress, _ROUNDS)  # SVI goes on with τ
     unit = torch.cat([found.factor.new_ones(d), found.factor.new_full((len(found.factor) - d,), ratio)])
     inverse = torch.linalg.inv(unit[:, None] * found.factor)
     length = weights.square().sum(-1)
@@ -204,6 +210,11 @@ def _gate(model: VRMModel, rows: Batch, selection: Selection) -> Gate:
     assert selection.scale is not None
     shared = ridge(seen, selection.scale)
     gate = fit_gate(seen, model.rotation.to(shared), shared, selection.scale, selection.ratio, model.config.supervision)
+    # What is not known of the gate spreads each prompt's weights, as κ does.
+    precision = model.config.weights.precision or 1.0
+    precision = max(spread_precision(gate, seen, gate_draws(gate, seen, selection.scale, selection.ratio, _DRAWS), precision), _LOOSE)
+    model.config = replace(model.config, weights=replace(model.config.weights, precision=precision))
+    model.weights.precision = precision  # type: ignore[assignment]
     last: nn.Linear = model.weights.network.layers[-1]  # type: ignore[assignment]
     last.weight[: model.count] = gate.weight / GAIN
     last.bias[: model.count] = gate.bias

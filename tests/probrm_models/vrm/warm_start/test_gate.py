@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from probrm_models.vrm.networks import contrast_basis
-from probrm_models.vrm.warm_start.gate import Gate, GateRows, best_scale, fit_gate, ridge
+from probrm_models.vrm.warm_start.gate import Gate, GateRows, best_scale, fit_gate, gate_draws, ridge, spread_precision
 
 
 def simulate(n: int, prompts: int, *, apart: float, seed: int, d: int = 6, p: int = 4) -> tuple[GateRows, Tensor, Tensor]:
@@ -90,3 +90,40 @@ def test_the_scale_is_the_one_that_predicts_left_out_folds_best() -> None:
             held = rows.take(folds == fold)
             losses[scale] += float(held.loss(held.difference @ weights).sum())
     assert best_scale(rows, folds, (0.1, 0.5, 2.0)) == min(losses, key=lambda scale: losses[scale])
+
+
+def test_the_gates_draws_have_the_dense_covariance() -> None:
+    """Against the Jacobian by automatic differentiation and an explicit inverse."""
+    rows, _, _ = simulate(120, 40, apart=1.5, seed=7, d=3, p=2)
+    gate = fit_gate(rows, contrast_basis(2), ridge(rows, 1.0), 1.0, 3.0)
+    sizes = [part.numel() for part in (gate.shared, gate.contrasts, gate.weight, gate.bias)]
+    flat = torch.cat([part.flatten() for part in (gate.shared, gate.contrasts, gate.weight, gate.bias)])
+
+    def logits(z: Tensor) -> Tensor:
+        v, c, a, b = z.split(sizes)
+        return Gate(v, c.reshape(1, 3), a.reshape(2, 2), b, gate.rotation).logits(rows)
+
+    jacobian = torch.autograd.functional.jacobian(logits, flat)
+    assert isinstance(jacobian, Tensor)
+    p = gate.logits(rows).sigmoid()
+    prior = torch.cat([torch.ones(3), torch.full((3,), 1 / 3), torch.ones(6)])
+    covariance = torch.linalg.inv((jacobian * (p * (1 - p))[:, None]).T @ jacobian + torch.diag(prior))[6:, 6:]
+    a, b = gate_draws(gate, rows, 1.0, 3.0, 20_000)
+    drawn = torch.cat([a.reshape(20_000, -1), b], 1)
+    assert torch.allclose(drawn.mean(0), flat[6:], atol=0.03)
+    assert torch.allclose(drawn.T.cov(), covariance, atol=0.02)
+
+
+def test_an_unsure_gate_spreads_the_weights_as_a_smaller_concentration_does() -> None:
+    """Of a known gate κ stays; else the variances add up."""
+    rows, _, _ = simulate(200, 50, apart=1.0, seed=8)
+    gate = fit_gate(rows, contrast_basis(2), ridge(rows, 1.0), 1.0, 1.0)
+    sure = gate.weight.expand(8, *gate.weight.shape), gate.bias.expand(8, 2)
+    assert spread_precision(gate, rows, sure, 20.0) == pytest.approx(20.0, rel=1e-4)
+    draws = gate_draws(gate, rows, 1.0, 1.0, 200)
+    found = spread_precision(gate, rows, draws, 20.0)
+    mean = gate.weights(rows)
+    room = float((1 - mean.square().sum(-1)).mean())
+    each = torch.stack([torch.softmax(rows.prompt @ a.T + b, -1) for a, b in zip(*draws, strict=True)])
+    assert room / (found + 1) == pytest.approx(room / 21 + float(each.var(0).sum(-1).mean()), rel=1e-4)
+    assert found < 20
