@@ -52,7 +52,6 @@ def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     assert done.returncode == 0, done.stderr
     with pytest.MonkeyPatch.context() as patch, support.environment():
         patch.syspath_prepend(str(site))
-        patch.setattr("probrm.guides.registry.GUIDES", GUIDES)
         yield importlib.import_module("careless")
     GUIDES.pop("heavy-tails", None)
     for name in ("careless", "careless_flags", "probit"):

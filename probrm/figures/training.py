@@ -15,13 +15,13 @@ _START = 0.1
 """Share of the looks whose values the vertical axis need not hold: a training starts far below where it ends."""
 
 
-def training(history: Mapping[str, Any], unit: str = "row", *, coin: bool = False) -> Figure | None:
+def training(history: Mapping[str, Any], unit: str = "row", *, chance: bool = False) -> Figure | None:
     """The bound by step and, where rows were held out, their log-likelihood; None without records (NUTS, Laplace).
 
     Args:
         history: ``records`` of ``step``, ``elbo`` and perhaps ``held_out``; ``stages``, the steps at which the learning rate fell.
         unit: of which both are means.
-        coin: draws the log-likelihood of a fair coin, too.
+        chance: draws the log-likelihood of chance, log ½, too.
     """
     records: Sequence[Mapping[str, float]] = history.get("records") or ()
     if not records:
@@ -36,8 +36,8 @@ def training(history: Mapping[str, Any], unit: str = "row", *, coin: bool = Fals
     if watched:
         drawn.append(_line(axes, watched, "held_out", f"log-likelihood of a held-out {unit}", ORANGE, "--", "s" if few else ""))
     late = [values[int(_START * len(values)) :] for values in drawn]
-    if coin:
-        reference(axes, y=-np.log(2), label="a fair coin")
+    if chance:
+        reference(axes, y=-np.log(2), label="chance")
         late.append(np.array([-np.log(2)]))
     for stage in stages:
         axes.axvline(stage, color=MUTED, lw=1, ls=":", zorder=0.5)
@@ -45,7 +45,7 @@ def training(history: Mapping[str, Any], unit: str = "row", *, coin: bool = Fals
     axes.set_xlabel("step")
     axes.set_ylabel(f"nats a {unit}")
     axes.grid(axis="y")
-    if watched or coin:
+    if watched or chance:
         legend(axes)
     return figure
 

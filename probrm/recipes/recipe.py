@@ -6,16 +6,22 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
+from jaxtyping import Float
 from torch import Tensor
 
 from probrm.config.data import DataSpec, read_data
+from probrm.data import file_hash
+from probrm.encoders import encode_all
 from probrm.errors import ConfigError
 from probrm.inference import FitOptions, Fitted, fit
+from probrm.inference.device import resolve_device
+from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.model import RewardModel
 from probrm.priors.checks import check_scales
 from probrm.progress import Progress, silent
+from probrm.recipes.job import Job, held_out_rows
 from probrm.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,14 +29,21 @@ if TYPE_CHECKING:
 
     from probrm.config import FitConfig
     from probrm.data import Batch, Conversation
-    from probrm.encoders import Encoder
+    from probrm.encoders import Encoder, Observed
     from probrm.evaluation import Evaluation
     from probrm.posterior import Rewards
-    from probrm.recipes.job import Job
     from probrm.report.blocks import Section
     from probrm.reward_benchmarks import BenchmarkResult
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
     from probrm.runs.run import Run
+
+
+class ReadOptions(TypedDict, total=False):
+    """Where vectors come from and states go: keyword arguments of ``Recipe.fit``."""
+
+    embeddings: str | Encoder | None
+    checkpoint: Path | None
+    progress: Progress
 
 
 class Recipe(ABC):
@@ -46,6 +59,7 @@ class Recipe(ABC):
     """The ``[model]`` table; None: the model's own ``config_class``."""
     baseline_class: ClassVar[type[RewardModel] | None] = None
     """Of the model that ``fit_baseline`` fits."""
+    job_class: ClassVar[type[Job]]
     inputs_class: ClassVar[Any]
     """How columns become tensors."""
     data_class: ClassVar[type[DataSpec]]
@@ -118,16 +132,43 @@ class Recipe(ABC):
     # ---- a fit
 
     @abstractmethod
-    def read(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> Job:
-        """Reads and encodes a file, and splits its rows; nothing is written but the cache of embeddings."""
+    def read_rows(self, source: str, config: FitConfig) -> Any:
+        """The file's rows, by ``config.data``."""
+
+    @abstractmethod
+    def texts(self, rows: Any, config: FitConfig) -> tuple[list[Conversation], Callable[[], Observed | None]]:
+        """All that is encoded of the rows, and what gives an encoder's layer its choice."""
+
+    @abstractmethod
+    def columns(self, rows: Any, vectors: Float[Tensor, "t d"]) -> tuple[Any, Batch]:
+        """How columns become tensors, from the vectors of ``texts``, and the rows as the model takes them."""
+
+    @abstractmethod
+    def groups(self, rows: Any) -> tuple[list[str], list[str] | None]:
+        """The prompt, and perhaps the user, of each row: held out together."""
+
+    def read(self, source: str, config: FitConfig, **how: Unpack[ReadOptions]) -> Job:
+        """Reads and encodes a file, and splits its rows; arguments and errors as in ``fit``."""
+        embeddings, checkpoint, progress = how.get("embeddings"), how.get("checkpoint"), how.get("progress", silent)
+        rows = self.read_rows(source, config)
+        self.check(config, rows)
+        device = resolve_device(config.device)  # before the long part, not after it
+        texts, observed = self.texts(rows, config)
+        encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
+        inputs, data = self.columns(rows, encoded.vectors)
+        digest = file_hash(source)
+        return self.job_class(
+            config=config,
+            rows=rows,
+            inputs=inputs,
+            data=data,
+            held=held_out_rows(config, *self.groups(rows)),
+            encoded=encoded,
+            digest=digest,
+            embeddings=embeddings,
+            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
+            progress=progress,
+        )
 
     def check(self, config: FitConfig, rows: Any) -> None:
         """Refuses, before anything is encoded, rows that the model cannot be fitted to: by default a guide of latents that it has not.
@@ -158,28 +199,19 @@ class Recipe(ABC):
         """More to be printed after the fit."""
         return []
 
-    def fit(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> Run:
+    def fit(self, source: str, config: FitConfig, **how: Unpack[ReadOptions]) -> Run:
         """Reads, encodes, fits; nothing is written but the cache of embeddings and, where asked for, the checkpoint folder.
 
         Args:
             source: the file.
             config: all settings.
-            embeddings: a store of the file's vectors, or an encoder, instead of the settings' one.
-            checkpoint: a folder for training states.
-            progress: shows the phases.
+            how: ``embeddings``, a store of the file's vectors, or an encoder, instead of the settings' one; ``checkpoint``, a folder for
+                training states; ``progress``.
 
         Raises:
             ConfigError, DataError, EncoderError, TrainingError: the settings, the file, the encoder or the training.
         """
-        job = self.read(source, config, embeddings=embeddings, checkpoint=checkpoint, progress=progress)
+        job = self.read(source, config, **how)
         fitted, baseline = self.fit_model(job), self.fit_baseline(job)
         return self.run(job, fitted, baseline, self.findings(job, fitted))
 

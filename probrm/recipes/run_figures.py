@@ -26,7 +26,7 @@ def common_figures(
     units: Mapping[str, str] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     first: Sequence[str] = (),
-    coin: bool = False,
+    chance: bool = False,
 ) -> dict[str, Figure]:
     """Those of them that there is something for, by file stem.
 
@@ -36,10 +36,10 @@ def common_figures(
         units: of single quantities, by name.
         ranges: of their axes.
         first: quantities that the figure of weak directions has in any case, as ``free_quantities`` names them.
-        coin: see ``training``.
+        chance: see ``training``.
     """
     quantities = single_quantities(run.model, run.draws)
-    made = {"encoder_layers": layer_choice(run.record["encoder"].get("layers", [])), "training": training(run.history, unit, coin=coin)}
+    made = {"encoder_layers": layer_choice(run.record["encoder"].get("layers", [])), "training": training(run.history, unit, chance=chance)}
     divergent = run.sample_stats.get("diverging")
     one = next((len(value) for value in run.draws.values()), 0) < 2
     if run.sampled:

@@ -63,6 +63,7 @@ class ImplicitRecipe(LogRecipe):
             NotIdentifiedError: the log does not tell which of several solutions holds; it has a run of each.
         """
         job = self.read(source, config, **how)
+        assert isinstance(job, LogJob)
         found = fit_implicit(job.data, job.shape, self.settings(config.model), held_out=job.held, facts=row_facts(job.rows), **job.options)
         naive, verdict = self.fit_baseline(job), found.identifiability
 

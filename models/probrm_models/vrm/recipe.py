@@ -39,13 +39,12 @@ from probrm_models.vrm.inspection import contributions, objective_weights
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.row_guide import with_shares
 from probrm_models.vrm.selection import Selection, select
+from probrm_models.vrm.warm_start.at_gate import PRECISION, Start, find_start
 from probrm_models.vrm.warm_start.gate import gate_rows
-from probrm_models.vrm.warm_start.initialise import build_guide, with_effects
+from probrm_models.vrm.warm_start.initialise import build_guide
 
 DEFAULT_OBJECTIVES = 4
 """Where neither the settings nor attributes of the data say how many."""
-PRECISION = 20.0
-"""κ, where the settings do not say."""
 _CENTRE = 200
 """Draws of SVI's guide, at whose centre Laplace's approximation and NUTS begin."""
 
@@ -159,9 +158,9 @@ class VRMRecipe(PairRecipe):
         terms = settings.divergence
 
         def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
-            chosen = None if selection is None else with_effects(rows, selection)
-            model = VRMModel(shape, settled(settings, chosen) if chosen else settings).to(rows["chosen"].device)
-            return model, build_guide(model, rows, job.config.guide, job.progress, chosen)
+            start = None if selection is None else _start(rows, settings, selection)
+            model = VRMModel(shape, settled(settings, start) if start else settings).to(rows["chosen"].device)
+            return model, build_guide(model, rows, job.config.guide, job.progress, start)
 
         return fit_latent(
             build,
@@ -265,16 +264,20 @@ class VRMRecipe(PairRecipe):
         return lines
 
 
-def settled(settings: VRMConfig, selection: Selection) -> VRMConfig:
-    """The settings with what was chosen: scales as numbers where their priors are the defaults, the weights' precision, no supervision of one."""
+def _start(rows: Batch, settings: VRMConfig, selection: Selection) -> Start:
+    count, precision = selection.objectives, settings.weights.precision or PRECISION
+    return find_start(rows, count, selection.scale, selection.ratio, precision=precision, supervision=settings.supervision)
+
+
+def settled(settings: VRMConfig, start: Start) -> VRMConfig:
+    """The settings with what was found: scales as numbers where their priors are the defaults, κ, and no supervision of one objective."""
     default, priors = VRMPriors(), settings.priors
-    if priors.shared == default.shared and selection.scale is not None:
-        priors = replace(priors, shared=Normal(0.0, selection.scale))
-    if priors.contrasts == default.contrasts and selection.scale is not None:
-        priors = replace(priors, contrasts=Normal(0.0, selection.scale * selection.ratio**0.5))
-    weights = settings.weights if settings.weights.precision else replace(settings.weights, precision=PRECISION)
-    supervision = settings.supervision if selection.objectives > 1 else replace(settings.supervision, weight=0.0)
-    return replace(settings, priors=priors, weights=weights, supervision=supervision)
+    if start.scale is not None and priors.shared == default.shared:
+        priors = replace(priors, shared=Normal(0.0, start.scale))
+    if start.scale is not None and priors.contrasts == default.contrasts:
+        priors = replace(priors, contrasts=Normal(0.0, start.scale * start.ratio**0.5))
+    supervision = settings.supervision if start.gate else replace(settings.supervision, weight=0.0)
+    return replace(settings, priors=priors, weights=replace(settings.weights, precision=start.precision), supervision=supervision)
 
 
 def _shape(job: PairJob, selection: Selection | None = None) -> VRMShape:

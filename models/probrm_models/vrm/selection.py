@@ -26,9 +26,10 @@ ERRORS = 3.0
 """Standard errors that the gain has to be away from zero."""
 SCALES = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Of Bradley–Terry's weights, logits: those that are tried."""
-_MIDDLE = 0.8
-_FEWEST = 10
+FEWEST = 10
 """Prompts from which on folds over them say something."""
+_MIDDLE = 0.8
+"""s, where several objectives are asked for and there are fewer."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,15 @@ class Selection:
 
     def note(self) -> str:
         """For the user."""
+        used = "one objective" if self.objectives == 1 else f"{self.objectives} objectives"
         if self.gain is None or self.z is None:
             return (
-                f"{self.objectives} objectives, as the settings say"
-                if self.objectives > 1
-                else "one objective: too few prompts to tell more"
+                f"{used}, as the settings or the attributes say" if self.forced else f"{used}: fewer than {FEWEST} prompts cannot tell more"
             )
         said = f"five-fold gain of several objectives over Bradley–Terry: {self.gain:+.3f} nats a pair, z = {self.z:.1f}"
         if self.forced:
-            return f"{said}; {self.objectives} objectives are used because model.selection says so"
-        return (
-            f"{said}: {self.objectives} objectives are used"
-            if self.objectives > 1
-            else f"{said}: one objective; this run predicts as Bradley–Terry"
-        )
+            return f"{said}; {used} are used because the settings say so"
+        return f"{said}: {used} are used" if self.objectives > 1 else f"{said}: one objective; this run predicts as Bradley–Terry"
 
 
 def select(
@@ -93,10 +89,12 @@ def select(
         progress: shows the fits.
     """
     folds = fold_of(rows.prompt, prompt)
-    enough = len(prompt.unique()) >= _FEWEST
+    enough = len(prompt.unique()) >= FEWEST
     scale = best_scale(rows, folds, SCALES) if enough else None
-    if rule == "one" or not counts or (scale is None and rule == "auto"):
-        return Selection(1, 1.0, scale, forced=rule == "one")
+    if rule == "one" or not counts:
+        return Selection(1, 1.0, scale, forced=True)
+    if scale is None and rule == "auto":
+        return Selection(1, 1.0, None)
     tried = [(k, ratio) for k in counts for ratio in ((1.0, 3.0) if k > 2 or len(counts) == 1 else (1.0,))]
     if scale is None:
         return Selection(*tried[0], _MIDDLE, forced=True)

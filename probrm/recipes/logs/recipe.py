@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, Log, LogSpec, file_hash, read_log
+from probrm.data import Batch, Conversation, Log, LogSpec, read_log
 from probrm.data.logs.presets import PRESETS
-from probrm.encoders import Encoder, encode_all
+from probrm.encoders import Encoder, Observed
 from probrm.errors import ConfigError
 from probrm.inference import Fitted
-from probrm.inference.device import resolve_device
-from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
-from probrm.recipes.job import held_out_rows
+from probrm.recipes.job import Job
 from probrm.recipes.logs.columns import columns_read
 from probrm.recipes.logs.evaluation import LogRows, log_rows
 from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
@@ -42,6 +41,7 @@ class LogRecipe(Recipe):
 
     fitted_to = "log"
     beside = "naive"
+    job_class: ClassVar[type[Job]] = LogJob
     inputs_class: ClassVar[Any] = LogInputs
     data_class: ClassVar[Any] = LogSpec
     presets: ClassVar[Sequence[str]] = tuple(PRESETS)
@@ -52,16 +52,8 @@ class LogRecipe(Recipe):
         "reward.probability": "probability of preference",
     }
 
-    def read(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> LogJob:
-        """Reads and encodes a log, and splits its rows.
+    def read_rows(self, source: str, config: FitConfig) -> Log:
+        """The log.
 
         Raises:
             ConfigError: several actions were named, and the model knows one.
@@ -70,24 +62,20 @@ class LogRecipe(Recipe):
             raise ConfigError(
                 f"data.actions: the model {self.kind!r} knows one action", fix="name it with --columns action=NAME, and leave --actions out"
             )
-        log = read_log(source, config.data)
-        self.check(config, log)
-        device = resolve_device(config.device)  # before the long part, not after it
-        observed = partial(observed_actions, log, log.conversations)
-        encoded = encode_all(log.conversations, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
-        inputs, digest = LogInputs.fit(log, encoded.vectors), file_hash(source)
-        return LogJob(
-            config=config,
-            rows=log,
-            inputs=inputs,
-            data=inputs.batch(log, encoded.vectors),
-            held=held_out_rows(config, [c.prompt_text for c in log.conversations], None if log.user is None else list(log.user)),
-            encoded=encoded,
-            digest=digest,
-            embeddings=embeddings,
-            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
-            progress=progress,
-        )
+        return read_log(source, config.data)
+
+    def texts(self, rows: Log, config: FitConfig) -> tuple[list[Conversation], Callable[[], Observed | None]]:
+        """The answers, with their prompts."""
+        return list(rows.conversations), partial(observed_actions, rows, rows.conversations)
+
+    def columns(self, rows: Log, vectors: Float[Tensor, "t d"]) -> tuple[LogInputs, Batch]:
+        """All rows."""
+        inputs = LogInputs.fit(rows, vectors)
+        return inputs, inputs.batch(rows, vectors)
+
+    def groups(self, rows: Log) -> tuple[list[str], list[str] | None]:
+        """Prompts, and users where there are some."""
+        return [c.prompt_text for c in rows.conversations], None if rows.user is None else list(rows.user)
 
     def counts(self, job: LogJob) -> dict[str, dict[str, Any]]:
         """The explicit labels."""

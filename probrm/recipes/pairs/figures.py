@@ -37,7 +37,7 @@ def figures(
         first: quantities that the figure of weak directions has in any case.
         weights: sites of weights over the features, with their titles.
     """
-    made = common_figures(run, "pair", units=units, first=first, coin=True)
+    made = common_figures(run, "pair", units=units, first=first, chance=True)
     table = run.summary()
     for name, what in (weights or {}).items():
         if name in table:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, PairSpec, file_hash, read_log, read_pairs, read_table
+from probrm.data import Batch, Conversation, Pairs, PairSpec, read_log, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
-from probrm.encoders import Encoder, encode_all
+from probrm.encoders import Encoder, Observed
 from probrm.inference import FitOptions, Fitted, fit
-from probrm.inference.device import resolve_device
-from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
-from probrm.recipes.job import held_out_rows
+from probrm.recipes.job import Job
 from probrm.recipes.observed import observed_pairs
 from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
@@ -54,6 +53,7 @@ class PairRecipe(Recipe):
     unit = "pairs"
     fitted_to = "pairs"
     model_class: ClassVar[type[PairModel]]
+    job_class: ClassVar[type[Job]] = PairJob
     inputs_class: ClassVar[Any] = PairInputs
     data_class: ClassVar[Any] = PairSpec
     presets: ClassVar[Sequence[str]] = tuple(PRESETS)
@@ -81,36 +81,25 @@ class PairRecipe(Recipe):
 
     # ---- what they share
 
-    def read(
-        self,
-        source: str,
-        config: FitConfig,
-        *,
-        embeddings: str | Encoder | None = None,
-        checkpoint: Path | None = None,
-        progress: Progress = silent,
-    ) -> PairJob:
-        """Reads and encodes pairs, and splits them."""
-        pairs, prompts = read_pairs(source, config.data), self.model_class.uses_prompts
-        self.check(config, pairs)
-        device = resolve_device(config.device)  # before the long part, not after it
-        texts = pair_texts(pairs, config.encoder, prompts=prompts)
-        observed = partial(observed_pairs, pairs, texts, prompts=prompts and config.encoder.text == "pair")
-        encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
-        sides, digest = split_sides(encoded.vectors, len(pairs)), file_hash(source)
-        inputs = PairInputs.fit(pairs, *sides)
-        return PairJob(
-            config=config,
-            rows=pairs,
-            inputs=inputs,
-            data=inputs.batch(pairs, *sides),
-            held=held_out_rows(config, [c.prompt_text for c in pairs.chosen]),
-            encoded=encoded,
-            digest=digest,
-            embeddings=embeddings,
-            checkpoint=Checkpoint.of(checkpoint, config.to_dict(), digest, encoded.key) if checkpoint else None,
-            progress=progress,
-        )
+    def read_rows(self, source: str, config: FitConfig) -> Pairs:
+        """The pairs."""
+        return read_pairs(source, config.data)
+
+    def texts(self, rows: Pairs, config: FitConfig) -> tuple[list[Conversation], Callable[[], Observed | None]]:
+        """Both sides of all pairs and, where the model sees them, their prompts."""
+        prompts = self.model_class.uses_prompts
+        found = pair_texts(rows, config.encoder, prompts=prompts)
+        return found, partial(observed_pairs, rows, found, prompts=prompts and config.encoder.text == "pair")
+
+    def columns(self, rows: Pairs, vectors: Float[Tensor, "t d"]) -> tuple[PairInputs, Batch]:
+        """All pairs."""
+        sides = split_sides(vectors, len(rows))
+        inputs = PairInputs.fit(rows, *sides)
+        return inputs, inputs.batch(rows, *sides)
+
+    def groups(self, rows: Pairs) -> tuple[list[str], list[str] | None]:
+        """Prompts."""
+        return [c.prompt_text for c in rows.chosen], None
 
     def fit_model(self, job: PairJob) -> Fitted:
         """The fitted model; pairs that share their responses are discounted where the settings say so."""

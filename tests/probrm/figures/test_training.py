@@ -12,7 +12,7 @@ HISTORY = {
 
 
 def test_bound_score_and_stages() -> None:
-    figure = training(HISTORY, "pair", coin=True)
+    figure = training(HISTORY, "pair", chance=True)
     assert figure is not None
     axes = figure.axes[0]
     assert [part.tolist() for part in points(axes, 0)] == [[25, 50, 75], [-9.0, -0.7, -0.6]]

@@ -60,14 +60,16 @@ def test_the_choice_can_be_forced() -> None:
     same, prompt, _ = simulate(150, 50, apart=0.0, seed=0)
     forced = select(same, prompt, [2], rule="objectives")
     assert (forced.objectives, forced.forced) == (2, True)
-    assert "because model.selection says so" in forced.note()
+    assert "2 objectives are used because the settings say so" in forced.note()
     different, prompt, _ = simulate(1500, 500, apart=1.5, seed=0)
-    assert select(different, prompt, [2], rule="one").objectives == 1
+    alone = select(different, prompt, [2], rule="one")
+    assert (alone.objectives, alone.note()) == (1, "one objective, as the settings or the attributes say")
+    assert select(different, prompt, []).note() == alone.note()  # one attribute
 
 
 def test_few_prompts_leave_one_objective_and_its_scale_to_the_evidence() -> None:
     rows, prompt, _ = simulate(90, 9, apart=2.0, seed=0)
     found = select(rows, prompt, [2, 4])
     assert (found.objectives, found.scale, found.gain) == (1, None, None)
-    assert "too few prompts" in found.note()
+    assert found.note() == "one objective: fewer than 10 prompts cannot tell more"
     assert select(rows, prompt, [2, 4], rule="objectives").objectives == 2

@@ -18,23 +18,16 @@ from probrm.guides import GuideConfig, Layout, WhitenedGuide, Whitening
 from probrm.guides.registry import Amortised
 from probrm.progress import Progress, silent
 from probrm_models.vrm.model import VRMModel
-from probrm_models.vrm.networks import GAIN, AmortisedFeatures
+from probrm_models.vrm.networks import AmortisedFeatures
 from probrm_models.vrm.row_guide import ResponseTable, VRMRowGuide
-from probrm_models.vrm.selection import Selection
-from probrm_models.vrm.warm_start.gate import Gate, fit_gate, gate_draws, gate_rows, ridge, spread_precision
+from probrm_models.vrm.warm_start.at_gate import Start, around_gate, effects_of
 from probrm_models.vrm.warm_start.interaction import interact
-from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
+from probrm_models.vrm.warm_start.random_effects import ResponseEffects
 
 _ASIDE = 0.02
 """Prior standard deviations between the objectives at the start, so that they can part."""
 _PART = 0.5
 """Scale of the contrasts at the start, in that of the shared weights."""
-_WIDENED = 2
-"""Rounds of s and τ."""
-_ROUNDS = 4
-"""Of τ's EM algorithm where v and C are found with it, each with a curvature of K d columns."""
-_DRAWS, _LOOSE = 64, 0.5
-"""Draws of the gate, and the least κ."""
 _COLD = 0.1
 """Widths where there is no Laplace approximation to start from."""
 
@@ -112,7 +105,7 @@ class SharedDirection(nn.Module):
 
 
 def build_guide(
-    model: VRMModel, rows: Batch, config: GuideConfig, progress: Progress = silent, selection: Selection | None = None
+    model: VRMModel, rows: Batch, config: GuideConfig, progress: Progress = silent, start: Start | None = None
 ) -> WhitenedGuide:
     """The guide over all latents of ``rows``, at its start.
 
@@ -121,18 +114,17 @@ def build_guide(
         rows: training pairs with indices of prompts and responses.
         config: the family over the globals; ``amortised`` takes a network of the embedding for the responses' residuals too.
         progress: shows the rounds of the start.
-        selection: what the folds chose; the guide then begins at the gated model's mode.
+        start: what was settled before; with a gate the guide begins at the gated model's mode.
     """
     layout = Layout.of(model, rows)
-    family = config.family(layout)
+    family, amortised = config.family(layout), isinstance(config, Amortised)
     if model.standard:
         return WhitenedGuide(layout, _cold(layout), family, VRMRowGuide(model.weights, model.features, own=False))  # type: ignore[arg-type]
-    amortised = isinstance(config, Amortised)
-    if selection is not None and model.count > 1:
-        coordinates, found, tau = _at_gate(model, rows, layout, selection, progress)
+    if start is not None and start.gate is not None:
+        coordinates, found, tau = around_gate(model, rows, layout, start, progress)
         return WhitenedGuide(layout, coordinates, family, _rows(model, found, tau, amortised))
     difference = model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
-    found = _effects(rows, difference, selection.scale if selection else None, progress)
+    found = effects_of(rows, difference, start.scale if start else None, progress=progress)
     place = _place(layout, "contrasts")
     family.loc.data[place].normal_(std=_ASIDE)  # type: ignore[union-attr]
     apart = interact(model, rows, difference, _surprise(rows, difference, found))
@@ -143,96 +135,14 @@ def build_guide(
     return WhitenedGuide(layout, _coordinates(model, layout, found, tau), family, _rows(model, found, tau, amortised))
 
 
-def with_effects(rows: Batch, selection: Selection) -> Selection:
-    """The selection with s as wide as it has to be beside the responses' own parts.
-
-    The folds choose s for Bradley–Terry without them. They attenuate a logit by ``√(1 + π τ² / 4)`` (MacKay 1992; two responses a pair), and
-    where most responses are in one pair τ is known little: s grows with it, so that predictions stay what the folds have compared.
-    """
-    if selection.scale is None:
-        return selection
-    difference, scale = gate_rows(rows).difference, selection.scale
-    for _ in range(_WIDENED):
-        tau = _effects(rows, difference, scale, silent).residual
-        scale = selection.scale * (1 + math.pi / 4 * tau**2) ** 0.5
-    return replace(selection, scale=scale)
-
-
-def _effects(rows: Batch, features: Float[Tensor, "n f"], scale: float | None, progress: Progress, rounds: int = 20) -> ResponseEffects:
-    count = int(torch.cat([rows["chosen_index"], rows["rejected_index"]]).max()) + 1
-    sides = rows["chosen_index"], rows["rejected_index"], count
-    return fit_response_effects(
-        features, *sides, outcome=rows["outcome"], weight=rows["weight"], scale=scale, max_rounds=rounds, progress=progress
-    )
-
-
-@torch.no_grad()
-def _at_gate(
-    model: VRMModel, rows: Batch, layout: Layout, selection: Selection, progress: Progress
-) -> tuple[Whitening, ResponseEffects, float]:
-    """Around the gated model's mode: given the gate, v and C are the weights of one logistic regression with response effects.
-
-    Returns:
-        Coordinates whitened by their joint covariance, the effects, and τ.
-    """
-    gate, difference = _gate(model, rows, selection), model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
-    d, ratio = difference.shape[1], selection.ratio**0.5
-    weights = gate.weights(gate_rows(rows))
-    shares = ratio * weights @ gate.rotation
-    features = torch.cat([difference, *(share[:, None] * difference for share in shares.T)], 1)
-    found = _effects(rows, features, selection.scale, progress, _ROUNDS)  # SVI goes on with τ
-    unit = torch.cat([found.factor.new_ones(d), found.factor.new_full((len(found.factor) - d,), ratio)])
-    inverse = torch.linalg.inv(unit[:, None] * found.factor)
-    length = weights.square().sum(-1)
-    precision = model.config.weights.precision or 1.0
-    tau = found.residual / float((length + (1 - length) / (1 + precision)).mean().sqrt())
-    known = {"residual": (math.log(tau), 0.05)}
-    if selection.scale is not None:  # sites where the user's own priors have scales to be learned
-        known |= {"shared_scale": (math.log(selection.scale), 0.1), "contrasts_scale": (math.log(selection.scale * ratio), 0.1)}
-    loc, dense = torch.zeros(layout.size), torch.eye(layout.size)
-    flat = torch.cat([torch.arange(layout.size)[_place(layout, name)] for name in ("shared", "contrasts")])
-    for site in layout.sites:
-        if site.name not in ("shared", "contrasts"):
-            centre, width = known.get(site.name, (0.0, 0.3))
-            loc[site.flat] = centre
-            dense[site.flat, site.flat] /= width**2
-    loc[flat] = (unit * found.weights).float().cpu()
-    dense[flat[:, None], flat] = (inverse.T @ inverse).float().cpu()
-    device = difference.device
-    nothing = torch.zeros(0, device=device)
-    return Whitening(loc.to(device), nothing, nothing.new_zeros(0, layout.size), dense.to(device)), found, tau
-
-
-@torch.no_grad()
-def _gate(model: VRMModel, rows: Batch, selection: Selection) -> Gate:
-    """The gated model's mode; sets the network of the weights in place."""
-    seen = gate_rows(rows, supervision=model.config.supervision)
-    assert selection.scale is not None
-    shared = ridge(seen, selection.scale)
-    gate = fit_gate(seen, model.rotation.to(shared), shared, selection.scale, selection.ratio, model.config.supervision)
-    # What is not known of the gate spreads each prompt's weights, as κ does.
-    precision = model.config.weights.precision or 1.0
-    precision = max(spread_precision(gate, seen, gate_draws(gate, seen, selection.scale, selection.ratio, _DRAWS), precision), _LOOSE)
-    model.config = replace(model.config, weights=replace(model.config.weights, precision=precision))
-    model.weights.precision = precision  # type: ignore[assignment]
-    last: nn.Linear = model.weights.network.layers[-1]  # type: ignore[assignment]
-    last.weight[: model.count] = gate.weight / GAIN
-    last.bias[: model.count] = gate.bias
-    return gate
-
-
-def _fixed(model: VRMModel) -> float:
-    """The contrasts' scale where it is a number."""
-    scale = getattr(model.config.priors.contrasts, "scale", 1.0)
-    return float(scale) if isinstance(scale, int | float) else 1.0
-
-
 def _coordinates(model: VRMModel, layout: Layout, found: ResponseEffects, tau: float) -> nn.Module:
     known = {"shared_scale": found.scale, "residual": tau, "contrasts_scale": _PART * found.scale}
     others = [site.name for site in layout.sites if site.name not in ("shared", "contrasts")]
     centres = {name: math.log(known[name]) if name in known else 0.0 for name in others}
     widths = {name: 0.05 if name in ("shared_scale", "residual") else 0.3 for name in others}
-    return SharedDirection(layout, found.weights.float(), found.factor.float(), centres, widths, _fixed(model))
+    scale = getattr(model.config.priors.contrasts, "scale", 1.0)
+    fixed = float(scale) if isinstance(scale, int | float) else 1.0
+    return SharedDirection(layout, found.weights.float(), found.factor.float(), centres, widths, fixed)
 
 
 def _rows(model: VRMModel, found: ResponseEffects, tau: float, amortised: bool) -> VRMRowGuide:

@@ -58,5 +58,5 @@ def test_worse_than_a_coin() -> None:
     assert chance_note(None, ties=False) == []
     assert chance_note(-0.6932, ties=False) == []  # no difference that three digits could show
     assert chance_note(-0.695, ties=False) != []
-    assert chance_note(-0.9, ties=True) == []  # three outcomes: a coin is no measure
+    assert chance_note(-0.9, ties=True) == []  # three outcomes: log 2 is no measure
     assert "-0.900 nats a pair against -0.693" in chance_note(-0.9, ties=False)[0]
