@@ -118,16 +118,16 @@ def latents(fitted: Fitted, job: PairJob, test: Batch) -> dict[str, Any]:
     kept: dict[str, Any] = {"kl": {k: sum(v) for k, v in found["kl"].items()}, "weights_sd": found["weights_sd"]}
     kept |= fitted.statistics
     if "scores" in test and model.shape.attributes:
-        kept["correlation"] = _correlation(model, test)
+        kept["correlation"] = _correlation(model, fitted.draws, test)
     return kept
 
 
-def _correlation(model: VRMModel, test: Batch) -> float:
+def _correlation(model: VRMModel, draws: dict[str, Tensor], test: Batch) -> float:
     """Pearson's, of E[w] with the target averaged over a test prompt's pairs, over all prompts and attributes less the attributes' means."""
     target = targets(test["scores"])
     k = target.shape[1]
     with own_random_stream(0):
-        mean = weight_draws(model, 500, test["prompt"]).mean(0)[:, :k]
+        mean = weight_draws(model, draws, test["prompt"], 500).mean(0)[:, :k]
     _, place = torch.unique(test["prompt_index"], return_inverse=True)
     averaged = [_by(place, value) for value in (mean, target)]
     a, b = ((value - value.mean(0)).flatten() for value in averaged)

@@ -31,7 +31,7 @@ class WhitenedGuide(nn.Module):
         layout: the model's global latents.
         coordinates: the fixed map: ``Whitening`` or ``ScaleAdaptive`` from the Newton–Laplace start, or any module like them.
         family: the density that is learned.
-        local: a guide over the rows' latents, where they are not summed out.
+        local: a guide over the rows' latents given the batch and the globals, where they are not summed out.
     """
 
     steps: Tensor
@@ -54,7 +54,7 @@ class WhitenedGuide(nn.Module):
             pyro.sample(name, dist.Delta(value, log_density=-log_jacobians[name] - log_det, event_dim=value.dim()))  # type: ignore[arg-type]
             log_det = torch.zeros_like(log_det)  # counted once, at the first site
         if self.local is not None:
-            self.local(batch)
+            self.local(batch, values)
 
     def _whitened(self) -> Tensor:
         """A reparameterised draw, with its density's own parameters held fixed ("sticking the landing").

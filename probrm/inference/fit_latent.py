@@ -17,7 +17,7 @@ from probrm.inference.infer import finite_draws
 from probrm.inference.laplace.starts import scorer
 from probrm.inference.settings import SVI
 from probrm.inference.svi.checkpoint import Checkpoint
-from probrm.inference.svi.train import History, run_svi
+from probrm.inference.svi.train import LAST_STAGE, History, run_svi
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
@@ -39,6 +39,7 @@ def fit_latent(
     seed: int = 0,
     device: str = "auto",
     elbo: Callable[[], ELBO] | None = None,
+    trained: bool = False,
     prepare: Prepare | None = None,
     inspect: Inspect | None = None,
     checkpoint: Checkpoint | None = None,
@@ -58,6 +59,7 @@ def fit_latent(
         seed: random seed.
         device: ``auto``, ``cpu`` or ``cuda``.
         elbo: makes the objective; Pyro's own where it is None.
+        trained: whether the guide begins where another training ended: rates begin at the last stage, and patience is half.
         prepare: is applied to whatever rows are trained on, before ``build``.
         inspect: is shown the model that has not seen the held-out rows; its figures go into ``statistics``.
         checkpoint: where training states are kept and taken up again.
@@ -81,6 +83,7 @@ def fit_latent(
             score = scorer(model, guide, rows, watched)
             objective = elbo() if elbo else None
             watching: dict[str, Any] = {"score": score, "schedule": schedule, "keep_best": True, "elbo": objective}
+            watching |= {"stage": LAST_STAGE, "at_mode": True} if trained else {}
             history = run_svi(model, guide, rows, settings, **watching, checkpoint=checkpoint, progress=progress, label=label)
             model.eval()
             return model, guide, history, guide.draws(settings.draws), score() if score else None

@@ -87,11 +87,10 @@ def usefulness(model: VRMModel, draws: dict[str, Tensor], pairs: Batch) -> dict[
         have the same; ``features_mean``: features without their uncertainty.
     """
     taken = {name: value[:: max(1, len(value) // _DRAWS)] for name, value in draws.items()}
-    count = len(next(iter(taken.values())))
 
     def result(weights: Callable[[Tensor], Tensor] = lambda w: w, spread: bool = True) -> dict[str, float]:
         with own_random_stream(0):
-            w = weights(weight_draws(model, count, pairs["prompt"]))
+            w = weights(weight_draws(model, taken, pairs["prompt"]))
             chosen, rejected = reward_draws(model, taken, pairs, ("chosen", "rejected"), weights=w, spread=spread)
         p = (chosen - rejected).sigmoid().mean(0)
         decided = pairs["outcome"] != 0.5

@@ -24,6 +24,8 @@ class WeightsConfig:
         hidden: hidden layers of the network from the prompt's embedding; none makes it linear.
         precision: κ: with the ``embedding`` prior w | x ~ Dirichlet(κ softmax(network(x)) + 0.05), so that the network gives the mean and κ
             how far single prompts are from it; None: the network gives the concentrations themselves.
+        gate: ``network``: one network, trained beside the guide; ``latent``: a linear one whose weights and biases are latents, with a prior
+            (``model.priors.gate``) and a posterior. A fit sets it where it uses several objectives of the prompt's embedding.
         prior: ``embedding``: w ~ Dirichlet(α_φ(x)), the network of the prompt's embedding being part of the process;
             ``standard``: w ~ Dirichlet(α0) whatever the prompt, as published, so that whatever a prompt's weights are
             known by costs its divergence.
@@ -34,6 +36,7 @@ class WeightsConfig:
     scale: PositiveFloat = 1.0
     hidden: tuple[PositiveInt, ...] = ()
     precision: PositiveFloat | None = None
+    gate: Literal["network", "latent"] = "network"
     prior: Literal["embedding", "standard"] = "embedding"
 
 
@@ -110,6 +113,7 @@ class VRMPriors:
     Attributes:
         shared: v, the mean of the objectives' weights over features or embedding; their scale is that of a reward, a logit.
         contrasts: C, in what the objectives differ.
+        gate: A, from a prompt's embedding and a one to the weights' logits, along each contrast (``weights.gate = "latent"``).
         residual: τ, what the embedding does not tell about a response's score (``embedding`` features).
         decoder: last-layer weights of the ``mlp`` decoder.
         log_tie: log ν of Davidson's model of ties.
@@ -117,6 +121,7 @@ class VRMPriors:
 
     shared: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
     contrasts: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
+    gate: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
     residual: PriorSlot = Field(default_factory=lambda: HalfNormal(4.0))
     decoder: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
     log_tie: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
@@ -147,6 +152,13 @@ class VRMConfig(Settings):
         if self.decoder.name == "mlp" and self.features.prior != "standard":
             raise ValueError(
                 'decoder.name = "mlp" needs features.prior = "standard": with "embedding" each feature is an objective\'s score'
+            )
+        w = self.weights
+        fits = w.family == "dirichlet" and w.precision is not None and not w.hidden and w.prior == self.features.prior == "embedding"
+        if w.gate == "latent" and not fits:
+            raise ValueError(
+                'weights.gate = "latent" needs weights.precision, no weights.hidden, weights.family = "dirichlet", and "embedding" for '
+                "weights.prior and features.prior"
             )
 
 

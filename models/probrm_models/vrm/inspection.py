@@ -21,7 +21,7 @@ _NUMBERS = 8_000_000
 
 
 @torch.no_grad()
-def objective_weights(model: VRMModel, batch: Batch, *, seed: int = 0) -> dict[str, np.ndarray]:
+def objective_weights(model: VRMModel, draws: Mapping[str, Tensor], batch: Batch, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Posterior mean and central 90 % interval of each objective's weight, ``(n,)`` each.
 
     Returns:
@@ -32,7 +32,7 @@ def objective_weights(model: VRMModel, batch: Batch, *, seed: int = 0) -> dict[s
     parts = []
     with own_random_stream(seed):
         for prompts in distinct.split(max(1, _NUMBERS // (_DRAWS * len(model.shape.objectives)))):
-            w = weight_draws(model, _DRAWS, prompts)
+            w = weight_draws(model, draws, prompts, _DRAWS)
             parts.append(torch.stack([w.mean(0), *torch.quantile(w, tail, dim=0)]))
     found = torch.cat(parts, 1)[:, place].numpy()
     return {
@@ -51,9 +51,8 @@ def contributions(model: VRMModel, draws: Mapping[str, Tensor], pair: Batch, *, 
         draws: of its globals.
         pair: one row.
     """
-    count = len(next(iter(draws.values())))
     with own_random_stream(seed):
-        w = weight_draws(model, count, pair["prompt"])[:, 0]
+        w = weight_draws(model, draws, pair["prompt"])[:, 0]
         table: dict[str, Any] = {"weights": _table(model, w)}
         if model.trunk is None:
             embedding = [

@@ -4,6 +4,9 @@ Given the weights w of the prompt, ``r − r'`` is normal, with mean ``Σ_k w_k 
 ``standard`` prior its moments are those of the network's ``q(z | x, y)``. So a pair's likelihood is an average over nodes of w and of
 one normal number (``quadrature``). The networks are points here, as everywhere.
 
+Where the gate is a latent the weights have a distribution of their own in each draw, and nodes would have to move with it: there the
+reward's own two moments stand for it (``moments``).
+
 Pairs are taken for independent given the globals, and they are not where they share a response or a prompt: the parts that embeddings
 do not tell, and the weights, are then the same. Pairs of the same responses count for what they can tell apart (``share``, see
 ``recipes.pairs.repeats.shares``), a composite likelihood (Varin, Reid & Firth 2011), as in Bradley–Terry; pairs of one prompt that share no
@@ -24,6 +27,8 @@ from probrm.data.batch import Batch
 from probrm.linear import LinearForm
 from probrm.recipes.pairs.model import row_weight
 from probrm.recipes.pairs.repeats import shares
+from probrm_models.vrm.moments import hermite, of_reward, squared_length
+from probrm_models.vrm.networks import DirichletWeights
 from probrm_models.vrm.quadrature import NODES, pair_nodes
 
 if TYPE_CHECKING:
@@ -32,19 +37,22 @@ if TYPE_CHECKING:
 _COLUMNS = ("prompt", "chosen", "rejected", "outcome", "weight")
 _BLOCK = 4_000_000
 """Numbers of one intermediate tensor."""
+_TINY = 1e-12
 _SAMPLES = 16
 """Of the row's latents for each draw of the globals, where a decoder is a network."""
 
 
 def marginal_rows(model: VRMModel, rows: Batch, *, count: int = NODES) -> Batch:
-    """The columns that the marginal form reads: the model's own, ``nodes (n, m, K + 2)``, and ``share (n,)`` where it is known.
+    """The columns that the marginal form reads: the model's own, ``nodes (n, m, K + 2)`` of a network's weights, and ``share (n,)`` where it is known.
 
     Args:
         model: with trained networks.
         rows: pairs; with the columns ``chosen_index`` and ``rejected_index`` where they are to be discounted.
         count: nodes of a prompt.
     """
-    columns = {name: rows[name] for name in _COLUMNS} | {"nodes": pair_nodes(model, rows["prompt"], count)}
+    columns = {name: rows[name] for name in _COLUMNS}
+    if not model.gated:
+        columns["nodes"] = pair_nodes(model, rows["prompt"], count)
     if "chosen_index" in rows:
         columns["share"] = shares(rows).to(rows["weight"])
     return Batch(columns, rows.total)
@@ -52,10 +60,15 @@ def marginal_rows(model: VRMModel, rows: Batch, *, count: int = NODES) -> Batch:
 
 def row_density(model: VRMModel, values: Mapping[str, Tensor], batch: Batch) -> Float[Tensor, " n"]:
     """``log P(o | globals)`` of each pair for one draw of the globals, which gradients pass through; bilinear decoders."""
-    nodes = _nodes(model, batch)
     if model.features is None:
         difference = model.inputs(batch["chosen"]) - model.inputs(batch["rejected"])
         scores = difference @ model.objectives(values).T
+    if model.gated:
+        assert isinstance(model.weights, DirichletWeights)
+        alpha = model.weights.alpha(batch["prompt"], values["gate"])
+        return _over_moments(model, alpha, scores, values["residual"], values.get("log_tie"), batch["outcome"])
+    nodes = _nodes(model, batch)
+    if model.features is None:
         return _over_nodes(model, nodes, scores, values["residual"], values.get("log_tie"), batch["outcome"])
     mean, variance = feature_moments(model, batch)
     direction = nodes[..., : model.count] @ model.objectives(values)
@@ -80,37 +93,58 @@ def log_likelihoods(model: VRMModel, values: Mapping[str, Tensor], batch: Batch)
     if model.trunk is not None:
         each = torch.stack([_one_sample(model, values, batch) for _ in range(_SAMPLES)])
         return each.exp().mean(0).log()
-    nodes = _nodes(model, batch)
-    batch = Batch({**batch.columns, "nodes": nodes}, batch.total)
-    step = max(1, _BLOCK // (len(batch) * nodes.shape[1]))
+    if not model.gated:
+        batch = Batch({**batch.columns, "nodes": _nodes(model, batch)}, batch.total)
+    step = max(1, _BLOCK // (len(batch) * NODES))
     density = torch.vmap(lambda one: row_density(model, one, batch), chunk_size=step)
-    return density(dict(values)) if count else nodes.new_zeros(0, len(batch))
+    return density(dict(values)) if count else batch["outcome"].new_zeros(0, len(batch))
 
 
 def linear_form(model: VRMModel, batch: Batch) -> LinearForm | None:
-    """The predictors: ``Δh·v``, each ``Δh·C_i``, τ, and log ν; None where moments are a network's."""
+    """The predictors: ``Δh·v``, each ``Δh·C_i``, each ``A_i·x`` of a latent gate, τ, and log ν; None where moments are a network's."""
     if model.standard:
         return None
-    nodes = _nodes(model, batch)
+    nodes = None if model.gated else _nodes(model, batch)
     difference = model.inputs(batch["chosen"]) - model.inputs(batch["rejected"])
     ones = torch.ones_like(batch["outcome"])[:, None]
     constants = ["residual", *(["log_tie"] if model.shape.ties else [])]
+    gates = [torch.cat([batch["prompt"] / batch["prompt"].shape[1] ** 0.5, ones], 1)] * (model.count - 1) if model.gated else []
     return LinearForm(
-        designs=[difference] * model.count + [ones] * len(constants),
+        designs=[difference] * model.count + gates + [ones] * len(constants),
         coefficients=lambda values: [
             values["shared"],
             *(values["contrasts"] if model.count > 1 else ()),
+            *(values["gate"] if model.gated else ()),
             *(values[name][None] for name in constants),
         ],
         density=partial(_density, model, nodes, batch["outcome"], row_weight(batch) * batch.scale),
     )
 
 
-def _density(model: VRMModel, nodes: Tensor, outcome: Tensor, weight: Tensor, predictors: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
-    k = model.count
-    scores = predictors[0][:, None] + predictors[1:k].T @ model.rotation.to(predictors).T
-    tie = predictors[k + 1] if model.shape.ties else None
-    return _over_nodes(model, nodes, scores, predictors[k], tie, outcome) * weight
+def _density(
+    model: VRMModel, nodes: Tensor | None, outcome: Tensor, weight: Tensor, predictors: Float[Tensor, "q n"]
+) -> Float[Tensor, " n"]:
+    k, rotation = model.count, model.rotation.to(predictors)
+    scores = predictors[0][:, None] + predictors[1:k].T @ rotation.T
+    residual, *tie = predictors[k if nodes is not None else 2 * k - 1 :]
+    last = tie[0] if tie else None
+    if nodes is not None:
+        return _over_nodes(model, nodes, scores, residual, last, outcome) * weight
+    assert isinstance(model.weights, DirichletWeights)
+    alpha = model.weights.alpha_at(predictors[k : 2 * k - 1].T @ rotation.T)
+    return _over_moments(model, alpha, scores, residual, last, outcome) * weight
+
+
+def _over_moments(
+    model: VRMModel, alpha: Float[Tensor, "n k"], scores: Float[Tensor, "n k"], residual: Tensor, tie: Tensor | None, outcome: Tensor
+) -> Float[Tensor, " n"]:
+    """The same with a normal of the reward's moments for ``w ~ Dirichlet(α)``: smooth in α, as a latent gate needs it."""
+    mean, variance = of_reward(alpha, scores)
+    spread = (variance + 2 * residual.square() * squared_length(alpha) + _TINY).sqrt()
+    nodes, masses = hermite(mean)
+    values = {} if tie is None else {"log_tie": tie}
+    log_p = model.preference_dist(mean[:, None] + spread[:, None] * nodes, values).log_prob(outcome[:, None])
+    return torch.logsumexp(log_p + masses, -1)
 
 
 def _over_nodes(

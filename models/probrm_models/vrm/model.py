@@ -5,7 +5,8 @@ Generative process, for a pair with the prompt's embedding ``x`` and the respons
     v ~ N(0, s²)                     what all objectives have in common, weights over h             shared
     C ~ N(0, c²)                     in what they differ; V_k = v + Σ_i R_ki C_i                    contrasts
     τ ~ HalfNormal                   what h does not tell of a response                            residual
-    w ~ Dirichlet(α_φ(x))            weights of the objectives, one vector a prompt                weights
+    A ~ N(0, 1)                      what prompts weigh, K − 1 weights over x and a one each       gate
+    w ~ Dirichlet(κ softmax(R A x))  weights of the objectives, one vector a prompt                weights
     ε ~ N(0, I)                      a response's own part of each score, one vector a response    chosen_features, rejected_features
     s = V h + τ ε                    score of each objective
     o ~ Bernoulli(σ(r − r'))         r = Σ_k w_k s_k                                               preference
@@ -13,6 +14,8 @@ Generative process, for a pair with the prompt's embedding ``x`` and the respons
 R is orthonormal, its K − 1 columns orthogonal to the constant vector, so that the objectives are alike a priori and v is
 their mean. c has a prior: where it shrinks to zero the objectives are one and the weights do not matter, which is
 Bradley–Terry with an effect of each response.
+
+Where A is not a latent, ``w ~ Dirichlet(α_φ(x))`` with a network φ (``weights.gate = "network"``).
 
 That is the default, with semantic features ``z = s``: a normal whose mean is linear in the embedding. As published,
 ``w ~ Dirichlet(α0)`` whatever the prompt, ``z ~ N(μ0, σ0²)`` whatever the response, and ``s = V z``, or ``r`` is a
@@ -49,7 +52,7 @@ from probrm.recipes.pairs.model import PairModel, row_weight
 from probrm.settings import Settings
 from probrm_models.vrm.config import VRMConfig, VRMShape
 from probrm_models.vrm.marginal import linear_form, log_likelihoods, row_density
-from probrm_models.vrm.networks import AmortisedFeatures, build_weights, contrast_basis
+from probrm_models.vrm.networks import AmortisedFeatures, DirichletWeights, build_weights, contrast_basis
 from probrm_models.vrm.predictions import many, reward_draws
 from probrm_models.vrm.supervision import supervision_loss, targets
 
@@ -81,6 +84,7 @@ class VRMModel(PairModel):
         super().__init__(shape, config)
         features, decoder = self.config.features, self.config.decoder
         self.count = len(shape.objectives)
+        self.gated = self.config.weights.gate == "latent" and self.count > 1
         self.standard = features.prior == "standard"
         self.dim = features.dim if self.standard else self.count
         self.weights = build_weights(self.config.weights, shape.prompt, self.count)
@@ -102,6 +106,8 @@ class VRMModel(PairModel):
             values["shared"] = priors.shared.sample("shared", (columns,))
             if self.count > 1:
                 values["contrasts"] = priors.contrasts.sample("contrasts", (self.count - 1, columns))
+        if self.gated:
+            values["gate"] = priors.gate.sample("gate", (self.count - 1, self.shape.prompt + 1))
         if not self.standard:
             # No prior's scale in the marginal form, but a parameter of the likelihood: the evidence of a prior does not tell it.
             with poutine.infer_config(config_fn=lambda site: _NO_SCALE) if self.form == "marginal" else nullcontext():
@@ -112,9 +118,17 @@ class VRMModel(PairModel):
 
     # ---- the conditionals of a row
 
-    def weights_prior(self, x: Float[Tensor, "n p"]) -> Any:
+    def weights_prior(self, x: Float[Tensor, "n p"], values: Values) -> Any:
         """``w | x`` of n prompts."""
-        return self.weights.posterior(x) if self.config.weights.prior == "embedding" else self.weights.prior(len(x), x)
+        return self.weights_given(x, values) if self.config.weights.prior == "embedding" else self.weights.prior(len(x), x)
+
+    def weights_given(self, x: Float[Tensor, "n p"], values: Values) -> Any:
+        """What is known of n prompts' weights given the globals."""
+        return (
+            self.weights.posterior(x, values["gate"])
+            if isinstance(self.weights, DirichletWeights) and self.gated
+            else self.weights.posterior(x)
+        )
 
     def features_prior(self, n: int, like: Tensor) -> Any:
         """Of z (``standard``), or of the residual ε of the scores (``embedding``); event shape ``(dim,)``."""
@@ -145,7 +159,7 @@ class VRMModel(PairModel):
         with pyro.plate("rows", n, dim=-1):
             with poutine.scale(scale=self._share("prompt", batch)):
                 same: Any = {AS_GUIDE: self.config.weights.prior == "embedding"}
-                latent = pyro.sample(self.weights.site, self.weights_prior(batch["prompt"]), infer=same)
+                latent = pyro.sample(self.weights.site, self.weights_prior(batch["prompt"], values), infer=same)
             weights = self.weights.weights(latent)
             rewards = []
             for side, h in (("chosen", chosen), ("rejected", rejected)):
@@ -214,7 +228,12 @@ class VRMModel(PairModel):
 
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the vector-valued sites' dimensions."""
-        return {"shared": ("feature",), "contrasts": ("contrast", "feature"), "decoder": ("decoder_feature",)}
+        return {
+            "shared": ("feature",),
+            "contrasts": ("contrast", "feature"),
+            "gate": ("contrast", "prompt_feature"),
+            "decoder": ("decoder_feature",),
+        }
 
     def coords(self) -> dict[str, list[str]]:
         """What stands along those dimensions."""
@@ -222,5 +241,6 @@ class VRMModel(PairModel):
         found = {
             "contrast": [f"c{i + 1}" for i in range(self.count - 1)],
             "feature": [f"{'z' if self.standard else 'h'}{i}" for i in range(columns)],
+            "prompt_feature": [*(f"x{i}" for i in range(self.shape.prompt)), "one"],
         }
         return found | ({"decoder_feature": [f"f{i}" for i in range(self.trunk.out_dim)]} if self.trunk is not None else {})

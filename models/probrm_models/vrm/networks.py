@@ -65,11 +65,17 @@ class DirichletWeights(nn.Module):
 
     site = "weights"
 
+    rotation: Tensor
+
     def __init__(self, config: WeightsConfig, prompt: int, objectives: int) -> None:
         super().__init__()
         self.objectives, self.concentration = objectives, max(config.concentration, FLOOR + _ABOVE)
         self.precision = config.precision if config.prior == "embedding" else None
         self.network = Network(prompt, objectives, config.hidden)
+        self.latent = config.gate == "latent"
+        if self.latent:
+            self.network.requires_grad_(False)  # it holds the posterior's mean
+        self.register_buffer("rotation", contrast_basis(objectives), persistent=False)
 
     @property
     def dims(self) -> int:
@@ -90,11 +96,34 @@ class DirichletWeights(nn.Module):
         """Of n rows, event shape ``(K,)``."""
         return dist.Dirichlet(torch.full((n, self.objectives), self.concentration, dtype=like.dtype, device=like.device))
 
-    def posterior(self, x: Float[Tensor, "n p"]) -> Any:
-        """``q(w | x)`` of n prompts: their mean is near a softmax of the network's outputs, which softplus for exp could not give."""
+    def posterior(self, x: Float[Tensor, "n p"], gate: Float[Tensor, "*s c p1"] | None = None) -> Any:
+        """``q(w | x)`` of n prompts, event shape ``(K,)``.
+
+        Args:
+            x: the prompts.
+            gate: draws of A; None takes the network.
+        """
+        return dist.Dirichlet(self.alpha(x, gate))
+
+    def alpha(self, x: Float[Tensor, "n p"], gate: Float[Tensor, "*s c p1"] | None = None) -> Float[Tensor, "*s n k"]:
+        """Concentrations: their mean is near a softmax of the network's outputs, which softplus for exp could not give."""
+        if gate is not None:
+            turned = gate[..., :-1] @ (x / x.shape[-1] ** 0.5).T + gate[..., -1:]
+            return self.alpha_at((self.rotation.to(turned) @ turned).mT)
+        return self.alpha_at(self.network(x))
+
+    def alpha_at(self, logits: Float[Tensor, "*s n k"]) -> Float[Tensor, "*s n k"]:
+        """Concentrations of logits."""
         if self.precision is not None:
-            return dist.Dirichlet(FLOOR + self.precision * self.network(x).softmax(-1))
-        return dist.Dirichlet(FLOOR + (self.concentration - FLOOR) * self.network(x).clamp(max=_LARGEST).exp())
+            return FLOOR + self.precision * logits.softmax(-1)
+        return FLOOR + (self.concentration - FLOOR) * logits.clamp(max=_LARGEST).exp()
+
+    @torch.no_grad()
+    def set_gate(self, gate: Float[Tensor, "c p1"]) -> None:
+        """Makes the network the one of this A."""
+        last: Any = self.network.layers[-1]
+        last.weight.copy_(self.rotation @ gate[:, :-1] / GAIN)
+        last.bias.copy_(self.rotation @ gate[:, -1])
 
     def mean(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Expected weights of n prompts under ``q(w | x)``."""

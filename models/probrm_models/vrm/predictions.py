@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,10 +26,25 @@ def many(values: Values) -> tuple[dict[str, Tensor], bool]:
     return {key: value.unsqueeze(0) if one else value for key, value in values.items()}, one
 
 
-def weight_draws(model: VRMModel, count: int, prompt: Float[Tensor, "n p"]) -> Float[Tensor, "s n k"]:
-    """``count`` draws from ``q(w | x)``; rows with the same prompt share them, so that rewards within a prompt are comparable."""
+def weight_draws(
+    model: VRMModel, values: Mapping[str, Tensor], prompt: Float[Tensor, "n p"], count: int | None = None
+) -> Float[Tensor, "s n k"]:
+    """Draws from ``q(w | x)``; rows with the same prompt share them, so that rewards within a prompt are comparable.
+
+    Args:
+        model: with its networks.
+        values: globals, ``(s, *shape)``: of a latent gate each draw of them has its own.
+        prompt: n prompts.
+        count: s where it is not that of ``values``.
+    """
     distinct, place = torch.unique(prompt, dim=0, return_inverse=True)
-    latent = model.weights.posterior(distinct).sample((count,))
+    held = len(next(iter(values.values())))
+    count = count or held
+    if model.gated:
+        gate = values["gate"][torch.arange(count) % held]
+        latent = model.weights_given(distinct, {"gate": gate}).sample()
+    else:
+        latent = model.weights.posterior(distinct).sample((count,))
     return model.weights.weights(latent)[:, place]
 
 
@@ -51,9 +67,8 @@ def reward_draws(
         weights: objective weights; None draws them from ``q(w | x)``.
         spread: whether features are drawn; False leaves them at their mean.
     """
-    count = len(next(iter(values.values())))
     if weights is None:
-        weights = weight_draws(model, count, batch["prompt"])
+        weights = weight_draws(model, values, batch["prompt"])
     result = []
     for side in sides:
         if model.trunk is not None:

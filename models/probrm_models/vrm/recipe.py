@@ -22,6 +22,7 @@ from probrm.inference.svi.elbo import LocalKLELBO
 from probrm.model import RewardModel
 from probrm.priors import Normal
 from probrm.priors.checks import check_support, check_unbounded
+from probrm.progress import Progress
 from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import preference_probabilities
@@ -81,7 +82,7 @@ class VRMRecipe(PairRecipe):
     def check_settings(self, settings: VRMConfig) -> None:
         """Priors of weights and of ``log_tie`` reach both sides of zero, that of the residual does not."""
         super().check_settings(settings)
-        for slot in ("shared", "contrasts", "decoder", "log_tie"):
+        for slot in ("shared", "contrasts", "gate", "decoder", "log_tie"):
             check_unbounded(f"model.priors.{slot}", getattr(settings.priors, slot))
         check_support("model.priors.residual", settings.priors.residual, 0.0, float("inf"), "positive numbers", "HalfNormal")
 
@@ -112,7 +113,7 @@ class VRMRecipe(PairRecipe):
         inference, selection = job.config.inference, self._select(job)
         told = {} if selection is None else {"selection": selection.to_dict() | {"note": selection.note()}}
         if isinstance(inference, SVI):
-            found = self._svi(job, inference, selection)
+            found = at_mean(self._svi(job, inference, selection))
             found = replace(found, statistics={**found.statistics, **told})
             assert isinstance(found.model, VRMModel)
             rows = job.data if job.held_out is None or inference.refit else job.train
@@ -120,7 +121,7 @@ class VRMRecipe(PairRecipe):
             return (
                 found if densities is None else replace(found, sample_stats=dict(zip(("log_density", "log_guide"), densities, strict=True)))
             )
-        trained = self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False), selection)
+        trained = at_mean(self._svi(job, SVI(**self.defaults()["inference"], draws=_CENTRE, refit=False), selection))
         assert isinstance(trained.model, VRMModel)
         latents = collapse(trained.model, trained.guide, job.train)
         found = fit_globals(
@@ -133,7 +134,7 @@ class VRMRecipe(PairRecipe):
             device=job.device,
             progress=job.progress,
         )
-        return after_svi(trained, found, {"latents": latents, **told})
+        return at_mean(after_svi(trained, found, {"latents": latents, **told}))
 
     def _select(self, job: PairJob) -> Selection | None:
         """What five folds over the prompts choose; None for forms that it does not apply to."""
@@ -147,6 +148,7 @@ class VRMRecipe(PairRecipe):
             gate_rows(job.train, supervision=settings.supervision),
             job.train["prompt_index"],
             [k for k in counts if k > 1],
+            precision=settings.weights.precision or PRECISION,
             supervision=settings.supervision,
             rule="objectives" if settings.objectives and settings.selection == "auto" else settings.selection,
             progress=job.progress,
@@ -158,7 +160,7 @@ class VRMRecipe(PairRecipe):
         terms = settings.divergence
 
         def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
-            start = None if selection is None else _start(rows, settings, selection)
+            start = None if selection is None else _start(rows, settings, selection, job.progress)
             model = VRMModel(shape, settled(settings, start) if start else settings).to(rows["chosen"].device)
             return model, build_guide(model, rows, job.config.guide, job.progress, start)
 
@@ -171,6 +173,7 @@ class VRMRecipe(PairRecipe):
             seed=job.config.seed,
             device=job.device,
             elbo=lambda: LocalKLELBO(terms.weight, terms.warmup, terms.free_bits),
+            trained=selection is not None and selection.objectives > 1,
             prepare=with_shares,
             inspect=lambda model, draws, rows: {"usefulness": usefulness(model, draws, rows)},  # type: ignore[arg-type]
             checkpoint=job.checkpoint,
@@ -226,7 +229,7 @@ class VRMRecipe(PairRecipe):
     def more_scores(self, run: Run, batch: Batch) -> dict[str, np.ndarray]:
         """The weights of each row's prompt."""
         assert isinstance(run.model, VRMModel)
-        return objective_weights(run.model, batch, seed=run.config["seed"])
+        return objective_weights(run.model, run.draws, batch, seed=run.config["seed"])
 
     def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Those of every model of pairs, and the objectives'."""
@@ -264,9 +267,17 @@ class VRMRecipe(PairRecipe):
         return lines
 
 
-def _start(rows: Batch, settings: VRMConfig, selection: Selection) -> Start:
+def _start(rows: Batch, settings: VRMConfig, selection: Selection, progress: Progress) -> Start:
     count, precision = selection.objectives, settings.weights.precision or PRECISION
-    return find_start(rows, count, selection.scale, selection.ratio, precision=precision, supervision=settings.supervision)
+    known: dict[str, Any] = {"precision": precision, "supervision": settings.supervision, "progress": progress}
+    return find_start(rows, count, selection.scale, selection.ratio, **known)
+
+
+def at_mean(fitted: Fitted) -> Fitted:
+    """With the network of the weights at the mean of a latent gate, for whatever asks for one."""
+    if "gate" in fitted.draws and isinstance(fitted.model, VRMModel):
+        fitted.model.weights.set_gate(fitted.draws["gate"].mean(0))  # type: ignore[union-attr]
+    return fitted
 
 
 def settled(settings: VRMConfig, start: Start) -> VRMConfig:
@@ -276,8 +287,9 @@ def settled(settings: VRMConfig, start: Start) -> VRMConfig:
         priors = replace(priors, shared=Normal(0.0, start.scale))
     if start.scale is not None and priors.contrasts == default.contrasts:
         priors = replace(priors, contrasts=Normal(0.0, start.scale * start.ratio**0.5))
-    supervision = settings.supervision if start.gate else replace(settings.supervision, weight=0.0)
-    return replace(settings, priors=priors, weights=replace(settings.weights, precision=start.precision), supervision=supervision)
+    if start.gate is None:
+        return replace(settings, priors=priors, supervision=replace(settings.supervision, weight=0.0))
+    return replace(settings, priors=priors, weights=replace(settings.weights, precision=start.precision, gate="latent"))
 
 
 def _shape(job: PairJob, selection: Selection | None = None) -> VRMShape:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
+from probrm.model import Values
 from probrm_models.vrm.networks import AmortisedFeatures, DirichletWeights, LogisticNormalWeights
 
 
@@ -56,11 +57,12 @@ class VRMRowGuide(nn.Module):
         """Parameters that are densities' own."""
         return list(self.features.parameters()) if isinstance(self.features, ResponseTable) else []
 
-    def forward(self, batch: Batch) -> None:
-        """Issues the rows' latent sites."""
+    def forward(self, batch: Batch, values: Values | None = None) -> None:
+        """Issues the rows' latent sites; of a latent gate, given its draw."""
         weights, features = self._networks
+        given = [values["gate"]] if values and "gate" in values else []
         with pyro.plate("rows", len(batch), dim=-1):
-            pyro.sample(weights.site, weights.posterior(batch["prompt"]))
+            pyro.sample(weights.site, weights.posterior(batch["prompt"], *given))
             for side in ("chosen", "rejected"):
                 known = batch[f"{side}_index"] if isinstance(features, ResponseTable) else batch[side]
                 pyro.sample(f"{side}_features", features(known))

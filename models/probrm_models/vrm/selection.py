@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,16 +18,24 @@ from torch import Tensor
 
 from probrm.progress import Progress, silent
 from probrm_models.vrm.config import SupervisionConfig
-from probrm_models.vrm.networks import contrast_basis
-from probrm_models.vrm.warm_start.gate import GateRows, best_scale, fit_gate, ridge
+from probrm_models.vrm.warm_start.at_gate import PRECISION
+from probrm_models.vrm.warm_start.gate import GateRows, best_scale, ridge
+from probrm_models.vrm.warm_start.gate_posterior import fit_posterior
 
 FOLDS = 5
 ERRORS = 3.0
 """Standard errors that the gain has to be away from zero."""
 SCALES = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Of Bradley–Terry's weights, logits: those that are tried."""
+RATIOS = (1.0, 3.0, 10.0, 30.0)
+"""ρ: those that are tried, upwards while a larger one predicts better."""
 FEWEST = 10
 """Prompts from which on folds over them say something."""
+_FIRST = 2
+"""Folds that choose K and ρ; the others see the best of them only."""
+_STEPS = 200
+"""Of the posterior in a fold."""
+_EDGE = 1e-6
 _MIDDLE = 0.8
 """s, where several objectives are asked for and there are fewer."""
 
@@ -74,6 +82,7 @@ def select(
     prompt: Int[Tensor, " n"],
     counts: Sequence[int],
     *,
+    precision: float = PRECISION,
     supervision: SupervisionConfig | None = None,
     rule: str = "auto",
     progress: Progress = silent,
@@ -84,6 +93,7 @@ def select(
         rows: pairs.
         prompt: each one's prompt, equal numbers for equal prompts.
         counts: numbers of objectives that are tried, 2 or more each.
+        precision: κ.
         supervision: the loss that attributes add, where rows have targets.
         rule: ``auto``, ``objectives`` or ``one``: the last two force the choice.
         progress: shows the fits.
@@ -95,28 +105,42 @@ def select(
         return Selection(1, 1.0, scale, forced=True)
     if scale is None and rule == "auto":
         return Selection(1, 1.0, None)
-    tried = [(k, ratio) for k in counts for ratio in ((1.0, 3.0) if k > 2 or len(counts) == 1 else (1.0,))]
     if scale is None:
-        return Selection(*tried[0], _MIDDLE, forced=True)
-    base = torch.zeros_like(rows.outcome)
-    logits = {each: torch.zeros_like(rows.outcome) for each in tried}
-    with progress.task("objectives or one: folds", FOLDS * len(tried)) as advance:
-        for fold in range(FOLDS):
-            held = folds == fold
-            if not bool(held.any()):
-                continue
-            seen, unseen = rows.take(~held), rows.take(held)
-            shared = ridge(seen, scale)
-            base[held] = unseen.difference @ shared
-            for k, ratio in tried:
-                logits[k, ratio][held] = fit_gate(seen, contrast_basis(k).to(shared), shared, scale, ratio, supervision).logits(unseen)
-                advance()
-    losses = {each: float((rows.weight * rows.loss(found)).sum()) for each, found in logits.items()}
-    best = min(losses, key=lambda each: losses[each])
-    gain, z = clustered(rows.loss(base) - rows.loss(logits[best]), rows.weight, prompt)
+        return Selection(counts[0], RATIOS[0], _MIDDLE, forced=True)
+
+    def losses(k: int, ratio: float, among: range) -> Tensor:
+        def fitted(seen: GateRows, unseen: GateRows) -> Tensor:
+            found = fit_posterior(seen, k, scale, ratio, precision, supervision=supervision, steps=_STEPS)
+            advance()
+            return torch.logit(found.probability(unseen), _EDGE)
+
+        return _left_out(rows, folds, among, fitted)
+
+    with progress.task("objectives or one: folds", _FIRST * len(RATIOS) * len(counts) + FOLDS - _FIRST) as advance:
+        tried: dict[tuple[int, float], tuple[float, Tensor]] = {}
+        for k in counts:
+            for ratio in RATIOS:
+                found = losses(k, ratio, range(_FIRST))
+                tried[k, ratio] = float((rows.weight * found).sum()), found
+                if tried[k, ratio][0] > min(total for total, _ in tried.values()):
+                    break
+        k, ratio = min(tried, key=lambda each: tried[each][0])
+        several = tried[k, ratio][1] + losses(k, ratio, range(_FIRST, FOLDS))
+    alone = _left_out(rows, folds, range(FOLDS), lambda seen, unseen: unseen.difference @ ridge(seen, scale))
+    gain, z = clustered(alone - several, rows.weight, prompt)
     if rule == "auto" and not z >= ERRORS:
         return Selection(1, 1.0, scale, gain, z)
-    return Selection(*best, scale, gain, z, forced=rule != "auto")
+    return Selection(k, ratio, scale, gain, z, forced=rule != "auto")
+
+
+def _left_out(rows: GateRows, folds: Tensor, among: range, fitted: Callable[[GateRows, GateRows], Tensor]) -> Float[Tensor, " n"]:
+    """The loss of each pair in the folds ``among``, 0 elsewhere; ``fitted`` has the logits of its second rows from its first."""
+    result = torch.zeros_like(rows.outcome)
+    for fold in among:
+        held = folds == fold
+        unseen = rows.take(held)
+        result[held] = unseen.loss(fitted(rows.take(~held), unseen))
+    return result
 
 
 def clustered(gain: Float[Tensor, " n"], weight: Float[Tensor, " n"], prompt: Int[Tensor, " n"]) -> tuple[float, float]:

@@ -26,6 +26,7 @@ from probrm.progress import Progress, silent
 
 _DECAYS = (1.0, 0.25, 0.0625)
 """The learning rate's stages; each ends when the held-out score has stopped rising."""
+LAST_STAGE = len(_DECAYS) - 1
 _TREND = 0.9
 """Of the exponential average of the ELBO that is watched where there are no held-out rows."""
 _RISE = 1e-4

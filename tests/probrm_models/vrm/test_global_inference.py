@@ -158,7 +158,7 @@ def laplace(path: str) -> Run:
 
 
 def test_a_fit_by_laplace_has_all_that_one_by_svi_has(laplace: Run, path: str) -> None:
-    assert set(laplace.draws) == {"shared", "contrasts", "residual"}
+    assert set(laplace.draws) == {"shared", "contrasts", "gate", "residual"}
     assert laplace.draws["shared"].shape == (300, 6)
     found = laplace.metrics["diagnostics"]
     assert found["held_out_log_likelihood"] > -0.6
@@ -193,4 +193,4 @@ def test_a_refit_keeps_the_networks_and_the_run(laplace: Run) -> None:
     for name, value in again.model.state_dict().items():
         assert torch.equal(value, before[name])
         assert torch.equal(laplace.model.state_dict()[name], before[name])
-    assert Layout.of(laplace.model, Batch(columns, 40)).size == 2 * 6 + 1
+    assert Layout.of(laplace.model, Batch(columns, 40)).size == 2 * 6 + 7 + 1

@@ -11,19 +11,21 @@ from probrm.data import Batch
 from probrm_models.vrm.inspection import contributions, objective_weights
 from tests import vrm_rows
 
+DRAWS = {"residual": torch.ones(10)}
+
 
 def test_weights_of_a_prompt_with_their_intervals() -> None:
     """Beta(3, 6) for each of the first prompt's: mean 1/3, quantiles as scipy has them, of 1,000 draws."""
     model = vrm_rows.model(3, weights={"concentration": 3.0})
     prompt = torch.zeros(4, 3)
-    found = objective_weights(model, Batch({"prompt": prompt}, 4), seed=1)
+    found = objective_weights(model, DRAWS, Batch({"prompt": prompt}, 4), seed=1)
     assert list(found) == [f"weight_{name}{suffix}" for name in "abc" for suffix in ("", "_low", "_high")]
     for name in "abc":
         assert found[f"weight_{name}"] == pytest.approx(1 / 3, abs=0.03)
         assert found[f"weight_{name}_low"] == pytest.approx(stats.beta(3, 6).ppf(0.05), abs=0.04)
         assert found[f"weight_{name}_high"] == pytest.approx(stats.beta(3, 6).ppf(0.95), abs=0.06)
     np.testing.assert_allclose(sum(found[f"weight_{name}"] for name in "abc"), 1, atol=1e-5)
-    again = objective_weights(model, Batch({"prompt": prompt}, 4), seed=1)
+    again = objective_weights(model, DRAWS, Batch({"prompt": prompt}, 4), seed=1)
     assert all(np.array_equal(found[name], again[name]) for name in found)
 
 
@@ -32,7 +34,7 @@ def test_each_row_has_its_own_prompts() -> None:
     with torch.no_grad():
         model.weights.network.layers[0].weight.copy_(torch.tensor([[5.0, 0, 0], [-5.0, 0, 0]]))  # type: ignore[operator, union-attr]
     prompt = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0], [1.0, 0, 0]])
-    found = objective_weights(model, Batch({"prompt": prompt}, 3))
+    found = objective_weights(model, DRAWS, Batch({"prompt": prompt}, 3))
     assert found["weight_a"][0] > 0.8 > 0.2 > found["weight_a"][1]
     assert found["weight_a"][0] == found["weight_a"][2]
 
@@ -40,7 +42,7 @@ def test_each_row_has_its_own_prompts() -> None:
 def test_many_prompts_and_objectives() -> None:
     """More numbers than torch.quantile takes at a time."""
     model = vrm_rows.model(16, weights={"family": "logistic-normal"})
-    found = objective_weights(model, Batch({"prompt": torch.randn(1100, 3)}, 1100))
+    found = objective_weights(model, DRAWS, Batch({"prompt": torch.randn(1100, 3)}, 1100))
     assert found["weight_p_high"].shape == (1100,)
     assert np.isfinite(found["weight_p_high"]).all()
 

@@ -89,7 +89,7 @@ def test_a_difference_is_that_of_the_rewards_on_average(model: VRMModel) -> None
 def test_rows_of_one_prompt_share_their_weights() -> None:
     model = vrm_rows.model(3)
     prompt = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
-    w = weight_draws(model, 50, prompt)
+    w = weight_draws(model, repeated(one_draw(model), 50), prompt)
     assert w.shape == (50, 3, 3)
     assert torch.equal(w[:, 0], w[:, 2])
     assert not torch.equal(w[:, 0], w[:, 1])
@@ -109,7 +109,7 @@ def test_the_same_response_on_both_sides_differs_by_its_features_alone() -> None
 
 def test_without_spread_features_are_at_their_mean(model: VRMModel) -> None:
     rows, values = vrm_rows.pairs(4), one_draw(model)
-    w = weight_draws(model, 6, rows["prompt"])
+    w = weight_draws(model, repeated(values, 6), rows["prompt"])
     (found,) = reward_draws(model, repeated(values, 6), rows, ("chosen",), weights=w, spread=False)
     z = model.features(rows["chosen"]).mean if model.features is not None else torch.zeros(4, model.dim)
     expected = torch.stack([model.decode(values, w[i], z, rows["chosen"]) for i in range(6)])
@@ -119,7 +119,7 @@ def test_without_spread_features_are_at_their_mean(model: VRMModel) -> None:
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     model = vrm_rows.shaken(vrm_rows.model(3, **vrm_rows.MLP), 0.3)
     rows, values = vrm_rows.pairs(4), repeated(one_draw(model), 6)
-    w = weight_draws(model, 6, rows["prompt"])
+    w = weight_draws(model, values, rows["prompt"])
     whole = reward_draws(model, values, rows, ("chosen",), weights=w, spread=False)[0]
     monkeypatch.setattr(room, "_BLOCK", 2 * 4 * (6 + 4))
     torch.testing.assert_close(reward_draws(model, values, rows, ("chosen",), weights=w, spread=False)[0], whole)
@@ -148,3 +148,18 @@ def test_ties_are_those_of_the_model_only_where_it_has_them() -> None:
     torch.testing.assert_close(three.sum(0), torch.ones(1))
     many = model.preference_dist(d.expand(7, 1), {"log_tie": torch.zeros(7)})
     assert many.log_prob(torch.tensor([0.5])).shape == (7, 1)
+
+
+def test_a_latent_gate_has_weights_of_its_own_in_each_draw() -> None:
+    """Their means are those of each draw's gate; the network, which is none of them, plays no part."""
+    model = vrm_rows.model(3, weights={"gate": "latent", "precision": 500.0})
+    gate = torch.randn(2, 2, 4, generator=torch.Generator().manual_seed(0))
+    x = torch.tensor([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]])
+    w = weight_draws(model, {"gate": gate.repeat_interleave(2000, 0)}, x)
+    padded = torch.cat([x / 3**0.5, torch.ones(2, 1)], 1)
+    for i in range(2):
+        expected = (padded @ gate[i].T @ model.rotation.T).softmax(-1)
+        torch.testing.assert_close(w[2000 * i : 2000 * (i + 1)].mean(0), expected, atol=0.01, rtol=0)
+    assert weight_draws(model, {"gate": gate}, x, 5).shape == (5, 2, 3)
+    model.weights.set_gate(gate[0])  # type: ignore[union-attr, operator]
+    torch.testing.assert_close(model.weights.mean(x), model.weights.posterior(x, gate[0]).mean)  # type: ignore[call-arg]

@@ -95,7 +95,7 @@ def test_objectives_are_the_attributes_and_the_posterior_is_better_than_a_coin(s
     assert scored.model.shape.objectives == ("helpful", "brief")
     assert scored.model.shape.attributes == 2
     assert scored.metrics["diagnostics"]["held_out_log_likelihood"] > -0.6
-    assert set(scored.draws) == {"shared", "contrasts", "residual"}  # scales come from the folds
+    assert set(scored.draws) == {"shared", "contrasts", "gate", "residual"}  # scales come from the folds
     assert scored.baseline is not None
     assert scored.baseline[0].kind == "deterministic"
 

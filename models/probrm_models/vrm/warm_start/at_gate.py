@@ -1,4 +1,4 @@
-"""A start at the gated model's mode: what is settled before there is a model, and the guide's coordinates around it."""
+"""A start at the gated model's posterior: what is settled before there is a model, and the guide's coordinates around it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.guides import Layout, Whitening
 from probrm.progress import Progress, silent
 from probrm_models.vrm.config import SupervisionConfig
 from probrm_models.vrm.model import VRMModel
-from probrm_models.vrm.networks import GAIN, contrast_basis
-from probrm_models.vrm.warm_start.gate import Gate, fit_gate, gate_draws, gate_rows, ridge, spread_precision
+from probrm_models.vrm.moments import squared_length
+from probrm_models.vrm.networks import FLOOR, DirichletWeights
+from probrm_models.vrm.warm_start.gate import gate_rows
+from probrm_models.vrm.warm_start.gate_posterior import GatePosterior, fit_posterior
 from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
 
 PRECISION = 20.0
 """κ, where the settings do not say."""
 _WIDENED = 2
 """Rounds of s and τ."""
-_ROUNDS = 4
-"""Of τ's EM algorithm where v and C are found with it, each with a curvature of K d columns."""
-_DRAWS, _LOOSE = 64, 0.5
-"""Draws of the gate, and the least κ."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,20 @@ class Start:
     """Where a fit of several objectives, or of one, begins.
 
     Attributes:
-        scale: s, logits; None where its evidence decides.
+        scale: s beside responses' own parts, logits; None where its evidence decides.
         ratio: ρ.
-        precision: κ, less what is not known of the gate.
-        gate: the mode; None of one objective.
+        precision: κ.
+        gate: its posterior; None of one objective.
+        effects: the responses' own parts beside it; None of one objective.
+        attenuation: by which they divide a logit: weights that know nothing of them are multiplied by it.
     """
 
     scale: float | None
     ratio: float
     precision: float
-    gate: Gate | None
+    gate: GatePosterior | None = None
+    effects: ResponseEffects | None = None
+    attenuation: float = 1.0
 
 
 @torch.no_grad()
@@ -54,12 +56,13 @@ def find_start(
     *,
     precision: float = PRECISION,
     supervision: SupervisionConfig | None = None,
+    progress: Progress = silent,
 ) -> Start:
     """The start of ``count`` objectives.
 
-    The folds choose s for Bradley–Terry without the responses' own parts. These attenuate a logit by ``√(1 + π τ² / 4)`` (MacKay 1992; two
-    responses a pair), and where most responses are in one pair τ is known little: s grows with it, so that predictions stay what the
-    folds have compared.
+    The folds choose s without the responses' own parts. These attenuate a logit by ``√(1 + π τ² / 4)`` (MacKay 1992; two responses a
+    pair), and where most responses are in one pair τ is known little: s grows with it, so that predictions stay what the folds have
+    compared.
 
     Args:
         rows: training pairs with indices of responses.
@@ -68,18 +71,25 @@ def find_start(
         ratio: ρ.
         precision: κ.
         supervision: the loss that attributes add.
+        progress: shows the rounds of the responses' effects.
     """
     if scale is None:
-        return Start(None, ratio, precision, None)
-    seen, widened = gate_rows(rows, supervision=supervision), scale
+        return Start(None, ratio, precision)
+    seen, wider = gate_rows(rows, supervision=supervision), 1.0
+    if count > 1:
+        gate = fit_posterior(seen, count, scale, ratio, precision, supervision=supervision)
+        # Responses' own parts are what neither their embeddings' differences nor the contrasts tell.
+        apart = gate.mean.logits(seen) - seen.difference @ gate.mean.shared
+        found = effects_of(rows, torch.cat([seen.difference, apart[:, None]], 1), scale, progress=progress)
+        wider = _attenuation(found)
+        return Start(scale * wider, ratio, precision, gate, found, wider)
     for _ in range(_WIDENED):
-        widened = scale * (1 + math.pi / 4 * effects_of(rows, seen.difference, widened).residual ** 2) ** 0.5
-    if count == 1:
-        return Start(widened, ratio, precision, None)
-    shared = ridge(seen, widened)
-    gate = fit_gate(seen, contrast_basis(count).to(shared), shared, widened, ratio, supervision)
-    kappa = spread_precision(gate, seen, gate_draws(gate, seen, widened, ratio, _DRAWS), precision)
-    return Start(widened, ratio, max(kappa, _LOOSE), gate)
+        wider = _attenuation(effects_of(rows, seen.difference, scale * wider))
+    return Start(scale * wider, ratio, precision)
+
+
+def _attenuation(found: ResponseEffects) -> float:
+    return (1 + math.pi / 4 * found.residual**2) ** 0.5
 
 
 def effects_of(
@@ -93,41 +103,31 @@ def effects_of(
 
 
 @torch.no_grad()
-def around_gate(
-    model: VRMModel, rows: Batch, layout: Layout, start: Start, progress: Progress = silent
-) -> tuple[Whitening, ResponseEffects, float]:
-    """Given the gate, v and C are the weights of one logistic regression with response effects.
-
-    Sets the network of the weights, as every start does.
-
-    Returns:
-        Coordinates whitened by their joint covariance, the effects, and τ.
-    """
-    gate, precision = start.gate, start.precision
-    assert gate is not None
+def around_gate(model: VRMModel, rows: Batch, layout: Layout, start: Start) -> tuple[Whitening, float]:
+    """Coordinates in which the gate's posterior is a standard normal, and τ."""
+    posterior = start.gate
+    assert posterior is not None
+    assert start.effects is not None
     assert start.scale is not None
-    last: nn.Linear = model.weights.network.layers[-1]  # type: ignore[assignment]
-    last.weight[: model.count] = gate.weight / GAIN
-    last.bias[: model.count] = gate.bias
+    assert isinstance(model.weights, DirichletWeights)
+    model.weights.set_gate(posterior.mean.weight)
     seen, root = gate_rows(rows), start.ratio**0.5
-    d, weights = seen.difference.shape[1], gate.weights(seen)
-    shares = root * weights @ gate.rotation
-    features = torch.cat([seen.difference, *(share[:, None] * seen.difference for share in shares.T)], 1)
-    found = effects_of(rows, features, start.scale, rounds=_ROUNDS, progress=progress)  # SVI goes on with τ
-    length = weights.square().sum(-1)
-    tau = found.residual / float((length + (1 - length) / (1 + precision)).mean().sqrt())
+    # What one number was for a response, K numbers under the prompt's weights are: their weighted sum is as wide.
+    length = squared_length(FLOOR + start.precision * posterior.mean.weights(seen).T).mean().sqrt()
+    tau = start.effects.residual / float(length)
     # Scales are sites only where the user's own priors learn them.
     known = {"residual": (tau, 0.05), "shared_scale": (start.scale, 0.1), "contrasts_scale": (start.scale * root, 0.1)}
-    unit = torch.cat([found.factor.new_ones(d), found.factor.new_full((len(found.factor) - d,), root)])
-    inverse = torch.linalg.inv(unit[:, None] * found.factor)
     loc, dense = torch.zeros(layout.size), torch.eye(layout.size)
     sites = {site.name: site.flat for site in layout.sites}
     for name, place in sites.items():
         centre, width = known.get(name, (1.0, 0.3))
         loc[place] = math.log(centre)
         dense[place, place] /= width**2
-    flat = torch.cat([torch.arange(layout.size)[sites[name]] for name in ("shared", "contrasts")])
-    loc[flat] = (unit * found.weights).float().cpu()
+    flat = torch.cat([torch.arange(layout.size)[sites[name]] for name in ("shared", "contrasts", "gate")])
+    mean, wider = posterior.mean, start.attenuation
+    unit = torch.cat([mean.flat().new_full((mean.shared.numel() + mean.contrasts.numel(),), wider), torch.ones_like(mean.weight.flatten())])
+    inverse = torch.linalg.inv(unit[:, None] * posterior.factor * posterior.sd)
+    loc[flat] = (unit * mean.flat()).float().cpu()
     dense[flat[:, None], flat] = (inverse.T @ inverse).float().cpu()
     nothing = torch.zeros(0, device=rows["chosen"].device)
-    return Whitening(loc.to(nothing), nothing, nothing.new_zeros(0, layout.size), dense.to(nothing)), found, tau
+    return Whitening(loc.to(nothing), nothing, nothing.new_zeros(0, layout.size), dense.to(nothing)), tau

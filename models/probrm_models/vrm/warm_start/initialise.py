@@ -120,9 +120,9 @@ def build_guide(
     family, amortised = config.family(layout), isinstance(config, Amortised)
     if model.standard:
         return WhitenedGuide(layout, _cold(layout), family, VRMRowGuide(model.weights, model.features, own=False))  # type: ignore[arg-type]
-    if start is not None and start.gate is not None:
-        coordinates, found, tau = around_gate(model, rows, layout, start, progress)
-        return WhitenedGuide(layout, coordinates, family, _rows(model, found, tau, amortised))
+    if start is not None and start.effects is not None:
+        coordinates, tau = around_gate(model, rows, layout, start)
+        return WhitenedGuide(layout, coordinates, family, _rows(model, start.effects, tau, amortised))
     difference = model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
     found = effects_of(rows, difference, start.scale if start else None, progress=progress)
     place = _place(layout, "contrasts")
