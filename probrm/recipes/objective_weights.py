@@ -26,7 +26,7 @@ def shares(weights: Mapping[str, Any], objectives: Sequence[str]) -> dict[str, f
         check_known("--weights", name, objectives, example)
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(float(value)) or float(value) < 0:
             raise ConfigError(f"--weights: {name} is {shown(value)}; allowed: finite numbers of 0 or more", fix=f"for example {example}")
-    total = math.fsum(float(value) for value in weights.values())
+    total = sum(float(value) for value in weights.values())
     if not 0 < total < math.inf:
         raise ConfigError("--weights: their sum is 0 or not finite; allowed: at least one number above 0", fix=f"for example {example}")
     return {name: float(weights.get(name, 0.0)) / total for name in objectives}
@@ -34,6 +34,6 @@ def shares(weights: Mapping[str, Any], objectives: Sequence[str]) -> dict[str, f
 
 def weights_note(given: Mapping[str, float], used: Mapping[str, float]) -> str:
     """For the user: the weights in use, and that they were divided by their sum where that was not 1."""
-    total = math.fsum(given.values())
+    total = sum(given.values())
     told = f"objective weights given by hand, the same for every prompt: {', '.join(f'{name} {value:.3g}' for name, value in used.items())}"
     return told if math.isclose(total, 1, abs_tol=1e-6) else f"{told} (those given sum to {total:.3g} and were divided by that)"

@@ -56,8 +56,8 @@ def objectives_section(found: Mapping[str, Any]) -> list[Section]:
     blocks: list[Block] = [*_names(found)]
     if all("correlations" in table for table in found.values()):
         blocks.append(_follows(found, "score", "Correlation of scores with properties of the answers, within prompts [90 %]"))
-        blocks.append(_follows(found, "added", "The same for what each objective adds to the average reward"))
         blocks.append(Paragraph(_ADDED, "quiet"))
+        blocks.append(_follows(found, "added", "Correlation of what each objective adds with the same properties [90 %]"))
     if not any("text" in entry for table in found.values() for entry in table["prompts_most"]):
         blocks.append(Paragraph("The texts are missing: the fitted file could not be read again. Rows are named by their ids.", "warn"))
     for name, table in found.items():
@@ -116,7 +116,9 @@ def _texts(run: Run, spec: Any) -> dict[str, dict[str, str]]:
 def _text(entry: Mapping[str, Any]) -> str:
     if "text" in entry:
         text = " ".join(inert(entry["text"]).split())
-        return text if len(text) <= BEGINNING + END else f"{text[:BEGINNING].rstrip()} … {text[-END:].lstrip()}"
+        if len(text) > BEGINNING + END:
+            text = f"{text[:BEGINNING].rpartition(' ')[0] or text[:BEGINNING]} … {text[-END:].partition(' ')[2] or text[-END:]}"
+        return text
     return inert(f"row {entry['row']}" + (f", {entry['side']}" if "side" in entry else ""))
 
 
