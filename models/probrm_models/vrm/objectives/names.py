@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data import Batch, Pairs
@@ -38,18 +39,26 @@ def check_names(model: VRMModel, draws: Mapping[str, Tensor], batch: Batch, pair
     Returns:
         By objective: ``prompts``, held-out ones with ratings that differ; ``score`` and, of several objectives, ``weight``: ``value``,
         ``low`` and ``high`` (central 90 %, bootstrap over prompts), None where there are too few prompts or nothing varies;
-        ``reliable``: whether the score's is ``LEAST`` or more, None where it is not known.
+        ``reliable``: whether the score's is ``LEAST`` or more, None where it is not known; ``closer``: another attribute (``name``) that the
+        score follows more closely, by intervals that do not overlap, or None.
     """
     answers, found = Answers.of(batch, pairs), {}
     scores, prompt = objective_scores(model, draws, answers.embedding), batch["prompt_index"].cpu().numpy()
     target = targets(batch["scores"]).double().cpu().numpy()
     weights = model.weights.mean(batch["prompt"]).double().cpu().numpy()
-    for k, name in enumerate(model.shape.objectives[: model.shape.attributes]):
-        rated = answers.ratings[:, answers.attributes.index(name)]
-        prompts = _compared(rated, answers.prompt)
-        score = _one(scores[:, k], rated, answers.prompt, within=True) if prompts >= FEWEST else None
-        weight = _one(weights[:, k], target[:, k], prompt, within=False) if prompts >= FEWEST and model.count > 1 else None
-        found[name] = {"prompts": prompts, "score": score, "weight": weight, "reliable": None if score is None else score["value"] >= LEAST}
+    named = model.shape.objectives[: model.shape.attributes]
+    rated = answers.ratings[:, [answers.attributes.index(name) for name in named]]
+    prompts = [_compared(column, answers.prompt) for column in rated.T]
+    follows = correlations(scores[:, : len(named)], rated, answers.prompt)
+    asked = correlations(weights[:, : len(named)], target, prompt, within=False)
+    for k, name in enumerate(named):
+        known = prompts[k] >= FEWEST
+        score = _one(follows[:, k, k]) if known else None
+        weight = _one(asked[:, k, k]) if known and model.count > 1 else None
+        reliable = None if score is None else score["value"] >= LEAST
+        other = _closer(follows[:, k], k, prompts) if score else None
+        closer = None if other is None else {"name": named[other], **(_one(follows[:, k, other]) or {})}
+        found[name] = {"prompts": prompts[k], "score": score, "weight": weight, "reliable": reliable, "closer": closer}
     return found
 
 
@@ -60,6 +69,12 @@ def name_notes(found: Mapping[str, Mapping[str, Any]], *, unchecked: bool = True
         f"below {LEAST}: do not rely on this name"
         for name, one in found.items()
         if one["reliable"] is False
+    ]
+    notes += [
+        f"objective {name!r}: on held-out prompts its scores follow the ratings of {one['closer']['name']} ({one['closer']['value']:.2f}) more closely than "
+        f"those of {name} ({one['score']['value']:.2f}): its name says only a part of what it is"
+        for name, one in found.items()
+        if one["reliable"] and one["closer"]
     ]
     unknown = [f"{name} ({one['prompts']})" for name, one in found.items() if one["reliable"] is None]
     if unknown and unchecked:
@@ -76,9 +91,16 @@ def _compared(rated: np.ndarray, prompt: np.ndarray) -> int:
     return int((np.unique([p for p, _ in pairs], return_counts=True)[1] > 1).sum()) if pairs else 0
 
 
-def _one(x: np.ndarray, y: np.ndarray, group: np.ndarray, *, within: bool) -> dict[str, float] | None:
-    value, low, high = (float(number) for number in correlations(x[:, None], y[:, None], group, within=within)[:, 0, 0])
-    return None if np.isnan([value, low, high]).any() else {"value": value, "low": low, "high": high}
+def _one(numbers: np.ndarray) -> dict[str, float] | None:
+    value, low, high = (float(number) for number in numbers)
+    return None if np.isnan(numbers).any() else {"value": value, "low": low, "high": high}
+
+
+def _closer(numbers: Float[np.ndarray, "3 b"], own: int, prompts: list[int]) -> int | None:
+    """The attribute that a score follows most, if beyond doubt more than its own."""
+    value = np.where(np.isnan(numbers).any(0) | (np.array(prompts) < FEWEST), -np.inf, numbers[0])
+    best = int(value.argmax())
+    return best if numbers[1, best] > numbers[2, own] else None
 
 
 def _shown(one: Mapping[str, float]) -> str:

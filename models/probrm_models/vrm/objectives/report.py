@@ -71,7 +71,7 @@ def _names(found: Mapping[str, Any]) -> list[Block]:
     if not checked:
         return []
     rows = [
-        (inert(name), str(one["prompts"]), *(_interval(one[key]) for key in ("score", "weight")), _verdict(one["reliable"]))
+        (inert(name), str(one["prompts"]), *(_interval(one[key]) for key in ("score", "weight")), _verdict(one))
         for name, one in checked.items()
     ]
     columns = ("objective", "prompts", "scores with ratings", "weights with targets", "rely on the name")
@@ -135,5 +135,7 @@ def _two(value: float | None) -> str:
     return number(None if value is None else round(value, 2) + 0.0, 2).replace("0.", ".", 1)
 
 
-def _verdict(reliable: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not known"}[reliable]
+def _verdict(one: Mapping[str, Any]) -> str:
+    if one["reliable"] and one["closer"]:
+        return f"more like {inert(one['closer']['name'])}"
+    return {True: "yes", False: "no", None: "not known"}[one["reliable"]]

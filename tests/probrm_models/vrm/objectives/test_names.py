@@ -43,6 +43,23 @@ def test_a_name_that_holds_and_one_that_does_not() -> None:
     assert note.endswith("below 0.2: do not rely on this name")
 
 
+def test_a_score_that_follows_another_attribute_more_closely() -> None:
+    """Ratings of b are those of a with noise: objective a is named well, and b, whose score is a's, only partly."""
+    model, draws, rows, pairs = rated(noise=0.1)
+    for scores in (pairs.chosen_scores, pairs.rejected_scores):
+        assert scores is not None
+        scores[:, 1] += 2.0 * scores[:, 0]
+        scores[:, 1] -= scores[:, 1].mean()
+    both = torch.eye(2, vrm_rows.EMBEDDING)[:1].expand(2, -1)  # the two objectives are one
+    draws |= {"shared": both.mean(0).expand(4, -1), "contrasts": torch.zeros(4, 1, vrm_rows.EMBEDDING)}
+    found = check_names(model, draws, rows, pairs)
+    assert (found["a"]["reliable"], found["a"]["closer"]) == (True, None)
+    assert (found["b"]["reliable"], found["b"]["closer"]["name"]) == (True, "a")
+    [note] = name_notes(found)
+    assert note.startswith("objective 'b': on held-out prompts its scores follow the ratings of a (")
+    assert note.endswith("its name says only a part of what it is")
+
+
 def test_weights_that_follow_their_target() -> None:
     model, draws, rows, pairs = rated()
     x = rows["prompt"].clone()
@@ -56,7 +73,7 @@ def test_weights_that_follow_their_target() -> None:
 def test_too_few_prompts_have_a_sentence_and_no_number() -> None:
     model, draws, rows, pairs = rated(4 * (FEWEST - 1))
     found = check_names(model, draws, rows, pairs)
-    assert found["a"] == {"prompts": 9, "score": None, "weight": None, "reliable": None}
+    assert found["a"] == {"prompts": 9, "score": None, "weight": None, "reliable": None, "closer": None}
     assert name_notes(found) == [
         "names of objectives not checked: 10 held-out prompts with differing ratings are needed; found: a (9), b (9)"
     ]
@@ -77,5 +94,5 @@ def test_prompts_count_where_ratings_differ() -> None:
 @pytest.mark.parametrize("value", [0.19, 0.2])
 def test_the_border(value: float) -> None:
     score = {"value": value, "low": 0.1, "high": 0.3}
-    found = {"a": {"prompts": 20, "score": score, "weight": None, "reliable": value >= 0.2}}
+    found = {"a": {"prompts": 20, "score": score, "weight": None, "reliable": value >= 0.2, "closer": None}}
     assert bool(name_notes(found)) == (value < 0.2)

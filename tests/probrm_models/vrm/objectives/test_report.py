@@ -30,7 +30,7 @@ def test_one_objective_has_no_section() -> None:
 
 
 def test_the_section_in_full() -> None:
-    name = {"prompts": 12, "score": {"value": 0.1, "low": -0.2, "high": 0.3}, "weight": None, "reliable": False}
+    name = {"prompts": 12, "score": {"value": 0.1, "low": -0.2, "high": 0.3}, "weight": None, "reliable": False, "closer": None}
     [section] = objectives_section({"safe": table(name=name), "objective_2": table(0.05)})
     grids = [block for block in section.blocks if isinstance(block, Grid)]
     assert grids[0].rows == [("safe", "12", ".10 [−.20, .30]", "–", "no")]
