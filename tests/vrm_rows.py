@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import torch
 
-from probrm.data import Batch
+from probrm.data import Batch, Conversation, Pairs
 from probrm_models.vrm.config import VRMConfig, VRMShape
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.row_guide import with_shares
@@ -34,6 +36,34 @@ def pairs(n: int = 24, *, responses: int = 3, seed: int = 0, dtype: torch.dtype 
         "rejected_index": prompt * responses + sides[:, 1],
     }
     return Batch(columns, n).to(dtype=dtype or torch.get_default_dtype())
+
+
+def texts(rows: Batch, answers: list[str] | None = None, ratings: Any = None, attributes: Sequence[str] = ()) -> Pairs:
+    """The pairs of ``rows`` as read: answer i has the text ``answers[i]`` and, of each attribute, the rating ``ratings[i]``."""
+    sides = {side: rows[f"{side}_index"].tolist() for side in ("chosen", "rejected")}
+    prompts, n = [f"prompt {i}" for i in rows["prompt_index"].tolist()], len(rows)
+    said = {
+        side: [Conversation(prompt, f"answer {i}" if answers is None else answers[i]) for prompt, i in zip(prompts, places, strict=True)]
+        for side, places in sides.items()
+    }
+    rated = {side: None if ratings is None else np.asarray(ratings, np.float32)[places] for side, places in sides.items()}
+    ones = np.ones(n, np.float32)
+    ids = np.array([f"r{i}" for i in range(n)], object)
+    nothing: Any = {"margin": None, "user": None, "subset": None}
+    return Pairs(
+        source="pairs", chosen=said["chosen"], rejected=said["rejected"], outcome=ones, weight=ones, attributes=tuple(attributes),
+        chosen_scores=rated["chosen"], rejected_scores=rated["rejected"], row_id=ids, rows=np.arange(n), notes=[], table=pa.table({}), **nothing,
+    )  # fmt: skip
+
+
+def draws(model: VRMModel, count: int = 200, *, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Draws of the globals of a model with a bilinear decoder."""
+    generator = torch.Generator().manual_seed(seed)
+    columns = model.dim if model.standard else EMBEDDING
+    found = {"shared": torch.randn(count, columns, generator=generator)}
+    if model.count > 1:
+        found["contrasts"] = torch.randn(count, model.count - 1, columns, generator=generator)
+    return found if model.standard else found | {"residual": 0.1 + torch.rand(count, generator=generator)}
 
 
 def with_columns(rows: Batch, **columns: Any) -> Batch:

@@ -16,6 +16,14 @@ def score(
     columns: Columns = None,
     preset: Preset = None,
     embeddings: Embeddings = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="NAME=X,…",
+            help="Weights of the run's objectives, instead of each prompt's own: helpfulness=0.7,safety=0.3.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -23,6 +31,7 @@ def score(
     """The file's rows in their order with rewards and their intervals; pairs with the probability of the chosen answer."""
     from pathlib import Path
 
+    from probrm.config.flags import parse_weights
     from probrm.data import check_target, write_table
     from probrm.errors import DataError
     from probrm.runs import find_recipe, load
@@ -31,7 +40,8 @@ def score(
     if Path(out).exists() and not overwrite:
         raise DataError(f"--out {out}: the file exists already", fix="name another file, or replace it with --overwrite")
     check_target(out)
-    fitted = load(run)
+    given = None if weights is None else parse_weights(weights)
+    fitted = load(run) if given is None else load(run).reweighted(given)
     recipe = find_recipe(fitted.kind)
     spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset))
     table, notes = recipe.score(fitted, data, spec, embeddings=embeddings, progress=progress(quiet or as_json))
@@ -39,6 +49,7 @@ def score(
     tell(notes, quiet)
     scored = table.num_rows - table.column(table.num_columns - 1).null_count  # what is scored stands at the end
     if as_json:
-        print_json({"out": out, "rows": table.num_rows, "scored": scored, "notes": notes})
+        told = {"out": out, "rows": table.num_rows, "scored": scored, "notes": notes}
+        print_json(told if given is None else told | {"weights": fitted.record["weights"]})
     elif not quiet:
         typer.echo(f"{scored} of {table.num_rows} rows scored: {out}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from probrm.diagnostics.referee import RefereeReport
     from probrm.evaluation import Evaluation, Metric
     from probrm.posterior import Variable
+    from probrm.report import Section
     from probrm.reward_benchmarks import BenchmarkResult
     from probrm.runs import Run
 
@@ -186,3 +187,22 @@ def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tu
             yield (*path, name), (value, table[f"{name}_low"], table[f"{name}_high"])
         elif f"{name.rpartition('_')[0]}_low" not in table:  # the others were told with their mean
             yield (*path, name), value
+
+
+def print_section(section: Section) -> None:
+    """A section of the report as text: its paragraphs and tables."""
+    from probrm.report.blocks import Facts, Grid, Heading, Items, Paragraph
+
+    typer.echo(f"\n{section.title}\n{section.lead}".rstrip())
+    for block in section.blocks:
+        match block:
+            case Heading(text) | Paragraph(text):
+                typer.echo(f"\n{text}")
+            case Items(entries):
+                typer.echo("\n".join(f"- {entry}" for entry in entries))
+            case Facts(pairs):
+                typer.echo("\n".join(f"{name}: {value}" for name, value in pairs))
+            case Grid(columns, rows, caption):
+                print_table(caption, columns, rows)
+            case _:  # pictures and cards are for the page
+                pass

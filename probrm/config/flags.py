@@ -83,3 +83,26 @@ def parse_columns(text: str | None) -> dict[str, str]:
 def parse_list(text: str) -> list[str]:
     """``a,b`` as a list."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """``helpfulness=0.7,safety=0.3`` as a mapping.
+
+    Raises:
+        ConfigError: a part without ``=``, something else than a number behind it, or a name that stands there twice.
+    """
+    found: dict[str, float] = {}
+    fix = "write --weights helpfulness=0.7,safety=0.3 with the names of the run's objectives"
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise ConfigError(f"--weights: found {part!r}; allowed: NAME=NUMBER", fix=fix)
+        if name in found:
+            raise ConfigError(f"--weights: {name!r} is given twice; allowed: each objective once", fix="leave one of them out")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise ConfigError(f"--weights: {name} is {value!r}; allowed: finite numbers of 0 or more", fix=fix) from None
+    if not found:
+        raise ConfigError(f"--weights: found {text!r}; allowed: NAME=NUMBER,…", fix=fix)
+    return found

@@ -334,6 +334,25 @@ class Recipe(ABC):
         rewards = self.reward(run, items.conversations, embeddings=embeddings, cache=True, progress=progress)
         return items.score(rewards.reward, bootstrap=bootstrap, seed=seed, progress=progress)
 
+    def reweighted(self, run: Run, weights: Mapping[str, float]) -> Run:
+        """The run as it scores when its objectives have these weights whatever the prompt; see ``Run.reweighted``.
+
+        Raises:
+            ConfigError: this model has no objectives; or a name or number that is not allowed.
+        """
+        raise ConfigError(
+            f"--weights: the model {self.kind!r} has no objectives that could be weighed; allowed: runs with several objectives",
+            fix="leave --weights out, or score with a run that has several objectives",
+        )
+
+    def described(self, run: Run) -> dict[str, Any]:
+        """More tables of ``posterior --json``, as plain types."""
+        return {}
+
+    def posterior_sections(self, run: Run) -> list[Section]:
+        """Sections that ``probrm posterior`` shows below its table: what the parts of the run are, see ``probrm.report.blocks``."""
+        return []
+
     def doubts(self, run: Run) -> list[tuple[bool, str]]:
         """What the report should say against this model's results in particular: whether it is grave, and a sentence."""
         return []

@@ -112,12 +112,25 @@ class Run:
         """
         return find_recipe(self.kind).reward(self, conversations_of(prompt, responses))
 
+    def reweighted(self, weights: Mapping[str, float]) -> Run:
+        """This run with objective weights given by hand, the same for every prompt: it scores, and gives rewards, by these.
+
+        Args:
+            weights: by objective, numbers of 0 or more, divided by their sum; objectives that are not named get 0.
+
+        Raises:
+            ConfigError: the model has no several objectives, or a name or a number is not allowed.
+        """
+        return find_recipe(self.kind).reweighted(self, weights)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the run as a folder, whole or not at all.
 
         Raises:
-            RunError: there is a run and ``overwrite`` is off; there is something else; the disk is full or refuses.
+            RunError: its weights were given by hand; there is a run and ``overwrite`` is off; there is something else; the disk is full or refuses.
         """
+        if "weights" in self.record:
+            raise RunError("a run with weights given by hand is not saved", fix="save the run itself, and give the weights when it scores")
         check_folder(Path(path), overwrite=overwrite)
         write_folder(Path(path), self._write)
         self.path = Path(path)

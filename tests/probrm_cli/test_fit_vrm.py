@@ -112,15 +112,59 @@ def test_score_of_pairs_and_of_single_responses() -> None:
     assert done.code == 0, done.err
     frame = pd.read_parquet("s.parquet")
     names = [f"weight_{name}{suffix}" for name in ("helpful", "brief") for suffix in ("", "_low", "_high")]
-    assert list(frame.columns)[-9:] == [*names, "p_chosen", "p_chosen_low", "p_chosen_high"]
+    scores = [f"score_{name}_{side}" for name in ("helpful", "brief") for side in ("chosen", "rejected")]
+    assert list(frame.columns)[-13:] == [*scores, *names, "p_chosen", "p_chosen_low", "p_chosen_high"]
     d = np.array([pair_support.reward(c) - pair_support.reward(r) for c, r in zip(frame["chosen"], frame["rejected"], strict=True)])
     assert np.corrcoef(frame["p_chosen"], d)[0, 1] > 0.7
     pair_support.single_frame(pair_frame(30, seed=1)).drop_duplicates().to_csv("single.csv", index=False)
     done = call("score", fitted()[0], "--data", "single.csv", "--out", "s.csv", *STORE, "--json")
     assert json.loads(done.out)["scored"] == 60
     scored = pd.read_csv("s.csv")
-    assert {*names, "reward", "reward_sd", "reward_low", "reward_high", "probability"} <= set(scored.columns)
+    assert {"score_helpful", "score_brief", *names, "reward", "reward_sd", "reward_low", "reward_high", "probability"} <= set(
+        scored.columns
+    )
     assert np.corrcoef(scored["reward"], scored["response"].map(pair_support.reward))[0, 1] > 0.7
+
+
+def test_score_with_weights_given_by_hand() -> None:
+    pair_support.single_frame(pair_frame(30, seed=1)).drop_duplicates().to_csv("single.csv", index=False)
+    flags = ("--data", "single.csv", *STORE, "--overwrite")
+    done = call("score", fitted()[0], *flags, "--out", "s.csv", "--weights", "brief=2")
+    assert done.code == 0, done.err
+    assert "given by hand, the same for every prompt: helpful 0, brief 1 (those given sum to 2 and were divided by that)" in done.err
+    scored: Any = pd.read_csv("s.csv")
+    np.testing.assert_allclose(scored["reward"], scored["score_brief"], atol=0.05)  # up to draws of what the embedding does not tell
+    assert (scored["weight_brief"] == 1).all()
+    done = call(
+        "score", fitted()[0], "--data", pair_support.other_path(), *STORE, "--out", "p.csv", "--weights", "helpful=0.7,brief=0.3", "--json"
+    )
+    told = json.loads(done.out)
+    assert told["weights"]["used"] == {"helpful": 0.7, "brief": 0.3}
+    assert told["notes"][-1].endswith("helpful 0.7, brief 0.3")
+    frame = pd.read_csv("p.csv")
+    gap = sum(w * (frame[f"score_{name}_chosen"] - frame[f"score_{name}_rejected"]) for name, w in (("helpful", 0.7), ("brief", 0.3)))
+    assert np.corrcoef(gap, np.log(frame["p_chosen"] / (1 - frame["p_chosen"])))[0, 1] > 0.99
+
+
+def test_posterior_and_report_say_what_the_objectives_are() -> None:
+    run = fitted()[0]
+    done = call("posterior", run)
+    for text in (
+        "What the objectives are",
+        "helpful: weight 0.",
+        "answers that it favours most, and least",
+        "rating of brief",
+        "Question 0.",
+    ):
+        assert text in done.out, text
+    assert "What the objectives are" not in call("posterior", run, "--var", "residual").out
+    found = json.loads(call("posterior", run, "--json").out)["objectives"]
+    assert found["brief"]["answers_low"][0]["text"].startswith("answer 0.")
+    assert {"value", "low", "high"} == set(found["brief"]["correlations"]["added"]["length"])
+    assert "objectives" in json.loads(call("report", run, "--out", "r.html", "--json").out)["sections"]
+    html = Path("r.html").read_text()
+    assert "What the objectives are" in html
+    assert "Names of objectives not checked: 10 held-out prompts" in html  # among the caveats
 
 
 def test_evaluate_names_both_models() -> None:
@@ -185,6 +229,26 @@ def test_latents_of_a_network_are_summed_out_by_nobody(inference: str) -> None:
 def test_flags_that_are_wrong(save: Save, flags: tuple[str, ...], named: tuple[str, ...]) -> None:
     refused(fit(save(scored_frame()), *flags), *named)
     nothing_written()
+
+
+@pytest.mark.parametrize(
+    ("weights", "named"),
+    [
+        ("helpfull=1", ("--weights", "'helpfull'", "allowed: helpful, brief", "did you mean 'helpful'?")),
+        ("helpful=-1", ("--weights", "helpful is -1", "finite numbers of 0 or more")),
+        ("helpful=0,brief=0", ("--weights", "at least one number above 0")),
+        ("helpful=1,helpful=2", ("--weights", "'helpful' is given twice")),
+        ("helpful", ("--weights", "found 'helpful'; allowed: NAME=NUMBER")),
+    ],
+)
+def test_weights_that_are_wrong(weights: str, named: tuple[str, ...]) -> None:
+    refused(call("score", fitted()[0], "--data", pair_support.other_path(), *STORE, "--out", "s.csv", "--weights", weights), *named)
+    assert not Path("s.csv").exists()
+
+
+def test_a_model_without_objectives_takes_no_weights() -> None:
+    flags = ("--data", pair_support.other_path(), *STORE, "--out", "s.csv", "--weights", "helpful=1")
+    refused(call("score", pair_support.run_path(), *flags), "--weights", "'bradley-terry' has no objectives", "leave --weights out")
 
 
 @pytest.mark.parametrize(

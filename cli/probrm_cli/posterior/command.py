@@ -41,7 +41,7 @@ def posterior(
     from probrm.runs import find_recipe, load
     from probrm_cli.posterior.files import check_target, write_draws, write_figures
     from probrm_cli.posterior.variables import choose_variables
-    from probrm_cli.tables import print_approximation, print_posterior, print_referee, print_row
+    from probrm_cli.tables import print_approximation, print_posterior, print_referee, print_row, print_section
     from probrm_cli.terminal import print_json, progress, tell
 
     _check_flags(psis, referee, row)
@@ -80,7 +80,7 @@ def posterior(
     if as_json:
         told: dict[str, Any] = {"variables": {name: variable.to_dict() for name, variable in table.items()}, **fitted.metrics}
         told |= {"trust": answer.to_dict(), "interval": "central 90 %", "psis": psis}
-        print_json(told | ({"referee": report.to_dict()} if report else {}))
+        print_json(told | recipe.described(fitted) | ({"referee": report.to_dict()} if report else {}))
         return
     print_posterior(shown, chosen, resampled=psis)
     print_approximation(fitted)
@@ -89,6 +89,8 @@ def posterior(
     typer.echo(f"interval reliability: {answer}")
     for line in recipe.headline(fitted):
         typer.echo(line)
+    for section in recipe.posterior_sections(fitted) if chosen is None else []:
+        print_section(section)
     tell(fitted.metrics.get("identifiability", {}).get("notes", []), quiet)
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from probrm.config import FitConfig
 from probrm.data import Batch, Pairs
@@ -23,11 +24,13 @@ from probrm.model import RewardModel
 from probrm.priors import Normal
 from probrm.priors.checks import check_support, check_unbounded
 from probrm.progress import Progress
+from probrm.recipes.objective_weights import shares, weights_note
 from probrm.recipes.pairs.job import PairJob
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import preference_probabilities
 from probrm.recipes.pairs.recipe import PairRecipe
 from probrm.recipes.pairs.repeats import occurrences
+from probrm.report.blocks import Section
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.run import Run
 from probrm_models.bradley_terry.config import BradleyTerryConfig
@@ -38,6 +41,11 @@ from probrm_models.vrm.config import VRMConfig, VRMPriors, VRMShape
 from probrm_models.vrm.global_inference import after_svi, fit_globals, global_densities
 from probrm_models.vrm.inspection import contributions, objective_weights
 from probrm_models.vrm.model import VRMModel
+from probrm_models.vrm.objectives.description import describe
+from probrm_models.vrm.objectives.given_weights import with_weights
+from probrm_models.vrm.objectives.names import check_names, name_notes
+from probrm_models.vrm.objectives.report import described, objectives_section
+from probrm_models.vrm.objectives.scores import score_columns
 from probrm_models.vrm.row_guide import with_shares
 from probrm_models.vrm.selection import Selection, select
 from probrm_models.vrm.warm_start.at_gate import PRECISION, Start, find_start
@@ -175,7 +183,7 @@ class VRMRecipe(PairRecipe):
             elbo=lambda: LocalKLELBO(terms.weight, terms.warmup, terms.free_bits),
             trained=selection is not None and selection.objectives > 1,
             prepare=with_shares,
-            inspect=lambda model, draws, rows: {"usefulness": usefulness(model, draws, rows)},  # type: ignore[arg-type]
+            inspect=lambda model, draws, rows: {"usefulness": usefulness(model, draws, rows), **_names(job, model, draws, rows)},  # type: ignore[arg-type]
             checkpoint=job.checkpoint,
             progress=job.progress,
         )
@@ -211,9 +219,11 @@ class VRMRecipe(PairRecipe):
                 f"{job.config.inference.name}: pairs of one prompt are taken for independent given the objectives, so contrasts may come out "
                 "too large and the residual too small; --inference svi keeps what they share together"
             )
+        notes += name_notes(fitted.statistics.get("objective_names", {}))
         if not found["active"]["features"]:
             notes.append("the features have collapsed onto their prior: no response is told from its embedding's prediction")
-        told = {"diagnostics": {"latents": found}, "identifiability": {"notes": notes}}
+        objectives = describe(model, fitted.draws, job.data, job.rows, seed=job.config.seed)
+        told = {"diagnostics": {"latents": found, "objectives": objectives}, "identifiability": {"notes": notes}}
         if job.config.model["certificate"]:
             p = preference_probabilities(model, fitted.draws, rows, seed=job.config.seed).p_chosen
             decided = rows["outcome"].numpy() != 0.5
@@ -227,9 +237,43 @@ class VRMRecipe(PairRecipe):
         return contributions(run.model, run.draws, pair, seed=run.config["seed"])
 
     def more_scores(self, run: Run, batch: Batch) -> dict[str, np.ndarray]:
-        """The weights of each row's prompt."""
+        """Each objective's scores, and the weights of each row's prompt."""
         assert isinstance(run.model, VRMModel)
-        return objective_weights(run.model, run.draws, batch, seed=run.config["seed"])
+        return score_columns(run.model, run.draws, batch) | objective_weights(run.model, run.draws, batch, seed=run.config["seed"])
+
+    def more_notes(self, run: Run) -> list[str]:
+        """Names that are not to be relied on, and weights given by hand."""
+        notes = name_notes(run.metrics["diagnostics"].get("objective_names") or {}, unchecked=False)
+        weights = run.record.get("weights")
+        return [*notes, weights_note(weights["given"], weights["used"])] if weights else notes
+
+    def reweighted(self, run: Run, weights: Mapping[str, float]) -> Run:
+        """The run with these weights in place of the prompts'.
+
+        Raises:
+            ConfigError: the run has one objective; or a name or number that is not allowed.
+        """
+        assert isinstance(run.model, VRMModel)
+        if run.model.count < 2:
+            raise ConfigError(
+                f"--weights: the run has one objective, {run.model.shape.objectives[0]!r}; allowed: runs with several objectives",
+                fix="leave --weights out, or fit with --selection objectives",
+            )
+        used = shares(weights, run.model.shape.objectives)
+        return replace(run, model=with_weights(run.model, used), record=run.record | {"weights": {"given": dict(weights), "used": used}})
+
+    def described(self, run: Run) -> dict[str, Any]:
+        """What each objective is, with texts."""
+        found = described(run, self.read_spec(run.config["data"]))
+        return {"objectives": found} if found else {}
+
+    def posterior_sections(self, run: Run) -> list[Section]:
+        """What each objective is."""
+        return objectives_section(self.described(run).get("objectives", {}))
+
+    def report_sections(self, run: Run) -> list[Section]:
+        """The same."""
+        return self.posterior_sections(run)
 
     def figures(self, run: Run, rows: FittedRows | None = None) -> dict[str, Any]:
         """Those of every model of pairs, and the objectives'."""
@@ -265,6 +309,13 @@ class VRMRecipe(PairRecipe):
             )
             lines.append(f"accuracy / NLL of held-out pairs: {full['accuracy']:.3f} / {full['nll']:.3f}; with {changes}")
         return lines
+
+
+def _names(job: PairJob, model: VRMModel, draws: Mapping[str, Tensor], rows: Batch) -> dict[str, Any]:
+    """Whether objectives that are named after attributes follow them in the held-out pairs ``rows``; a network's have no scores."""
+    if job.held is None or not model.shape.attributes or model.trunk is not None:
+        return {}
+    return {"objective_names": check_names(model, draws, rows, job.rows.take(job.held))}
 
 
 def _start(rows: Batch, settings: VRMConfig, selection: Selection, progress: Progress) -> Start:

@@ -119,11 +119,14 @@ def select(
     with progress.task("objectives or one: folds", _FIRST * len(RATIOS) * len(counts) + FOLDS - _FIRST) as advance:
         tried: dict[tuple[int, float], tuple[float, Tensor]] = {}
         for k in counts:
+            last = math.inf
             for ratio in RATIOS:
                 found = losses(k, ratio, range(_FIRST))
-                tried[k, ratio] = float((rows.weight * found).sum()), found
-                if tried[k, ratio][0] > min(total for total, _ in tried.values()):
+                total = float((rows.weight * found).sum())
+                tried[k, ratio] = total, found
+                if total > last:
                     break
+                last = total
         k, ratio = min(tried, key=lambda each: tried[each][0])
         several = tried[k, ratio][1] + losses(k, ratio, range(_FIRST, FOLDS))
     alone = _left_out(rows, folds, range(FOLDS), lambda seen, unseen: unseen.difference @ ridge(seen, scale))

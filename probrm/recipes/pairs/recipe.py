@@ -75,6 +75,10 @@ class PairRecipe(Recipe):
         """Columns that ``score`` writes before the contract's, ``(n,)`` each."""
         return {}
 
+    def more_notes(self, run: Run) -> list[str]:
+        """What ``score`` tells of the run besides notes on the file."""
+        return []
+
     def more_about(self, run: Run, pair: Batch) -> dict[str, Any]:
         """What else ``inspect`` tells of one pair: plain types, in nested tables."""
         return {}
@@ -138,7 +142,7 @@ class PairRecipe(Recipe):
             batch, notes = pair_batch(run, pairs, embeddings=embeddings, progress=progress)
             found = preference_probabilities(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
             table, told = with_scores(pairs.table, pairs.rows, self.more_scores(run, batch) | asdict(found))
-            return table, pairs.notes + notes + told
+            return table, pairs.notes + notes + told + self.more_notes(run)
         log = read_log(source, single_spec(spec), require=(), min_rows=1, drop_unshown=False)
         encoded = run_vectors(run, single_texts(run, log.conversations), embeddings=embeddings, progress=progress)
         batch = single_batch(run, encoded.vectors, len(log))
@@ -147,7 +151,7 @@ class PairRecipe(Recipe):
             name: getattr(rewards, name) for name in ("reward", "reward_sd", "reward_low", "reward_high", "probability")
         }
         table, told = with_scores(log.table, log.rows, columns)
-        return table, log.notes + encoded.notes + told
+        return table, log.notes + encoded.notes + told + self.more_notes(run)
 
     def truth_rows(
         self,

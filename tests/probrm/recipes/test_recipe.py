@@ -41,6 +41,13 @@ def test_what_a_recipe_need_not_say() -> None:
     recipe = Plain()
     run: Any = None
     assert (recipe.defaults(), recipe.headline(run), recipe.unit, recipe.titles) == ({}, [], "rows", {})
+    assert (recipe.described(run), recipe.posterior_sections(run)) == ({}, [])
+
+
+def test_a_model_without_objectives_takes_no_weights() -> None:
+    run: Any = None
+    with pytest.raises(ConfigError, match=r"--weights: the model 'own' has no objectives.*\n.*leave --weights out"):
+        OwnRecipe().reweighted(run, {"helpful": 1.0})
 
 
 def test_a_benchmark_is_scored_on_rewards_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:

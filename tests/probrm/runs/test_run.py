@@ -17,7 +17,7 @@ import torch
 
 import probrm
 from probrm.data import LogSpec
-from probrm.errors import RunError
+from probrm.errors import ConfigError, RunError
 from probrm.runs import Run, find_recipe
 from tests import support
 
@@ -198,6 +198,14 @@ def test_saving_does_not_overwrite_unless_told(run: Run, tmp_path: Path) -> None
 
 
 # ---- damage
+
+
+def test_weights_given_by_hand_are_for_models_with_objectives_and_not_saved(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no objectives"):
+        run.reweighted({"helpful": 1.0})
+    with pytest.raises(RunError, match="weights given by hand is not saved"):
+        dataclasses.replace(run, record=run.record | {"weights": {}}).save(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -272,3 +272,65 @@ def test_attributes_that_cannot_be_used(tmp_path: Path) -> None:
     assert fit(source=path).model.shape.objectives == ("helpful",)  # type: ignore[union-attr]
     with pytest.raises(DataError, match="brief"):
         fit(source=path, attributes=["brief"])
+
+
+def test_what_each_objective_is_is_told_with_texts_and_without(scored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = scored.metrics["diagnostics"]["objectives"]
+    assert "text" not in stored["brief"]["answers_high"][0]  # the run holds no texts
+    found = RECIPE.described(scored)["objectives"]
+    assert set(found) == {"helpful", "brief"}
+    data = frame().set_index("id")
+    for entry in found["brief"]["answers_high"]:
+        assert entry["text"] == data.loc[entry["row"], entry["side"]]
+    assert found["brief"]["prompts_most"][0]["text"] in set(data["prompt"])
+    assert "rating of helpful" in found["helpful"]["correlations"]["score"]
+    [section] = RECIPE.posterior_sections(scored)
+    assert [section.id] == [one.id for one in RECIPE.report_sections(scored)] == ["objectives"]
+    monkeypatch.setitem(scored.record["data"], "source", "gone.parquet")
+    assert "text" not in RECIPE.described(scored)["objectives"]["brief"]["answers_high"][0]
+
+
+def test_names_are_checked_on_held_out_prompts(scored: Run) -> None:
+    found = scored.metrics["diagnostics"]["objective_names"]
+    held = frame().set_index("id").loc[scored.split, "prompt"].nunique()
+    assert all(0 < one["prompts"] <= held < 10 and one["score"] is None for one in found.values())
+    note = "names of objectives not checked: 10 held-out prompts"
+    assert any(note in line for line in scored.record["notes"])
+    assert RECIPE.more_notes(scored) == []
+    run = fit("held_out=0.5")
+    found = run.metrics["diagnostics"]["objective_names"]
+    assert found["helpful"]["prompts"] >= 10
+    assert found["helpful"]["score"]["value"] > 0.5  # the pairs are decided by it for the most part
+    wrong = [name for name, one in found.items() if one["reliable"] is False]
+    for notes in (run.record["notes"], run.metrics["identifiability"]["notes"], RECIPE.more_notes(run)):
+        assert [name for name in found if any(f"objective {name!r}:" in line and "do not rely" in line for line in notes)] == wrong
+    assert wrong == ["brief"]  # it is taken away from the reward
+
+
+def test_one_objective_has_nothing_to_describe() -> None:
+    run = fit("model.selection=one", source=plain_path())
+    assert run.metrics["diagnostics"]["objectives"] == {}
+    assert RECIPE.described(run) == {}
+    assert RECIPE.posterior_sections(run) == RECIPE.report_sections(run) == []
+    with pytest.raises(ConfigError, match=r"--weights: the run has one objective, 'reward'"):
+        run.reweighted({"reward": 1.0})
+
+
+def test_a_network_decoder_is_described_by_its_weights() -> None:
+    run = fit("model.features.prior=standard", "model.decoder.name=mlp", "model.decoder.hidden=[8]", "inference.max_steps=5")
+    assert "objective_names" not in run.metrics["diagnostics"]
+    assert set(run.metrics["diagnostics"]["objectives"]["brief"]) == {"weight", "prompts_most", "prompts_least"}
+    assert len(RECIPE.posterior_sections(run)) == 1
+
+
+def test_weights_given_by_hand(scored: Run) -> None:
+    texts = pair_support.pair_frame(6, seed=1)
+    conversations = [probrm.data.Conversation(p, r) for p, r in zip(texts["prompt"], texts["chosen"], strict=True)]
+    changed = scored.reweighted({"helpful": 3, "brief": 1})
+    assert changed.record["weights"] == {"given": {"helpful": 3, "brief": 1}, "used": {"helpful": 0.75, "brief": 0.25}}
+    assert "weights" not in scored.record
+    found, whole = (RECIPE.reward(run, conversations, embeddings=pair_support.store_path()) for run in (changed, scored))
+    assert not np.allclose(found.reward, whole.reward, atol=1e-4)
+    assert RECIPE.more_notes(changed)[-1].endswith("helpful 0.75, brief 0.25 (those given sum to 4 and were divided by that)")
+    with pytest.raises(ConfigError, match="did you mean 'brief'"):
+        scored.reweighted({"breif": 1})
