@@ -80,19 +80,24 @@ class Layout:
 
     def constrain(self, z: Float[Tensor, "*s D"]) -> dict[str, Tensor]:
         """Values by site name, each ``(*s, *shape)``."""
-        return {site.name: self._value(site, z) for site in self.sites}
+        return {site.name: site.transform(self._flat(site, z)) for site in self.sites}
 
     def log_jacobians(self, z: Float[Tensor, "*s D"]) -> dict[str, Float[Tensor, "*s"]]:
         """``log |d value / d z|`` of each site."""
-        result = {}
+        return self.constrain_and_log_jacobians(z)[1]
+
+    def constrain_and_log_jacobians(self, z: Float[Tensor, "*s D"]) -> tuple[dict[str, Tensor], dict[str, Float[Tensor, "*s"]]]:
+        """The two together, which costs little more than either."""
+        values, log_jacobians = {}, {}
         for site in self.sites:
+            flat = self._flat(site, z)
+            values[site.name] = value = site.transform(flat)
             if _is_identity(site.transform):
-                result[site.name] = z.new_zeros(z.shape[:-1])
+                log_jacobians[site.name] = z.new_zeros(z.shape[:-1])
                 continue
-            flat = z[..., site.flat].reshape((*z.shape[:-1], *site.shape))
-            log_det = site.transform.log_abs_det_jacobian(flat, site.transform(flat))
-            result[site.name] = log_det.reshape(*z.shape[:-1], -1).sum(-1)
-        return result
+            log_det = site.transform.log_abs_det_jacobian(flat, value)
+            log_jacobians[site.name] = log_det.reshape(*z.shape[:-1], -1).sum(-1) if site.shape else log_det
+        return values, log_jacobians
 
     def unconstrain(self, values: Mapping[str, Tensor]) -> Float[Tensor, "*s D"]:
         """The inverse of ``constrain``."""
@@ -103,8 +108,9 @@ class Layout:
             parts.append(site.transform.inv(value).reshape(*lead, prod(site.shape)))
         return torch.cat(parts, -1)
 
-    def _value(self, site: Site, z: Float[Tensor, "*s D"]) -> Tensor:
-        return site.transform(z[..., site.flat].reshape((*z.shape[:-1], *site.shape)))
+    @staticmethod
+    def _flat(site: Site, z: Float[Tensor, "*s D"]) -> Tensor:
+        return z[..., site.flat].reshape((*z.shape[:-1], *site.shape)) if site.shape else z[..., site.flat.start]
 
 
 def _is_identity(transform: Any) -> bool:
