@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -80,7 +80,7 @@ class Layout:
 
     def constrain(self, z: Float[Tensor, "*s D"]) -> dict[str, Tensor]:
         """Values by site name, each ``(*s, *shape)``."""
-        return {site.name: site.transform(self._flat(site, z)) for site in self.sites}
+        return {site.name: site.transform(flat) for site, flat in self._parts(z)}
 
     def log_jacobians(self, z: Float[Tensor, "*s D"]) -> dict[str, Float[Tensor, "*s"]]:
         """``log |d value / d z|`` of each site."""
@@ -89,8 +89,7 @@ class Layout:
     def constrain_and_log_jacobians(self, z: Float[Tensor, "*s D"]) -> tuple[dict[str, Tensor], dict[str, Float[Tensor, "*s"]]]:
         """The two together, which costs little more than either."""
         values, log_jacobians = {}, {}
-        for site in self.sites:
-            flat = self._flat(site, z)
+        for site, flat in self._parts(z):
             values[site.name] = value = site.transform(flat)
             if _is_identity(site.transform):
                 log_jacobians[site.name] = z.new_zeros(z.shape[:-1])
@@ -108,9 +107,10 @@ class Layout:
             parts.append(site.transform.inv(value).reshape(*lead, prod(site.shape)))
         return torch.cat(parts, -1)
 
-    @staticmethod
-    def _flat(site: Site, z: Float[Tensor, "*s D"]) -> Tensor:
-        return z[..., site.flat].reshape((*z.shape[:-1], *site.shape)) if site.shape else z[..., site.flat.start]
+    def _parts(self, z: Float[Tensor, "*s D"]) -> Iterator[tuple[Site, Tensor]]:
+        """Each site with its unconstrained values; split, since the gradients of slices are as many vectors of full length."""
+        for site, part in zip(self.sites, z.split([prod(site.shape) for site in self.sites], -1), strict=True):
+            yield site, part.reshape((*z.shape[:-1], *site.shape))
 
 
 def _is_identity(transform: Any) -> bool:
