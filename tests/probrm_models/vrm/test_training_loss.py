@@ -47,7 +47,7 @@ ELBOS = {"plain": (1.0,), "warm-up": (0.7, 4), "free bits": (1.0, 0, 0.3)}
 
 def made(form: str, **more: Any) -> tuple[VRMModel, WhitenedGuide, Batch]:
     """Model, guide and all rows; two of the rows are ties, one has no score."""
-    settings = {"objectives": 2} | FORMS[form] | more
+    settings: dict[str, Any] = {"objectives": 2} | FORMS[form] | more
     model = vrm_rows.shaken(vrm_rows.model(**settings), 0.3)
     rows = vrm_rows.shared(vrm_rows.pairs(24))
     outcome = rows["outcome"].clone()
