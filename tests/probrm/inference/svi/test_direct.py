@@ -53,7 +53,7 @@ class OddPriors(Means):
 
     def globals(self) -> dict[str, Tensor]:
         values = super().globals()
-        weights = pyro.sample("weights", dist.Normal(0.2, values["width"]).expand([3]).to_event(1))
+        weights = pyro.sample("weights", dist.Normal(0.2, values["width"]).expand([3]).to_event(1))  # pyright: ignore[reportAttributeAccessIssue]
         with poutine.scale(scale=0.5), poutine.mask(mask=torch.tensor([True, False])):  # type: ignore[arg-type]
             pyro.sample("some", dist.Normal(torch.zeros(2), 1.0))
         pyro.deterministic("total", weights.sum())
