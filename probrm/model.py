@@ -143,7 +143,7 @@ class RewardModel(nn.Module, ABC):
         """Whether a subclass of ``base`` writes part of the process anew: ``base``'s linear form, row by row, is not its own."""
         classes = type(self).__mro__
         process = {name for name, value in vars(base).items() if callable(value) and not name.startswith("__")}
-        process |= {"forward", "globals", "reward"}
+        process |= {"forward", "globals", "rows", "reward"}
         return any(process & vars(cls).keys() for cls in classes[: classes.index(base)])
 
     def linear_form(self, batch: Batch) -> LinearForm | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -80,19 +80,23 @@ class Layout:
 
     def constrain(self, z: Float[Tensor, "*s D"]) -> dict[str, Tensor]:
         """Values by site name, each ``(*s, *shape)``."""
-        return {site.name: self._value(site, z) for site in self.sites}
+        return {site.name: site.transform(flat) for site, flat in self._parts(z)}
 
     def log_jacobians(self, z: Float[Tensor, "*s D"]) -> dict[str, Float[Tensor, "*s"]]:
         """``log |d value / d z|`` of each site."""
-        result = {}
-        for site in self.sites:
+        return self.constrain_and_log_jacobians(z)[1]
+
+    def constrain_and_log_jacobians(self, z: Float[Tensor, "*s D"]) -> tuple[dict[str, Tensor], dict[str, Float[Tensor, "*s"]]]:
+        """The two together, which costs little more than either."""
+        values, log_jacobians = {}, {}
+        for site, flat in self._parts(z):
+            values[site.name] = value = site.transform(flat)
             if _is_identity(site.transform):
-                result[site.name] = z.new_zeros(z.shape[:-1])
+                log_jacobians[site.name] = z.new_zeros(z.shape[:-1])
                 continue
-            flat = z[..., site.flat].reshape((*z.shape[:-1], *site.shape))
-            log_det = site.transform.log_abs_det_jacobian(flat, site.transform(flat))
-            result[site.name] = log_det.reshape(*z.shape[:-1], -1).sum(-1)
-        return result
+            log_det = site.transform.log_abs_det_jacobian(flat, value)
+            log_jacobians[site.name] = log_det.reshape(*z.shape[:-1], -1).sum(-1) if site.shape else log_det
+        return values, log_jacobians
 
     def unconstrain(self, values: Mapping[str, Tensor]) -> Float[Tensor, "*s D"]:
         """The inverse of ``constrain``."""
@@ -103,8 +107,10 @@ class Layout:
             parts.append(site.transform.inv(value).reshape(*lead, prod(site.shape)))
         return torch.cat(parts, -1)
 
-    def _value(self, site: Site, z: Float[Tensor, "*s D"]) -> Tensor:
-        return site.transform(z[..., site.flat].reshape((*z.shape[:-1], *site.shape)))
+    def _parts(self, z: Float[Tensor, "*s D"]) -> Iterator[tuple[Site, Tensor]]:
+        """Each site with its unconstrained values; split, since the gradients of slices are as many vectors of full length."""
+        for site, part in zip(self.sites, z.split([prod(site.shape) for site in self.sites], -1), strict=True):
+            yield site, part.reshape((*z.shape[:-1], *site.shape))
 
 
 def _is_identity(transform: Any) -> bool:

@@ -43,10 +43,13 @@ class DiagonalNormal(nn.Module):
         self.loc = nn.Parameter(torch.zeros(size))
         self.raw_scale = nn.Parameter(torch.full((size,), _UNIT))
         self.register_buffer("held", torch.arange(size) == (-1 if held is None else held), persistent=False)
+        self._is_held = held is not None
 
     def forward(self) -> Any:
         """Event shape ``(D,)``."""
-        loc, scale = self.loc.masked_fill(self.held, 0.0), F.softplus(self.raw_scale).masked_fill(self.held, 1.0)
+        loc, scale = self.loc, F.softplus(self.raw_scale)
+        if self._is_held:
+            loc, scale = loc.masked_fill(self.held, 0.0), scale.masked_fill(self.held, 1.0)
         return dist.Normal(loc, scale).to_event(1)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import pyro
 import pyro.distributions as dist
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -22,6 +24,23 @@ class Guide(Protocol):
     def __call__(self, batch: Batch) -> object:
         """Issues the sites."""
         ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw of the global latents.
+
+    Attributes:
+        epsilon: in whitened coordinates, ``(D,)``.
+        log_density: of the family there.
+        values: by site.
+        log_volumes: ``log |d value / d ε|``, by site; their sum is that of all sites together.
+    """
+
+    epsilon: Float[Tensor, " D"]
+    log_density: Float[Tensor, ""]
+    values: dict[str, Tensor]
+    log_volumes: dict[str, Float[Tensor, ""]]
 
 
 class WhitenedGuide(nn.Module):
@@ -46,18 +65,17 @@ class WhitenedGuide(nn.Module):
 
     def forward(self, batch: Batch) -> None:
         """Issues every global site of the model, then the local ones."""
-        epsilon = self._whitened()
-        z = self.coordinates(epsilon)
-        values, log_jacobians = self.layout.constrain(z), self.layout.log_jacobians(z)
-        log_det = self.coordinates.log_det(z)
-        for name, value in values.items():
-            pyro.sample(name, dist.Delta(value, log_density=-log_jacobians[name] - log_det, event_dim=value.dim()))  # type: ignore[arg-type]
-            log_det = torch.zeros_like(log_det)  # counted once, at the first site
+        drawn = self.draw()
+        density = dist.Delta(drawn.epsilon, log_density=drawn.log_density, event_dim=1)  # type: ignore[arg-type]
+        pyro.sample("whitened", density, infer={"is_auxiliary": True})
+        for name, value in drawn.values.items():
+            volume = -drawn.log_volumes[name]
+            pyro.sample(name, dist.Delta(value, log_density=volume, event_dim=value.dim()))  # type: ignore[arg-type]
         if self.local is not None:
-            self.local(batch, values)
+            self.local(batch, drawn.values)
 
-    def _whitened(self) -> Tensor:
-        """A reparameterised draw, with its density's own parameters held fixed ("sticking the landing").
+    def draw(self) -> Drawn:
+        """A reparameterised draw of all global latents, with its density's own parameters held fixed ("sticking the landing").
 
         The gradient of the bound is then free of noise where the guide equals the posterior, so that the widths settle
         instead of wandering (Roeder, Wu & Duvenaud 2017, arXiv 1703.09194).
@@ -65,7 +83,11 @@ class WhitenedGuide(nn.Module):
         epsilon = self.family().rsample()
         fixed = {name: parameter.detach() for name, parameter in self.family.named_parameters()}
         density = functional_call(self.family, fixed, ()).log_prob(epsilon)
-        return pyro.sample("whitened", dist.Delta(epsilon, log_density=density, event_dim=1), infer={"is_auxiliary": True})
+        z = self.coordinates(epsilon)
+        values, volumes = self.layout.constrain_and_log_jacobians(z)
+        first = self.layout.sites[0].name
+        volumes[first] = volumes[first] + self.coordinates.log_det(z)  # counted once, at the first site
+        return Drawn(epsilon, density, values, volumes)
 
     def densities(self) -> list[nn.Parameter]:
         """The parameters of densities themselves, which move in units of a posterior's width; networks that give them are others."""

@@ -32,11 +32,11 @@ In its marginal form what belongs to a row is summed out, the networks' densitie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Literal
 
-import pyro
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float
@@ -45,9 +45,9 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.heads import HeadConfig, build_trunk
-from probrm.inference.svi.elbo import AS_GUIDE
 from probrm.linear import LinearForm
 from probrm.model import Values
+from probrm.process import Statements
 from probrm.recipes.pairs.model import PairModel, row_weight
 from probrm.settings import Settings
 from probrm_models.vrm.config import VRMConfig, VRMShape
@@ -140,38 +140,44 @@ class VRMModel(PairModel):
         shared = values["shared"].unsqueeze(-2)
         return shared + self.rotation.to(shared) @ values["contrasts"] if self.count > 1 else shared
 
-    def decode(self, values: Values, weights: Tensor, features: Tensor, embedding: Tensor) -> Float[Tensor, " n"]:
-        """The reward of n responses given one draw of everything."""
+    def decoder(self, values: Values) -> Callable[[Tensor, Tensor, Tensor], Float[Tensor, " n"]]:
+        """From weights, features and embeddings of n responses to their rewards, given one draw of the globals."""
         if self.trunk is not None:
-            return self.trunk(torch.cat([weights, features], -1)) @ values["decoder"]
+            trunk = self.trunk
+            return lambda weights, features, embedding: trunk(torch.cat([weights, features], -1)) @ values["decoder"]
         objectives = self.objectives(values).T
-        scores = features @ objectives if self.standard else self.inputs(embedding) @ objectives + values["residual"] * features
-        return (weights * scores).sum(-1)
 
-    def forward(self, batch: Batch) -> None:
-        """The generative process."""
-        values, n = self.globals(), len(batch)
+        def decode(weights: Tensor, features: Tensor, embedding: Tensor) -> Tensor:
+            scores = features @ objectives if self.standard else self.inputs(embedding) @ objectives + values["residual"] * features
+            return (weights * scores).sum(-1)
+
+        return decode
+
+    def rows(self, values: Values, batch: Batch, statements: Statements) -> None:
+        """What belongs to the rows, given one draw of the globals."""
         if self.form == "marginal":
-            with pyro.plate("rows", n, dim=-1), poutine.scale(scale=row_weight(batch) * batch.scale):
-                pyro.factor("preference", row_density(self, values, batch))
+            statements.factor("preference", row_density(self, values, batch), scale=row_weight(batch) * batch.scale)
             return
-        chosen, rejected = batch["chosen"], batch["rejected"]
-        with pyro.plate("rows", n, dim=-1):
-            with poutine.scale(scale=self._share("prompt", batch)):
-                same: Any = {AS_GUIDE: self.config.weights.prior == "embedding"}
-                latent = pyro.sample(self.weights.site, self.weights_prior(batch["prompt"], values), infer=same)
-            weights = self.weights.weights(latent)
-            rewards = []
-            for side, h in (("chosen", chosen), ("rejected", rejected)):
-                with poutine.scale(scale=self._share(side, batch)):
-                    features = pyro.sample(f"{side}_features", self.features_prior(n, h))
-                rewards.append(self.decode(values, weights, features, h))
-            with poutine.scale(scale=batch["weight"] * batch.scale):
-                pyro.sample("preference", self.preference_dist(rewards[0] - rewards[1], values), obs=batch["outcome"])
-                supervision = self.config.supervision
-                if "scores" in batch and supervision.weight and supervision.loss != "none":
-                    loss = supervision_loss(weights, targets(batch["scores"]), supervision.loss)
-                    pyro.factor("supervision", -supervision.weight * loss)
+        weights = self.weights.weights(
+            statements.sample(
+                self.weights.site,
+                partial(self.weights_prior, batch["prompt"], values),
+                scale=self._share("prompt", batch),
+                as_guide=self.config.weights.prior == "embedding",
+            )
+        )
+        decode, rewards = self.decoder(values), []
+        for side in ("chosen", "rejected"):
+            h = batch[side]
+            prior = partial(self.features_prior, len(batch), h)
+            features = statements.sample(f"{side}_features", prior, scale=self._share(side, batch))
+            rewards.append(decode(weights, features, h))
+        preference, scale = partial(self.preference_dist, rewards[0] - rewards[1], values), batch["weight"] * batch.scale
+        statements.sample("preference", preference, scale=scale, obs=batch["outcome"])
+        supervision = self.config.supervision
+        if "scores" in batch and supervision.weight and supervision.loss != "none":
+            loss = supervision_loss(weights, targets(batch["scores"]), supervision.loss)
+            statements.factor("supervision", -supervision.weight * loss, scale=scale)
 
     def _share(self, what: str, batch: Batch) -> Any:
         name = f"{what}_share"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import pyro
 import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from probrm.data.batch import Batch
 from probrm.model import Values
+from probrm.process import Process, Statements
 from probrm_models.vrm.networks import AmortisedFeatures, DirichletWeights, LogisticNormalWeights
 
 
@@ -38,7 +39,7 @@ class ResponseTable(nn.Module):
         return dist.Normal(self.loc[index], F.softplus(self.raw_scale[index])).to_event(1)
 
 
-class VRMRowGuide(nn.Module):
+class VRMRowGuide(Process):
     """``q(w | x) q(z) q(z')`` of each pair.
 
     Args:
@@ -57,15 +58,14 @@ class VRMRowGuide(nn.Module):
         """Parameters that are densities' own."""
         return list(self.features.parameters()) if isinstance(self.features, ResponseTable) else []
 
-    def forward(self, batch: Batch, values: Values | None = None) -> None:
-        """Issues the rows' latent sites; of a latent gate, given its draw."""
+    def rows(self, values: Values, batch: Batch, statements: Statements) -> None:
+        """Draws the rows' latents."""
         weights, features = self._networks
-        given = [values["gate"]] if values and "gate" in values else []
-        with pyro.plate("rows", len(batch), dim=-1):
-            pyro.sample(weights.site, weights.posterior(batch["prompt"], *given))
-            for side in ("chosen", "rejected"):
-                known = batch[f"{side}_index"] if isinstance(features, ResponseTable) else batch[side]
-                pyro.sample(f"{side}_features", features(known))
+        given = [values["gate"]] if "gate" in values else []  # a draw of a latent gate
+        statements.sample(weights.site, partial(weights.posterior, batch["prompt"], *given))
+        for side in ("chosen", "rejected"):
+            known = batch[f"{side}_index"] if isinstance(features, ResponseTable) else batch[side]
+            statements.sample(f"{side}_features", partial(features, known))
 
 
 def with_shares(rows: Batch) -> Batch:

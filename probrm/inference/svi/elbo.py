@@ -9,14 +9,14 @@ from jaxtyping import Float
 from pyro import poutine
 from pyro.distributions import Delta
 from pyro.infer import ELBO
+from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 from torch.distributions import Independent, kl_divergence
 
 from probrm.coordinates.sites import in_rows
-
-AS_GUIDE = "as_guide"
-"""In ``infer`` of a model's local site: its prior is the very density that the guide draws from, and their divergence zero."""
+from probrm.inference.svi.direct import Terms, direct_terms, log_density
+from probrm.process import AS_GUIDE
 
 
 def divergence(q: Any, p: Any) -> Float[Tensor, "n d"]:
@@ -55,26 +55,21 @@ class LocalKLELBO(ELBO):
 
     def differentiable_loss(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Tensor:
         """One draw's estimate of the loss, a scalar with gradients for both."""
-        joint, drawn = self._get_trace(model, guide, args, kwargs)
         beta: Any = self.weight
         if self.warmup:
             # On the guide's device: asking for the count would make the host wait in every step.
             beta = self.weight * (guide.steps.double() / self.warmup).clamp(max=1.0)
+        terms = direct_terms(model, guide, args, kwargs) or self._traced(model, guide, args, kwargs)
+        if self.warmup:
             guide.steps += int(torch.is_grad_enabled())  # a look at the loss is no step
         loss: Any = 0.0
-        for name, site in _samples(joint):
-            if site["is_observed"]:
-                loss = loss - (site["fn"].log_prob(site["value"]) * site["scale"]).sum()
-            elif in_rows(site):
-                if site["infer"].get(AS_GUIDE):
-                    continue
-                nats = self._floored(divergence(drawn.nodes[name]["fn"], site["fn"]), site["scale"])
-                loss = loss + (beta.to(nats) if isinstance(beta, Tensor) else beta) * nats
-            else:
-                loss = loss - site["fn"].log_prob(site["value"]).sum()
-        for _, site in _samples(drawn):
-            if not in_rows(site):
-                loss = loss + _log_density(site)
+        for log_p in terms.log_p:
+            loss = loss - log_p
+        for q, p, scale in terms.latents:
+            nats = self._floored(divergence(q, p), scale)
+            loss = loss + (beta.to(nats) if isinstance(beta, Tensor) else beta) * nats
+        for log_q in terms.log_q:
+            loss = loss + log_q
         return loss
 
     def loss(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> float:
@@ -82,10 +77,23 @@ class LocalKLELBO(ELBO):
         with torch.no_grad():
             return float(self.differentiable_loss(model, guide, *args, **kwargs))
 
+    def _traced(self, model: Any, guide: Any, args: Any, kwargs: Any) -> Terms:
+        """The terms of any Pyro model and guide."""
+        joint, drawn = self._get_trace(model, guide, args, kwargs)
+        terms = Terms()
+        for name, site in _samples(joint):
+            if site["is_observed"] or not in_rows(site):
+                terms.log_p.append(log_density(site))
+            elif not site["infer"].get(AS_GUIDE):
+                terms.latents.append((drawn.nodes[name]["fn"], site["fn"], site["scale"]))
+        terms.log_q += [_log_density(site) for _, site in _samples(drawn) if not in_rows(site)]
+        return terms
+
     def _get_trace(self, model: Any, guide: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """Traces of model and guide at one draw from the guide."""
         drawn = poutine.trace(guide).get_trace(*args, **kwargs)
-        joint = poutine.trace(poutine.replay(model, trace=drawn)).get_trace(*args, **kwargs)
+        with _Replay(drawn):
+            joint = poutine.trace(model).get_trace(*args, **kwargs)
         return prune_subsample_sites(joint), prune_subsample_sites(drawn)
 
     def _floored(self, nats: Float[Tensor, "n d"], scale: Any) -> Tensor:
@@ -94,6 +102,18 @@ class LocalKLELBO(ELBO):
             return (nats.sum(-1) * rows).sum()
         total = rows.sum()
         return ((nats * rows[:, None]).sum(0) / total).clamp(min=self.free_bits).sum() * total
+
+
+class _Replay(Messenger):
+    """Gives latents the guide's values; unlike ``poutine.replay`` it keeps the model's ``infer``."""
+
+    def __init__(self, drawn: Any) -> None:
+        super().__init__()
+        self._drawn = drawn
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self._drawn and not msg["is_observed"]:
+            msg["value"], msg["done"] = self._drawn.nodes[msg["name"]]["value"], True
 
 
 def _log_density(site: Any) -> Tensor:

@@ -38,6 +38,7 @@ class Minibatches:
         self._data = data.widened() if self.size == len(data) else data  # in 16 bits a large data set stays as it is
         self._seed = seed
         self._shuffled: Batch | None = None
+        self._epoch, self._starts = -1, []
 
     def __getitem__(self, step: int) -> Batch:
         n = len(self._data)
@@ -48,10 +49,12 @@ class Minibatches:
             order = torch.cat([order, order[: self.size]])
             self._shuffled = self._data.rows(order.to(next(iter(self._data.columns.values())).device))
         epoch, place = divmod(step, n // self.size)
-        generator = self._generator(epoch + 1)
-        first = int(torch.randint(n, (), generator=generator, device="cpu"))
-        turn = int(torch.randperm(n // self.size, generator=generator, device="cpu")[place])
-        start = (first + turn * self.size) % n
+        if epoch != self._epoch:
+            generator, self._epoch = self._generator(epoch + 1), epoch
+            first = int(torch.randint(n, (), generator=generator, device="cpu"))
+            turns = torch.randperm(n // self.size, generator=generator, device="cpu")
+            self._starts = ((first + turns * self.size) % n).tolist()
+        start = self._starts[place]
         return self._shuffled.slice(start, start + self.size).widened()
 
     def _generator(self, number: int) -> torch.Generator:

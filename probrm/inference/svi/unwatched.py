@@ -15,12 +15,17 @@ from pyro.infer.trace_elbo import _compute_log_r
 from pyro.infer.traceenum_elbo import _compute_dice_elbo
 from torch import Tensor
 
+from probrm.inference.svi.direct import direct_terms
+
 
 class TraceBound(Trace_ELBO):
     """``Trace_ELBO`` of one draw, as a loss."""
 
     def differentiable_loss(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Tensor:
         """The loss, whose gradient is that of Pyro's surrogate."""
+        terms = direct_terms(model, guide, args, kwargs) if getattr(guide, "local", None) is None else None
+        if terms is not None:  # each site of the guide is reparameterised then: the surrogate is the bound itself
+            return torch.stack(terms.log_q).sum() - torch.stack(terms.log_p).sum()
         [(model_trace, guide_trace)] = self._get_traces(model, guide, args, kwargs)
         bound: Any = 0
         surrogate: Any = 0

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import ClassVar
 
-import pyro
 import torch
 from jaxtyping import Float
-from pyro import poutine
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from probrm.actions import Preference
 from probrm.data.batch import Batch
 from probrm.model import RewardModel, Values
+from probrm.process import Process, Statements
 from probrm.recipes.pairs.shape import PairShape
 from probrm.settings import Settings
 
 
-class PairModel(RewardModel):
+class PairModel(Process, RewardModel):
     """A reward model that is fitted to pairs and scores pairs and single responses.
 
     ``globals`` and ``reward`` make one: ``o ~ Bernoulli(σ(r − r'))``, or another ``preference_dist``. Batches of pairs have ``chosen``
@@ -65,12 +65,10 @@ class PairModel(RewardModel):
         won, lost = (self.preference_dist(reward, values).log_prob(torch.full_like(reward, outcome)) for outcome in (1.0, 0.0))
         return (won - lost).sigmoid()
 
-    def forward(self, batch: Batch) -> None:
-        """The generative process."""
-        values = self.globals()
-        difference = self.difference(values, batch)
-        with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=row_weight(batch) * batch.scale):
-            pyro.sample("preference", self.preference_dist(difference, values), obs=batch["outcome"])
+    def rows(self, values: Values, batch: Batch, statements: Statements) -> None:
+        """The outcomes, given one draw of the globals."""
+        preference = partial(self.preference_dist, self.difference(values, batch), values)
+        statements.sample("preference", preference, scale=row_weight(batch) * batch.scale, obs=batch["outcome"])
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log P(o | globals)``."""

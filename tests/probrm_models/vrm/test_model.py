@@ -136,23 +136,23 @@ def test_bilinear_rewards_are_weighted_sums_of_scores() -> None:
     values = {"shared": torch.randn(5), "contrasts": torch.randn(1, 5), "residual": torch.tensor(0.7)}
     slopes = model.objectives(values)
     expected = sum(w[:, k] * ((h * slopes[k]).sum(-1) / 5**0.5 + 0.7 * z[:, k]) for k in range(2))
-    torch.testing.assert_close(model.decode(values, w, z, h), expected)
+    torch.testing.assert_close(model.decoder(values)(w, z, h), expected)
     standard = vrm_rows.model(2, **vrm_rows.STANDARD)
     values, z = {"shared": torch.randn(4), "contrasts": torch.randn(1, 4)}, torch.randn(8, 4)
     slopes = standard.objectives(values)
     expected = sum(w[:, k] * (z * slopes[k]).sum(-1) for k in range(2))
-    torch.testing.assert_close(standard.decode(values, w, z, h), expected)
+    torch.testing.assert_close(standard.decoder(values)(w, z, h), expected)
 
 
 def test_the_network_decoder_sees_weights_and_features_and_not_the_embedding() -> None:
     model = vrm_rows.model(2, **vrm_rows.MLP)
     assert model.trunk is not None
     w, z, h, last = torch.rand(8, 2).softmax(-1), torch.randn(8, 4), torch.randn(8, 5), torch.randn(6)
-    found = model.decode({"decoder": last}, w, z, h)
+    found = model.decoder({"decoder": last})(w, z, h)
     torch.testing.assert_close(found, model.trunk(torch.cat([w, z], 1)) @ last)
-    torch.testing.assert_close(found, model.decode({"decoder": last}, w, z, h + 1))
-    assert (found - model.decode({"decoder": last}, w.flip(1), z, h)).abs().max() > 1e-4
-    assert (found - model.decode({"decoder": last}, w, z.flip(1), h)).abs().max() > 1e-4
+    torch.testing.assert_close(found, model.decoder({"decoder": last})(w, z, h + 1))
+    assert (found - model.decoder({"decoder": last})(w.flip(1), z, h)).abs().max() > 1e-4
+    assert (found - model.decoder({"decoder": last})(w, z.flip(1), h)).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -49,7 +49,7 @@ def explicit(model: VRMModel, values: dict[str, Tensor], rows: Batch, count: int
         w = model.weights.weights(model.weights.posterior(rows["prompt"]).sample())
         for side in ("chosen", "rejected"):
             z = model.features(rows[side]).sample() if model.features is not None else torch.randn(len(rows), model.dim)
-            rewards[side].append(model.decode(values, w, z, rows[side]))
+            rewards[side].append(model.decoder(values)(w, z, rows[side]))
     return torch.stack(rewards["chosen"]), torch.stack(rewards["rejected"])
 
 
@@ -112,7 +112,7 @@ def test_without_spread_features_are_at_their_mean(model: VRMModel) -> None:
     w = weight_draws(model, repeated(values, 6), rows["prompt"])
     (found,) = reward_draws(model, repeated(values, 6), rows, ("chosen",), weights=w, spread=False)
     z = model.features(rows["chosen"]).mean if model.features is not None else torch.zeros(4, model.dim)
-    expected = torch.stack([model.decode(values, w[i], z, rows["chosen"]) for i in range(6)])
+    expected = torch.stack([model.decoder(values)(w[i], z, rows["chosen"]) for i in range(6)])
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 

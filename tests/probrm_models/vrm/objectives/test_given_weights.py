@@ -57,7 +57,7 @@ def test_pairs_and_columns_of_weights(settings: dict[str, Any]) -> None:
     turned = Batch({**rows.columns, "chosen": rows["rejected"], "rejected": rows["chosen"]}, len(rows))
     np.testing.assert_allclose(p + preference_probabilities(changed, draws, turned).p_chosen, 1, atol=0.25)
     for suffix in ("", "_low", "_high"):
-        np.testing.assert_allclose(objective_weights(changed, rows)[f"weight_b{suffix}"], 0.75, atol=1e-6)
+        np.testing.assert_allclose(objective_weights(changed, draws, rows)[f"weight_b{suffix}"], 0.75, atol=1e-6)
     assert "given" not in dict(model.weights.named_buffers())  # the model itself is as it was
 
 

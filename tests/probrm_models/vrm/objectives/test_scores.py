@@ -18,7 +18,7 @@ def test_a_score_is_the_mean_of_the_decoders_under_each_draw(form: str) -> None:
     for k in range(3):
         weights = torch.eye(3)[k].expand(7, -1)
         features = torch.zeros(7, 3) if model.features is None else model.features(h).mean
-        each = [model.decode({name: value[s] for name, value in draws.items()}, weights, features, h) for s in range(20)]
+        each = [model.decoder({name: value[s] for name, value in draws.items()})(weights, features, h) for s in range(20)]
         np.testing.assert_allclose(found[:, k], torch.stack(each).mean(0).detach(), atol=1e-5)
 
 
