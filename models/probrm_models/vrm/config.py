@@ -52,6 +52,9 @@ class FeaturesConfig:
         loc: μ0.
         scale: σ0.
         hidden: hidden layers of the network from the response's embedding to ``q(z | x, y)``; none makes it linear.
+        squared_length: E|w|² of a prompt's weights, 1 of one objective. With it v and C tell of *average* responses: scores grow with τ as much as
+            τ's average over responses shrinks a logit (``VRMModel.stretch``), so that what the data tell of the average says nothing of τ, and
+            τ is known by responses in several pairs and by its prior alone. None: v and C tell of the response itself. A fit sets it.
     """
 
     prior: Literal["embedding", "standard"] = "embedding"
@@ -59,6 +62,7 @@ class FeaturesConfig:
     loc: float = Field(default=0.0, allow_inf_nan=False)
     scale: PositiveFloat = 1.0
     hidden: tuple[PositiveInt, ...] = ()
+    squared_length: PositiveFloat | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -122,7 +126,7 @@ class VRMPriors:
     shared: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
     contrasts: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
     gate: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
-    residual: PriorSlot = Field(default_factory=lambda: HalfNormal(4.0))
+    residual: PriorSlot = Field(default_factory=lambda: HalfNormal(1.0))
     decoder: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(4.0)))
     log_tie: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.0))
 

@@ -127,6 +127,7 @@ def _density(
     k, rotation = model.count, model.rotation.to(predictors)
     scores = predictors[0][:, None] + predictors[1:k].T @ rotation.T
     residual, *tie = predictors[k if nodes is not None else 2 * k - 1 :]
+    scores = scores * model.stretch(residual)[:, None]
     last = tie[0] if tie else None
     if nodes is not None:
         return _over_nodes(model, nodes, scores, residual, last, outcome) * weight

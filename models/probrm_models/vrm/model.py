@@ -32,6 +32,7 @@ In its marginal form what belongs to a row is summed out, the networks' densitie
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -138,7 +139,13 @@ class VRMModel(PairModel):
     def objectives(self, values: Values) -> Float[Tensor, "*s k d"]:
         """``V``: each objective's weights over the embedding, or with the ``standard`` prior over z."""
         shared = values["shared"].unsqueeze(-2)
-        return shared + self.rotation.to(shared) @ values["contrasts"] if self.count > 1 else shared
+        found = shared + self.rotation.to(shared) @ values["contrasts"] if self.count > 1 else shared
+        return found if self.config.features.squared_length is None else self.stretch(values["residual"])[..., None, None] * found
+
+    def stretch(self, residual: Tensor) -> Tensor:
+        """By how much a logit of two responses shrinks when what is their own is averaged over: ``√(1 + π E|w|² τ² / 4)`` (MacKay 1992)."""
+        length = self.config.features.squared_length
+        return torch.ones_like(residual) if length is None else (1 + math.pi / 4 * length * residual.square()).sqrt()
 
     def decoder(self, values: Values) -> Callable[[Tensor, Tensor, Tensor], Float[Tensor, " n"]]:
         """From weights, features and embeddings of n responses to their rewards, given one draw of the globals."""

@@ -320,8 +320,8 @@ def _names(job: PairJob, model: VRMModel, draws: Mapping[str, Tensor], rows: Bat
 
 def _start(rows: Batch, settings: VRMConfig, selection: Selection, progress: Progress) -> Start:
     count, precision = selection.objectives, settings.weights.precision or PRECISION
-    known: dict[str, Any] = {"precision": precision, "supervision": settings.supervision, "progress": progress}
-    return find_start(rows, count, selection.scale, selection.ratio, **known)
+    known: dict[str, Any] = {"precision": precision, "supervision": settings.supervision, "residual": settings.priors.residual}
+    return find_start(rows, count, selection.scale, selection.ratio, **known, progress=progress)
 
 
 def at_mean(fitted: Fitted) -> Fitted:
@@ -338,9 +338,10 @@ def settled(settings: VRMConfig, start: Start) -> VRMConfig:
         priors = replace(priors, shared=Normal(0.0, start.scale))
     if start.scale is not None and priors.contrasts == default.contrasts:
         priors = replace(priors, contrasts=Normal(0.0, start.scale * start.ratio**0.5))
+    settings = replace(settings, priors=priors, features=replace(settings.features, squared_length=start.squared_length))
     if start.gate is None:
-        return replace(settings, priors=priors, supervision=replace(settings.supervision, weight=0.0))
-    return replace(settings, priors=priors, weights=replace(settings.weights, precision=start.precision, gate="latent"))
+        return replace(settings, supervision=replace(settings.supervision, weight=0.0))
+    return replace(settings, weights=replace(settings.weights, precision=start.precision, gate="latent"))
 
 
 def _shape(job: PairJob, selection: Selection | None = None) -> VRMShape:

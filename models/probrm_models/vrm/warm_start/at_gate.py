@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -11,19 +11,25 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.guides import Layout, Whitening
+from probrm.priors import Prior
 from probrm.progress import Progress, silent
 from probrm_models.vrm.config import SupervisionConfig
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.moments import squared_length
 from probrm_models.vrm.networks import FLOOR, DirichletWeights
-from probrm_models.vrm.warm_start.gate import gate_rows
-from probrm_models.vrm.warm_start.gate_posterior import GatePosterior, fit_posterior
+from probrm_models.vrm.warm_start.gate import gate_rows, ridge
+from probrm_models.vrm.warm_start.gate_posterior import GatePosterior, attenuated, fit_posterior
+from probrm_models.vrm.warm_start.own_parts import LARGEST, components, residual_posterior
 from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
 
 PRECISION = 20.0
 """κ, where the settings do not say."""
-_WIDENED = 2
-"""Rounds of s and τ."""
+_ROUNDS = 1
+"""Of s and τ."""
+_KNOWN = 0.05
+"""Standard deviation of log τ where EM tells it, at the start."""
+_MOST = 0.5
+"""Share of the pairs in large components from which on EM tells τ."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +37,24 @@ class Start:
     """Where a fit of several objectives, or of one, begins.
 
     Attributes:
-        scale: s beside responses' own parts, logits; None where its evidence decides.
+        scale: s; None where its evidence decides.
         ratio: ρ.
         precision: κ.
+        effects: weights of one objective and the responses' own parts beside them, or beside the gate.
+        squared_length: E|w|².
+        residual: τ: centre and standard deviation of its logarithm.
+        held: whether that is all that can be known of τ: the bound, whose densities of responses are independent, would know less.
         gate: its posterior; None of one objective.
-        effects: the responses' own parts beside it; None of one objective.
-        attenuation: by which they divide a logit: weights that know nothing of them are multiplied by it.
     """
 
     scale: float | None
     ratio: float
     precision: float
+    effects: ResponseEffects
+    squared_length: float
+    residual: tuple[float, float]
+    held: bool
     gate: GatePosterior | None = None
-    effects: ResponseEffects | None = None
-    attenuation: float = 1.0
 
 
 @torch.no_grad()
@@ -54,80 +64,83 @@ def find_start(
     scale: float | None,
     ratio: float,
     *,
+    residual: Prior,
     precision: float = PRECISION,
     supervision: SupervisionConfig | None = None,
     progress: Progress = silent,
 ) -> Start:
     """The start of ``count`` objectives.
 
-    The folds choose s without the responses' own parts. These attenuate a logit by ``√(1 + π τ² / 4)`` (MacKay 1992; two responses a
-    pair), and where most responses are in one pair τ is known little: s grows with it, so that predictions stay what the folds have
-    compared.
-
     Args:
         rows: training pairs with indices of responses.
         count: K.
         scale: s as the folds choose it; None with one objective only.
         ratio: ρ.
+        residual: prior of τ.
         precision: κ.
         supervision: the loss that attributes add.
         progress: shows the rounds of the responses' effects.
     """
-    if scale is None:
-        return Start(None, ratio, precision)
-    seen, wider = gate_rows(rows, supervision=supervision), 1.0
+    seen, gate, length = gate_rows(rows, supervision=supervision), None, 1.0
+    features = seen.difference
+    logit = None if scale is None else features @ ridge(seen, scale)
     if count > 1:
+        assert scale is not None
         gate = fit_posterior(seen, count, scale, ratio, precision, supervision=supervision)
+        length = float(squared_length(FLOOR + precision * gate.mean.weights(seen).T).mean())
         # Responses' own parts are what neither their embeddings' differences nor the contrasts tell.
-        apart = gate.mean.logits(seen) - seen.difference @ gate.mean.shared
-        found = effects_of(rows, torch.cat([seen.difference, apart[:, None]], 1), scale, progress=progress)
-        wider = _attenuation(found)
-        return Start(scale * wider, ratio, precision, gate, found, wider)
-    for _ in range(_WIDENED):
-        wider = _attenuation(effects_of(rows, seen.difference, scale * wider))
-    return Start(scale * wider, ratio, precision)
+        logit = attenuated(gate.mean, seen, precision)
+        features = torch.cat([features, (gate.mean.logits(seen) - features @ gate.mean.shared)[:, None]], 1)
+    known = None if logit is None else _residual(rows, logit, residual, length)
+    t = None if known is None else math.exp(known[0]) * length**0.5
+    found, shrunk = effects_of(rows, features, scale, residual=t, progress=progress), 1.0
+    # The folds choose s for the average response; effects are fitted beside weights of the response itself, which are larger.
+    for _ in range(_ROUNDS):
+        shrunk = (1 + math.pi / 4 * found.residual**2) ** 0.5
+        if scale is not None:
+            found = effects_of(rows, features, scale * shrunk, residual=t, progress=progress)
+    found = replace(found, weights=found.weights / shrunk, factor=found.factor / shrunk, scale=found.scale / shrunk)
+    tau = known or (math.log(found.residual / length**0.5), _KNOWN)
+    return Start(scale, ratio, precision, found, length, tau, known is not None, gate)
 
 
-def _attenuation(found: ResponseEffects) -> float:
-    return (1 + math.pi / 4 * found.residual**2) ** 0.5
+def _residual(rows: Batch, logit: Float[Tensor, " n"], prior: Prior, length: float) -> tuple[float, float] | None:
+    """Log τ where most pairs are by themselves or in small components; None where responses are in so many pairs that EM knows more."""
+    ends = rows["chosen_index"], rows["rejected_index"]
+    if float((components(*ends)[1] > LARGEST).float().mean()) > _MOST:
+        return None
+    return residual_posterior(logit, *ends, prior, outcome=rows["outcome"], weight=rows["weight"], squared_length=length)
 
 
 def effects_of(
-    rows: Batch, features: Float[Tensor, "n f"], scale: float | None, *, rounds: int = 20, progress: Progress = silent
+    rows: Batch, features: Float[Tensor, "n f"], scale: float | None, *, residual: float | None = None, progress: Progress = silent
 ) -> ResponseEffects:
     """Weights of ``features`` and one effect a response."""
     count = int(torch.cat([rows["chosen_index"], rows["rejected_index"]]).max()) + 1
     sides = rows["chosen_index"], rows["rejected_index"], count
-    known = {"outcome": rows["outcome"], "weight": rows["weight"], "scale": scale}
-    return fit_response_effects(features, *sides, **known, max_rounds=rounds, progress=progress)
+    known = {"outcome": rows["outcome"], "weight": rows["weight"], "scale": scale, "residual": residual}
+    return fit_response_effects(features, *sides, **known, progress=progress)
 
 
 @torch.no_grad()
-def around_gate(model: VRMModel, rows: Batch, layout: Layout, start: Start) -> tuple[Whitening, float]:
-    """Coordinates in which the gate's posterior is a standard normal, and τ."""
+def around_gate(model: VRMModel, layout: Layout, start: Start) -> Whitening:
+    """Coordinates in which the gate's posterior is a standard normal."""
     posterior = start.gate
     assert posterior is not None
-    assert start.effects is not None
     assert start.scale is not None
     assert isinstance(model.weights, DirichletWeights)
     model.weights.set_gate(posterior.mean.weight)
-    seen, root = gate_rows(rows), start.ratio**0.5
-    # What one number was for a response, K numbers under the prompt's weights are: their weighted sum is as wide.
-    length = squared_length(FLOOR + start.precision * posterior.mean.weights(seen).T).mean().sqrt()
-    tau = start.effects.residual / float(length)
     # Scales are sites only where the user's own priors learn them.
-    known = {"residual": (tau, 0.05), "shared_scale": (start.scale, 0.1), "contrasts_scale": (start.scale * root, 0.1)}
+    known = {"shared_scale": (start.scale, 0.1), "contrasts_scale": (start.scale * start.ratio**0.5, 0.1)}
     loc, dense = torch.zeros(layout.size), torch.eye(layout.size)
     sites = {site.name: site.flat for site in layout.sites}
     for name, place in sites.items():
         centre, width = known.get(name, (1.0, 0.3))
-        loc[place] = math.log(centre)
+        loc[place], width = start.residual if name == "residual" else (math.log(centre), width)
         dense[place, place] /= width**2
     flat = torch.cat([torch.arange(layout.size)[sites[name]] for name in ("shared", "contrasts", "gate")])
-    mean, wider = posterior.mean, start.attenuation
-    unit = torch.cat([mean.flat().new_full((mean.shared.numel() + mean.contrasts.numel(),), wider), torch.ones_like(mean.weight.flatten())])
-    inverse = torch.linalg.inv(unit[:, None] * posterior.factor * posterior.sd)
-    loc[flat] = (unit * mean.flat()).float().cpu()
+    inverse = torch.linalg.inv(posterior.factor * posterior.sd)
+    loc[flat] = posterior.mean.flat().float().cpu()
     dense[flat[:, None], flat] = (inverse.T @ inverse).float().cpu()
-    nothing = torch.zeros(0, device=rows["chosen"].device)
-    return Whitening(loc.to(nothing), nothing, nothing.new_zeros(0, layout.size), dense.to(nothing)), tau
+    nothing = torch.zeros(0, device=posterior.sd.device)
+    return Whitening(loc.to(nothing), nothing, nothing.new_zeros(0, layout.size), dense.to(nothing))

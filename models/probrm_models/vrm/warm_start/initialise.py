@@ -117,14 +117,17 @@ def build_guide(
         start: what was settled before; with a gate the guide begins at the gated model's mode.
     """
     layout = Layout.of(model, rows)
-    family, amortised = config.family(layout), isinstance(config, Amortised)
+    held = next((site.flat.start for site in layout.sites if site.name == "residual"), None) if start and start.held else None
+    family, amortised = config.family(layout, held), isinstance(config, Amortised)
     if model.standard:
         return WhitenedGuide(layout, _cold(layout), family, VRMRowGuide(model.weights, model.features, own=False))  # type: ignore[arg-type]
-    if start is not None and start.effects is not None:
-        coordinates, tau = around_gate(model, rows, layout, start)
-        return WhitenedGuide(layout, coordinates, family, _rows(model, start.effects, tau, amortised))
+    if start is not None:
+        coordinates = (
+            _coordinates(model, layout, start.effects, start.residual) if start.gate is None else around_gate(model, layout, start)
+        )
+        return WhitenedGuide(layout, coordinates, family, _rows(model, start.effects, math.exp(start.residual[0]), amortised))
     difference = model.inputs(rows["chosen"]) - model.inputs(rows["rejected"])
-    found = effects_of(rows, difference, start.scale if start else None, progress=progress)
+    found = effects_of(rows, difference, None, progress=progress)
     place = _place(layout, "contrasts")
     family.loc.data[place].normal_(std=_ASIDE)  # type: ignore[union-attr]
     apart = interact(model, rows, difference, _surprise(rows, difference, found))
@@ -132,14 +135,17 @@ def build_guide(
         family.loc.data[place] += apart.flatten() / (_PART * found.scale)  # type: ignore[union-attr]
     # What one number was for a response, K numbers under weights of the prior are: their weighted sum is as wide.
     tau = found.residual / _length(model, rows)
-    return WhitenedGuide(layout, _coordinates(model, layout, found, tau), family, _rows(model, found, tau, amortised))
+    coordinates = _coordinates(model, layout, found, (math.log(tau), 0.05))
+    return WhitenedGuide(layout, coordinates, family, _rows(model, found, tau, amortised))
 
 
-def _coordinates(model: VRMModel, layout: Layout, found: ResponseEffects, tau: float) -> nn.Module:
-    known = {"shared_scale": found.scale, "residual": tau, "contrasts_scale": _PART * found.scale}
+def _coordinates(model: VRMModel, layout: Layout, found: ResponseEffects, residual: tuple[float, float]) -> nn.Module:
+    known = {"shared_scale": found.scale, "contrasts_scale": _PART * found.scale}
     others = [site.name for site in layout.sites if site.name not in ("shared", "contrasts")]
     centres = {name: math.log(known[name]) if name in known else 0.0 for name in others}
-    widths = {name: 0.05 if name in ("shared_scale", "residual") else 0.3 for name in others}
+    widths = {name: 0.05 if name == "shared_scale" else 0.3 for name in others}
+    if "residual" in centres:
+        centres["residual"], widths["residual"] = residual
     scale = getattr(model.config.priors.contrasts, "scale", 1.0)
     fixed = float(scale) if isinstance(scale, int | float) else 1.0
     return SharedDirection(layout, found.weights.float(), found.factor.float(), centres, widths, fixed)
