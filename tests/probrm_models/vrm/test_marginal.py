@@ -25,7 +25,7 @@ FORMS: dict[str, Any] = {
     "dirichlet": {},
     "logistic-normal": {"weights": {"family": "logistic-normal"}},
     "standard": {"features": {"prior": "standard", "dim": 4, "loc": 0.5, "scale": 2.0}},
-    "latent gate": {"weights": {"gate": "latent", "precision": 20.0}},
+    "latent gate": {"weights": {"gate": "latent", "precision": 20.0}, "features": {"squared_length": 0.5}},
 }
 
 

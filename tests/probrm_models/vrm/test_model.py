@@ -112,8 +112,43 @@ def test_log_joint_by_hand(double: None) -> None:
         expected = expected + (3 * rows[f"{side}_share"] * log_density).sum()
     for name in ("shared", "contrasts"):
         expected = expected + half_normal(v[f"{name}_scale"], 4.0) + normal(v[name], 0.0, v[f"{name}_scale"])
-    expected = expected + half_normal(v["residual"], 4.0) + normal(v["log_tie"], 0.0, 1.0)
+    expected = expected + half_normal(v["residual"], 1.0) + normal(v["log_tie"], 0.0, 1.0)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_log_joint_of_a_latent_gate_by_hand(double: None) -> None:
+    """Of average responses: scores grow by ``√(1 + π E|w|² τ² / 4)``; the weights' density is Dirichlet(.05 + κ softmax(R A x))."""
+    settings = {"weights": {"gate": "latent", "precision": 7.0}, "features": {"squared_length": 0.4}}
+    model, rows = vrm_rows.model(3, **settings), vrm_rows.shared(vrm_rows.pairs(8))
+    trace: Any = poutine.trace(model).get_trace(rows)
+    v = {name: site["value"] for name, site in trace.nodes.items() if site["type"] == "sample"}
+    x = torch.cat([rows["prompt"] / 3**0.5, torch.ones(8, 1)], 1)
+    alpha = 0.05 + 7 * (x @ v["gate"].T @ model.rotation.T).softmax(-1)
+    dirichlet = alpha.sum(-1).lgamma() - alpha.lgamma().sum(-1) + ((alpha - 1) * v["weights"].log()).sum(-1)
+    slopes = (v["shared"] + model.rotation @ v["contrasts"]) * (1 + math.pi / 4 * 0.4 * v["residual"] ** 2) ** 0.5
+    r = {}
+    expected = (rows["prompt_share"] * dirichlet).sum() + normal(v["gate"], 0.0, 1.0) + half_normal(v["residual"], 1.0)
+    for side in ("chosen", "rejected"):
+        own = v[f"{side}_features"]
+        r[side] = (v["weights"] * (rows[side] @ slopes.T / 5**0.5 + v["residual"] * own)).sum(-1)
+        expected = expected + (rows[f"{side}_share"] * (-0.5 * own.square() - 0.5 * math.log(2 * math.pi)).sum(-1)).sum()
+    expected = expected + (rows["weight"] * (r["chosen"] - r["rejected"]).sigmoid().log()).sum()
+    for name in ("shared", "contrasts"):
+        expected = expected + half_normal(v[f"{name}_scale"], 4.0) + normal(v[name], 0.0, v[f"{name}_scale"])
+    torch.testing.assert_close(trace.log_prob_sum(), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weights": {"gate": "latent"}},
+        {"weights": {"gate": "latent", "precision": 5.0, "hidden": [4]}},
+        {"weights": {"gate": "latent", "precision": 5.0, "family": "logistic-normal"}},
+    ],
+)
+def test_a_gate_is_a_latent_of_a_linear_dirichlet_only(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="latent"):
+        vrm_rows.model(2, **settings)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])

@@ -3,7 +3,7 @@
 A response that is in one pair says nothing of τ: its own part shrinks the logit, and so would smaller weights. What tells τ is that the
 outcomes of pairs which share a response go together more than their logits say. The likelihood of such a component of pairs,
 ``E Π σ(√(1 + π t² / 4) f_i + t (ε_c − ε_r))`` with ``t² = E|w|² τ²`` and f the logits of average responses, is averaged over draws of ε that are
-the same for every τ. Pairs by themselves are left out: of them the link's shape alone would speak, and it is wrong.
+the same for every τ. The likelihood of its pairs by themselves is taken off: there the link's shape alone speaks, and no link is that right.
 Beyond a dozen responses draws from the prior no longer meet what a component says: there ``random_effects`` knows τ better.
 """
 
@@ -63,7 +63,8 @@ def residual_posterior(
     """
     with own_random_stream(seed), poutine.block():
         every = torch.stack([prior.sample("residual") for _ in range(_PRIOR)]).float().cpu().clamp(min=1e-6)
-    grid = torch.quantile(every, (torch.arange(_GRID) + 0.5) / _GRID)  # of equal mass
+    above = 1 - (torch.arange(_GRID) + 0.5) / _GRID
+    grid = torch.quantile(every, 1 - above.square())  # closer together in the upper tail, where data may want more than the prior
     label, size = components(chosen, rejected)
     used = (size > 2) & (size <= LARGEST)
     evidence = torch.zeros(_GRID)
@@ -74,13 +75,15 @@ def residual_posterior(
         apart = (noise[:, left] - noise[:, right]).repeat(2, 1)
         apart[_DRAWS // 2 :] *= -1
         _, place = label[used].unique(return_inverse=True)
-        f, y, mass = logit[used], outcome[used], weight[used]
+        f, y, counts = logit[used], outcome[used], weight[used]
         for i, tau in enumerate(grid.tolist()):
             t = tau * squared_length**0.5
             d = (1 + math.pi / 4 * t**2) ** 0.5 * f + t * apart
-            log_p = mass * (y * torch.nn.functional.logsigmoid(d) + (1 - y) * torch.nn.functional.logsigmoid(-d))
+            log_p = counts * (y * torch.nn.functional.logsigmoid(d) + (1 - y) * torch.nn.functional.logsigmoid(-d))
             total = log_p.new_zeros(_DRAWS, int(place.max()) + 1).index_add_(1, place, log_p)
-            evidence[i] = float((torch.logsumexp(total, 0) - math.log(_DRAWS)).double().sum())
-    below = evidence.double().softmax(0).cumsum(0)
+            together, alone = (torch.logsumexp(each, 0).double().sum() - each.shape[1] * math.log(_DRAWS) for each in (total, log_p))
+            evidence[i] = float(together - alone)
+    mass = (evidence + above.log()).double().softmax(0)
+    below = mass.cumsum(0) - mass / 2
     middle, high = (float(np.interp(q, below.numpy(), grid.log().numpy())) for q in (0.5, 0.95))
     return middle, max((high - middle) / 1.645, _LEAST)
