@@ -98,7 +98,7 @@ def limits(results: Results, text: str) -> list[list[str]]:
 
 def supervision(results: Results, text: str) -> list[list[str]]:
     """What the scores of attributes do to the weights, on the seeds that all supervised models have."""
-    models = [name for name, compared in MODELS.items() if compared.scored or name == "vrm"]
+    models = [name for name, compared in MODELS.items() if compared.scored]
     records = {model: of(results, "dialsummeval", model, text) for model in models}
     records = {model: found for model, found in records.items() if found}
     seeds = set.intersection(*(set(found) for found in records.values())) if records else set()
@@ -113,8 +113,7 @@ def supervision(results: Results, text: str) -> list[list[str]]:
             f"{np.mean([one['correlation'] for one in latents]):.2f}",
             f"{100 * np.mean([one['full']['accuracy'] - one['weights_shuffled']['accuracy'] for one in used]):+.1f}",
         ]
-        title = "VRM, λ = 0.1" if model == "vrm" else MODELS[model].title
-        rows.append([title, str(len(seeds)), *cells])
+        rows.append([MODELS[model].title, str(len(seeds)), *cells])
     return rows
 
 

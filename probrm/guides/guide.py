@@ -15,6 +15,7 @@ from torch.func import functional_call
 from probrm.coordinates.layout import Layout
 from probrm.coordinates.sites import global_latents
 from probrm.data.batch import Batch
+from probrm.process import Process
 
 
 @runtime_checkable
@@ -50,7 +51,7 @@ class WhitenedGuide(nn.Module):
         layout: the model's global latents.
         coordinates: the fixed map: ``Whitening`` or ``ScaleAdaptive`` from the Newton–Laplace start, or any module like them.
         family: the density that is learned.
-        local: a guide over the rows' latents given the batch and the globals, where they are not summed out.
+        local: a guide over the rows' latents, where they are not summed out; a ``Process`` is given the globals, too.
     """
 
     steps: Tensor
@@ -72,7 +73,7 @@ class WhitenedGuide(nn.Module):
             volume = -drawn.log_volumes[name]
             pyro.sample(name, dist.Delta(value, log_density=volume, event_dim=value.dim()))  # type: ignore[arg-type]
         if self.local is not None:
-            self.local(batch, drawn.values)
+            self.local(batch, drawn.values) if isinstance(self.local, Process) else self.local(batch)
 
     def draw(self) -> Drawn:
         """A reparameterised draw of all global latents, with its density's own parameters held fixed ("sticking the landing").

@@ -133,7 +133,7 @@ def test_score_with_weights_given_by_hand() -> None:
     assert done.code == 0, done.err
     assert "given by hand, the same for every prompt: helpful 0, brief 1 (those given sum to 2 and were divided by that)" in done.err
     scored: Any = pd.read_csv("s.csv")
-    np.testing.assert_allclose(scored["reward"], scored["score_brief"], atol=0.05)  # up to draws of what the embedding does not tell
+    np.testing.assert_allclose(scored["reward"], scored["score_brief"], atol=0.2)  # up to draws of what the embedding does not tell
     assert (scored["weight_brief"] == 1).all()
     done = call(
         "score", fitted()[0], "--data", pair_support.other_path(), *STORE, "--out", "p.csv", "--weights", "helpful=0.7,brief=0.3", "--json"

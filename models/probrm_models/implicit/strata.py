@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 from probrm.actions import Click, LogBernoulli
 from probrm.data.batch import Batch
-from probrm.model import Values
 from probrm.recipes.logs.shape import LogShape
 
 STRATA = ("PA", "NA", "PP", "NP")
@@ -89,8 +88,8 @@ class StratumGuide(nn.Module):
         impossible = torch.stack([idle | (label == 0), acted | (label == 1), acted | (label == 0), acted | (label == 1)], -1)
         return self.net(torch.cat(inputs, -1)).masked_fill(impossible, _IMPOSSIBLE)
 
-    def forward(self, batch: Batch, values: Values | None = None) -> None:
-        """Issues ``preference`` and ``activity``, whatever the globals, enumerated so that the bound's expectation over them is exact."""
+    def forward(self, batch: Batch) -> None:
+        """Issues ``preference`` and ``activity``, enumerated so that the bound's expectation over them is exact."""
         log_q = torch.log_softmax(self.logits(batch), -1)
         good, bad = torch.logaddexp(log_q[:, 0], log_q[:, 2]), torch.logaddexp(log_q[:, 1], log_q[:, 3])
         with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=batch.scale):

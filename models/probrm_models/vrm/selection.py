@@ -30,7 +30,7 @@ SCALES = (0.2, 0.4, 0.8, 1.6, 3.2)
 RATIOS = (1.0, 3.0, 10.0, 30.0)
 """ρ: those that are tried, upwards while a larger one predicts better."""
 FEWEST = 10
-"""Prompts from which on folds over them say something."""
+"""Prompts from which on folds over them say something of objectives; of the scale alone ``FOLDS`` do."""
 _FIRST = 2
 """Folds that choose K and ρ; the others see the best of them only."""
 _STEPS = 200
@@ -99,14 +99,14 @@ def select(
         progress: shows the fits.
     """
     folds = fold_of(rows.prompt, prompt)
-    enough = len(prompt.unique()) >= FEWEST
-    scale = best_scale(rows, folds, SCALES) if enough else None
+    prompts = len(prompt.unique())
+    scale = best_scale(rows, folds, SCALES) if prompts >= FOLDS else None
     if rule == "one" or not counts:
         return Selection(1, 1.0, scale, forced=True)
-    if scale is None and rule == "auto":
-        return Selection(1, 1.0, None)
-    if scale is None:
-        return Selection(counts[0], RATIOS[0], _MIDDLE, forced=True)
+    if prompts < FEWEST and rule == "auto":
+        return Selection(1, 1.0, scale)
+    if scale is None or prompts < FEWEST:
+        return Selection(counts[0], RATIOS[0], scale or _MIDDLE, forced=True)
 
     def losses(k: int, ratio: float, among: range) -> Tensor:
         def fitted(seen: GateRows, unseen: GateRows) -> Tensor:

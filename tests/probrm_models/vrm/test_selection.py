@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from probrm_models.vrm.selection import FOLDS, clustered, fold_of, select
+from probrm_models.vrm.selection import FOLDS, SCALES, clustered, fold_of, select
 from tests.probrm_models.vrm.warm_start.test_gate import simulate
 
 
@@ -67,9 +67,12 @@ def test_the_choice_can_be_forced() -> None:
     assert select(different, prompt, []).note() == alone.note()  # one attribute
 
 
-def test_few_prompts_leave_one_objective_and_its_scale_to_the_evidence() -> None:
+def test_few_prompts_leave_one_objective_and_fewer_than_folds_its_scale_to_the_evidence() -> None:
+    few, of, _ = simulate(40, 4, apart=2.0, seed=0)
+    assert select(few, of, [2, 4]).scale is None
     rows, prompt, _ = simulate(90, 9, apart=2.0, seed=0)
     found = select(rows, prompt, [2, 4])
-    assert (found.objectives, found.scale, found.gain) == (1, None, None)
+    assert (found.objectives, found.gain) == (1, None)
+    assert found.scale in SCALES
     assert found.note() == "one objective: fewer than 10 prompts cannot tell more"
     assert select(rows, prompt, [2, 4], rule="objectives").objectives == 2
