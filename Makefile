@@ -21,7 +21,7 @@ GPU_PACKAGES := annotated-types arviz h5netcdf jaxtyping opt-einsum platformdirs
 GPU_MACHINE := --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
 	--platform manylinux2014_x86_64
 
-.PHONY: help demo test test-fast test-long lint bench gpu gpu-stores gpu-wheels clean
+.PHONY: help demo test test-fast test-long lint bench bench-fast gpu gpu-stores gpu-wheels clean
 
 help:
 	@echo "make demo       fit the example log and hold the result against the truth"
@@ -30,6 +30,7 @@ help:
 	@echo "make test-long  statistical tests of minutes"
 	@echo "make lint       linters, types and layers only"
 	@echo "make bench      speed and memory, as README reports them"
+	@echo "make bench-fast the headline of each comparison, in ten minutes (PROBRM_DATA names the folder of the data sets)"
 	@echo "make gpu        what it does on a GPU: results, speed, memory (CONTRIBUTING.md)"
 	@echo "make clean      remove caches and built files; .venv and runs/ stay"
 
@@ -73,11 +74,19 @@ test-long: export OMP_NUM_THREADS = 1
 test-long: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
 
+# Nothing is fitted twice in one folder: it is emptied first.
+bench-fast: $(READY)
+	rm -rf runs/bench-fast
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pairs --fast --out runs/bench-fast/pairs
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.implicit --out runs/bench-fast/implicit --datasets synthetic --seeds 1 --anchors 0 50 --workers 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.selection --seeds 3 --prompts 500
+
 bench: $(READY)
-	@for script in $(filter-out benchmarks/implicit_sbc.py benchmarks/layers.py benchmarks/layer_sets.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/implicit_sbc.py benchmarks/layers.py benchmarks/layer_sets.py benchmarks/selection.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 	@echo "== benchmarks/layers.py"; $(BIN)/python -m benchmarks.layers --out runs/benchmark-layers --rows all
 	@echo "== benchmarks/pairs"; $(BIN)/python -m benchmarks.pairs --out runs/benchmark-pairs
 	@echo "== benchmarks/implicit"; $(BIN)/python -m benchmarks.implicit --out runs/benchmark-implicit
+	@echo "== benchmarks/selection.py"; $(BIN)/python -m benchmarks.selection
 	@echo "== benchmarks/implicit_sbc.py"; $(BIN)/python -m benchmarks.implicit_sbc --out runs/implicit-sbc
 
 gpu: $(if $(CARRIED),,$(READY))

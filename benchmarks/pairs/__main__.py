@@ -1,11 +1,11 @@
 """Pair models on real preferences: the variational reward model against Bradley–Terry.
 
-    OMP_NUM_THREADS=1 PROBRM_DATA=FOLDER python -m benchmarks.pairs --out FOLDER [--page docs/vrm_results.md]
+    OMP_NUM_THREADS=1 PROBRM_DATA=FOLDER python -m benchmarks.pairs --out FOLDER \
+        [--page benchmarks/results/pairs.md] [--figure docs/figures/vrm_results.svg]
 
-Each fit appends a line to ``results.jsonl`` in --out (``curves.jsonl`` for accuracy by step), and is not done again; with nothing
-left to fit it is a minute's work to print the tables. --page puts them between their marks in that page, and the figures into
-``figures/`` beside it. All fits take some hours on one core; Bayesian
-Bradley–Terry on ukp takes minutes a seed.
+Each fit appends a line to ``results.jsonl`` in --out, and is not done again; with nothing left to fit it is a minute's work to print the
+tables. --page puts them between their marks in that page, --figure draws the differences. All fits take some hours on one core; --fast fits VRM and
+Bradley–Terry to one split of each set, some minutes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.pairs import tables
-from benchmarks.pairs.curves import CURVES, curve
 from benchmarks.pairs.data import SETS, Encoded, load
 from benchmarks.pairs.figures import draw
 from benchmarks.pairs.fits import Task, run
 from benchmarks.pairs.models import MODELS
-from benchmarks.pairs.store import read, read_curves, write, write_curve
+from benchmarks.pairs.store import read, write
 
 PLAIN = ["bt", "bt-bayes", "bt-bayes-independent", "vrm"]
 PUBLISHED = {"dialsummeval": range(5), "ukp": range(2)}
@@ -43,12 +42,13 @@ def main() -> None:
     parser.add_argument("--text", choices=["pair", "response"], default="pair", help="what the encoder sees of a response")
     parser.add_argument("--prompts", type=int, help="keep so many training prompts only")
     parser.add_argument("--weight", type=float, default=1.0, help="of each training pair; below 1 tempers the likelihood")
-    parser.add_argument(
-        "--curves", nargs="*", choices=["dialsummeval", "ukp"], default=["dialsummeval", "ukp"], help="accuracy by step, seed 0"
-    )
+    parser.add_argument("--fast", action="store_true", help="VRM and Bradley–Terry on one split of each set")
     parser.add_argument("--report", action="store_true", help="fit nothing")
-    parser.add_argument("--page", type=Path, help="a page whose tables and figures are renewed")
+    parser.add_argument("--page", type=Path, help="a page whose tables are renewed")
+    parser.add_argument("--figure", type=Path, help="an SVG to draw")
     chosen = parser.parse_args()
+    if chosen.fast:
+        chosen.models, chosen.seeds = ["bt", "bt-bayes", "vrm"], [0]
     if "PROBRM_DATA" not in os.environ:
         print("PROBRM_DATA is unset: nothing to measure on. It names the folder with dialsummeval/, pandalm/, llmfao/ and ukp/.")
         sys.exit(0)
@@ -62,6 +62,8 @@ def main() -> None:
 def tasks(chosen: argparse.Namespace) -> list[Task]:
     """Every fit that is asked for; without choices what docs/vrm_results.md shows."""
     limits = chosen.prompts, chosen.weight
+    if chosen.fast:
+        return [Task(data, model, seed, chosen.text) for seed in chosen.seeds for data in chosen.sets for model in chosen.models]
     if limits != (None, 1.0):
         return [Task(data, model, seed, chosen.text, *limits) for seed in chosen.seeds for data in chosen.sets for model in chosen.models]
     found = [Task(data, model, seed, chosen.text) for seed in chosen.seeds for data in chosen.sets for model in PLAIN]
@@ -96,12 +98,6 @@ def _fit(chosen: argparse.Namespace, console: Console) -> None:
             write(chosen.out, record)
             told = "  ".join(f"{name} {record['metrics'][name]:.3f}" for name in ("accuracy", "nll", "ece"))
             console.print(f"{task}: {told}  ({record['seconds']} s)", highlight=False, soft_wrap=True)
-    done = {(c["data"], c["model"], c["text"]) for c in read_curves(chosen.out)}
-    for name in chosen.curves:
-        for model in CURVES:
-            if (name, model, chosen.text) not in done:
-                write_curve(chosen.out, curve(data(name), model, 0, chosen.text))
-                console.print(f"{name} {model}: accuracy by step", highlight=False)
 
 
 def _report(chosen: argparse.Namespace, console: Console) -> None:
@@ -110,6 +106,8 @@ def _report(chosen: argparse.Namespace, console: Console) -> None:
         made[name] = rows(results)
         if made[name]:
             console.print(tables.terminal(name, made[name]))
+    if chosen.figure:
+        draw(results, chosen.figure, chosen.text)
     if chosen.page is None:
         return
     page = chosen.page.read_text()
@@ -117,8 +115,6 @@ def _report(chosen: argparse.Namespace, console: Console) -> None:
         mark = f"<!-- {name} -->"
         page = re.sub(f"{mark}.*?{mark}", f"{mark}\n\n{tables.markdown(name, rows)}\n\n{mark}", page, flags=re.DOTALL)
     chosen.page.write_text(page)
-    curves = [c for c in read_curves(chosen.out) if c["text"] == chosen.text]
-    console.print("figures: " + ", ".join(draw(results, curves, chosen.page.parent / "figures", chosen.text)))
 
 
 def _tables(text: str) -> dict[str, Callable[[tables.Results], list[list[str]]]]:

@@ -1,4 +1,4 @@
-"""Four sets of human preferences, as pairs with embeddings; read where they lie, and nothing of their texts is kept."""
+"""The example pairs and four sets of human preferences, with embeddings; read where they lie, and nothing of their texts is kept."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from probrm.data import Pairs, PairSpec, read_pairs
 from probrm.encoders import EncoderConfig, encode_all
 from probrm.recipes.pairs.inputs import pair_texts
 
+_EXAMPLES = Path(__file__).parents[2] / "examples"
 ATTRIBUTES = ("consistency", "relevance", "fluency", "coherence")
 
 
@@ -43,6 +44,12 @@ def load(name: str, folder: Path, text: str) -> Encoded:
     m = len(pairs)
     vectors = encode_all(pair_texts(pairs, config, prompts=True), config, device="cpu").vectors
     return Encoded(name, pairs, [c.prompt_text for c in pairs.chosen], (vectors[:m], vectors[m : 2 * m], vectors[2 * m :]))
+
+
+def _example(_: Path) -> Pairs:
+    """Both files of simulated pairs whose prompts ask for different things."""
+    tables = [pq.read_table(_EXAMPLES / f"{name}.parquet") for name in ("pairs", "test_pairs")]
+    return _read(pa.concat_tables(tables, promote_options="default"))
 
 
 def _dialsummeval(folder: Path) -> Pairs:
@@ -92,10 +99,20 @@ def _pair(prompt: str, one: str, other: str, first_wins: bool) -> dict[str, str]
 
 
 def _pairs(rows: list[dict[str, str]]) -> Pairs:
+    return _read(pa.Table.from_pylist(rows))
+
+
+def _read(table: pa.Table) -> Pairs:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.parquet"
-        pq.write_table(pa.Table.from_pylist(rows), path)
+        pq.write_table(table, path)
         return read_pairs(str(path), PairSpec())
 
 
-SETS: dict[str, Callable[[Path], Pairs]] = {"dialsummeval": _dialsummeval, "pandalm": _pandalm, "llmfao": _llmfao, "ukp": _ukp}
+SETS: dict[str, Callable[[Path], Pairs]] = {
+    "example": _example,
+    "dialsummeval": _dialsummeval,
+    "pandalm": _pandalm,
+    "llmfao": _llmfao,
+    "ukp": _ukp,
+}

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.pairs.fits import Task
 
-_RESULTS, _CURVES = "results.jsonl", "curves.jsonl"
+_RESULTS = "results.jsonl"
 
 
 def read(folder: Path) -> dict[Task, dict[str, Any]]:
@@ -21,16 +21,6 @@ def read(folder: Path) -> dict[Task, dict[str, Any]]:
 def write(folder: Path, record: dict[str, Any]) -> None:
     """Appends one fit."""
     _append(folder / _RESULTS, record)
-
-
-def read_curves(folder: Path) -> list[dict[str, Any]]:
-    """Accuracies by step."""
-    return _read(folder / _CURVES)
-
-
-def write_curve(folder: Path, record: dict[str, Any]) -> None:
-    """Appends one curve."""
-    _append(folder / _CURVES, record)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

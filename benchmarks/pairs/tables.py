@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from benchmarks.pairs.data import SETS
 from benchmarks.pairs.fits import METRICS, Task
 from benchmarks.pairs.models import MODELS
 from probrm.evaluation import PairPredictions, evaluate_pairs
+from probrm.evaluation.intervals import Metric
 from probrm.evaluation.paired import verdict
 
 Results = Mapping[Task, dict[str, Any]]
@@ -49,32 +50,43 @@ def metrics(results: Results, text: str) -> list[list[str]]:
     return rows
 
 
-def differences(results: Results, text: str, bootstrap: int = 1000) -> list[list[str]]:
-    """VRM less each Bradley–Terry model, and the published forms less VRM, on the seeds that both have.
+def differences(results: Results, text: str) -> list[list[str]]:
+    """VRM less each Bradley–Terry model, and the published forms less VRM, on the seeds that both have."""
+    return [
+        [
+            data,
+            f"{MODELS[model].title} − {MODELS[base].title}",
+            str(seeds),
+            str(prompts),
+            *(_told(name, change) for name, change in found.items()),
+        ]
+        for data in SETS
+        for model, base in COMPARISONS
+        for seeds, prompts, found in changes(results, data, model, base, text)
+    ]
+
+
+def changes(
+    results: Results, data: str, model: str, base: str, text: str, bootstrap: int = 1000
+) -> list[tuple[int, int, dict[str, Metric]]]:
+    """Numbers of seeds and prompts, and the differences of accuracy and NLL; nothing where no seed has both.
 
     The test pairs of all seeds are one sample in which each seed weighs the same, so that the differences are those of the
     means over seeds; the bootstrap draws prompts, with a prompt's pairs of all seeds at once.
     """
-    rows = []
-    for data in SETS:
-        for model, base in COMPARISONS:
-            ours, theirs = of(results, data, model, text), of(results, data, base, text)
-            seeds = [seed for seed in ours if seed in theirs]
-            if seeds:
-                changes = _changes(ours, theirs, seeds, bootstrap)
-                rows.append([data, f"{MODELS[model].title} − {MODELS[base].title}", str(len(seeds)), *changes])
-    return rows
-
-
-def _changes(ours: dict[int, Any], theirs: dict[int, Any], seeds: list[int], bootstrap: int) -> Iterable[str]:
+    ours, theirs = of(results, data, model, text), of(results, data, base, text)
+    seeds = [seed for seed in ours if seed in theirs]
+    if not seeds:
+        return []
     prompts = np.concatenate([ours[seed]["prompts_of_test"] for seed in seeds])
     weight = np.concatenate([np.full(len(ours[seed]["p"]), 1000 / len(ours[seed]["p"])) for seed in seeds])
     p, q = (PairPredictions(np.concatenate([records[seed]["p"] for seed in seeds])) for records in (ours, theirs))
     found = evaluate_pairs(p, q, prompts=prompts, weight=weight, bootstrap=bootstrap).difference
-    yield str(len(set(prompts)))
-    for name in ("accuracy", "nll"):
-        change = found[name]
-        yield f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f}): {verdict(name, change)}"
+    return [(len(seeds), len(set(prompts)), {name: found[name] for name in ("accuracy", "nll")})]
+
+
+def _told(name: str, change: Metric) -> str:
+    return f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f}): {verdict(name, change)}"
 
 
 def limits(results: Results, text: str) -> list[list[str]]:

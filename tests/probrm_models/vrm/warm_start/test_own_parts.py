@@ -45,7 +45,7 @@ def test_components() -> None:
 def test_pairs_by_themselves_leave_the_prior() -> None:
     """And so do those of components too large for draws from the prior."""
     middle, sd = found(*chains(200, 2.0, shared=False, seed=0))
-    half = stats.halfnorm()
+    half = stats.halfnorm
     assert middle == pytest.approx(math.log(half.median()), abs=0.05)
     assert middle + 1.645 * sd == pytest.approx(math.log(half.ppf(0.95)), abs=0.1)
     star = torch.arange(1, LARGEST + 2)
@@ -61,7 +61,7 @@ def test_the_posterior_is_that_of_quadrature() -> None:
     z, mass = np.polynomial.hermite_e.hermegauss(40)
     mass = mass / mass.sum()
     tau = np.linspace(1e-3, 5, 800)
-    log_p = np.array([12 * _together(t, z, mass) for t in tau]) + stats.halfnorm().logpdf(tau)
+    log_p = np.array([12 * _together(t, z, mass) for t in tau]) + stats.halfnorm.logpdf(tau)
     density = np.exp(log_p - log_p.max())
     below = density.cumsum() / density.sum()
     exact = [math.log(np.interp(q, below, tau)) for q in (0.5, 0.95)]
