@@ -167,8 +167,11 @@ class VRMRecipe(PairRecipe):
         shape = _shape(job, selection)
         terms = settings.divergence
 
+        starts: list[Start] = []  # τ is found once, from the pairs that the folds have seen
+
         def build(rows: Batch) -> tuple[VRMModel, WhitenedGuide]:
-            start = None if selection is None else _start(rows, settings, selection, job.progress)
+            start = None if selection is None else _start(rows, settings, selection, starts[0] if starts else None, job.progress)
+            starts.extend([start] if start else [])
             model = VRMModel(shape, settled(settings, start) if start else settings).to(rows["chosen"].device)
             return model, build_guide(model, rows, job.config.guide, job.progress, start)
 
@@ -318,9 +321,10 @@ def _names(job: PairJob, model: VRMModel, draws: Mapping[str, Tensor], rows: Bat
     return {"objective_names": check_names(model, draws, rows, job.rows.take(job.held))}
 
 
-def _start(rows: Batch, settings: VRMConfig, selection: Selection, progress: Progress) -> Start:
+def _start(rows: Batch, settings: VRMConfig, selection: Selection, earlier: Start | None, progress: Progress) -> Start:
     count, precision = selection.objectives, settings.weights.precision or PRECISION
     known: dict[str, Any] = {"precision": precision, "supervision": settings.supervision, "residual": settings.priors.residual}
+    known |= {"left_out": None if earlier else selection.left_out, "known": earlier}
     return find_start(rows, count, selection.scale, selection.ratio, **known, progress=progress)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,7 @@ class Selection:
         gain: mean out-of-fold gain of the best gate over Bradley–Terry, nats a pair.
         z: that over its prompt-clustered standard error.
         forced: whether the settings, or too few prompts, decided instead.
+        left_out: each pair's logit by the folds that it is not in, ``(n,)``; None where there were no folds.
     """
 
     objectives: int
@@ -59,10 +60,13 @@ class Selection:
     gain: float | None = None
     z: float | None = None
     forced: bool = False
+    left_out: Tensor | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON, without the logits."""
+        found = asdict(replace(self, left_out=None))
+        del found["left_out"]
+        return found
 
     def note(self) -> str:
         """For the user."""
@@ -100,49 +104,57 @@ def select(
     """
     folds = fold_of(rows.prompt, prompt)
     prompts = len(prompt.unique())
-    scale = best_scale(rows, folds, SCALES) if prompts >= FOLDS else None
+    if prompts < FOLDS:
+        chosen = Selection(1, 1.0, None) if rule == "auto" else Selection(counts[0], RATIOS[0], _MIDDLE, forced=True)
+        return Selection(1, 1.0, None, forced=True) if rule == "one" or not counts else chosen
+    scale = best_scale(rows, folds, SCALES)
+    alone = _left_out(rows, folds, range(FOLDS), lambda seen, unseen: unseen.difference @ ridge(seen, scale))
     if rule == "one" or not counts:
-        return Selection(1, 1.0, scale, forced=True)
-    if prompts < FEWEST and rule == "auto":
-        return Selection(1, 1.0, scale)
-    if scale is None or prompts < FEWEST:
-        return Selection(counts[0], RATIOS[0], scale or _MIDDLE, forced=True)
+        return Selection(1, 1.0, scale, forced=True, left_out=alone)
+    if prompts < FEWEST:
+        return Selection(1, 1.0, scale, left_out=alone) if rule == "auto" else Selection(counts[0], RATIOS[0], scale, forced=True)
 
-    def losses(k: int, ratio: float, among: range) -> Tensor:
+    def logits(k: int, ratio: float, wide: float, among: range) -> Tensor:
         def fitted(seen: GateRows, unseen: GateRows) -> Tensor:
-            found = fit_posterior(seen, k, scale, ratio, precision, supervision=supervision, steps=_STEPS)
+            found = fit_posterior(seen, k, wide, ratio, precision, supervision=supervision, steps=_STEPS)
             advance()
             return torch.logit(found.probability(unseen), _EDGE)
 
         return _left_out(rows, folds, among, fitted)
 
-    with progress.task("objectives or one: folds", _FIRST * len(RATIOS) * len(counts) + FOLDS - _FIRST) as advance:
-        tried: dict[tuple[int, float], tuple[float, Tensor]] = {}
+    tried: dict[tuple[int, float, float], tuple[float, Tensor]] = {}
+    some = folds < _FIRST
+
+    def trial(k: int, ratio: float, wide: float) -> float:
+        found = logits(k, ratio, wide, range(_FIRST))
+        total = float((rows.weight * rows.loss(found))[some].sum())
+        tried[k, ratio, wide] = total, found
+        return total
+
+    with progress.task("objectives or one: folds", _FIRST * (len(RATIOS) * len(counts) + 1) + FOLDS - _FIRST) as advance:
         for k in counts:
             last = math.inf
             for ratio in RATIOS:
-                found = losses(k, ratio, range(_FIRST))
-                total = float((rows.weight * found).sum())
-                tried[k, ratio] = total, found
+                total = trial(k, ratio, scale)
                 if total > last:
                     break
                 last = total
-        k, ratio = min(tried, key=lambda each: tried[each][0])
-        several = tried[k, ratio][1] + losses(k, ratio, range(_FIRST, FOLDS))
-    alone = _left_out(rows, folds, range(FOLDS), lambda seen, unseen: unseen.difference @ ridge(seen, scale))
-    gain, z = clustered(alone - several, rows.weight, prompt)
+        k, ratio, _ = min(tried, key=lambda each: tried[each][0])
+        trial(k, ratio / 4, 2 * scale)  # contrasts of the same size: what objectives leave unsaid makes Bradley–Terry's scale small
+        k, ratio, wide = best = min(tried, key=lambda each: tried[each][0])
+        several = tried[best][1] + logits(*best, range(_FIRST, FOLDS))
+    gain, z = clustered(rows.loss(alone) - rows.loss(several), rows.weight, prompt)
     if rule == "auto" and not z >= ERRORS:
-        return Selection(1, 1.0, scale, gain, z)
-    return Selection(k, ratio, scale, gain, z, forced=rule != "auto")
+        return Selection(1, 1.0, scale, gain, z, left_out=alone)
+    return Selection(k, ratio, wide, gain, z, forced=rule != "auto", left_out=several)
 
 
 def _left_out(rows: GateRows, folds: Tensor, among: range, fitted: Callable[[GateRows, GateRows], Tensor]) -> Float[Tensor, " n"]:
-    """The loss of each pair in the folds ``among``, 0 elsewhere; ``fitted`` has the logits of its second rows from its first."""
+    """The logit of each pair in the folds ``among``, 0 elsewhere; ``fitted`` has those of its second rows from its first."""
     result = torch.zeros_like(rows.outcome)
     for fold in among:
         held = folds == fold
-        unseen = rows.take(held)
-        result[held] = unseen.loss(fitted(rows.take(~held), unseen))
+        result[held] = fitted(rows.take(~held), rows.take(held))
     return result
 
 

@@ -17,8 +17,8 @@ from probrm_models.vrm.config import SupervisionConfig
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.moments import squared_length
 from probrm_models.vrm.networks import FLOOR, DirichletWeights
-from probrm_models.vrm.warm_start.gate import gate_rows, ridge
-from probrm_models.vrm.warm_start.gate_posterior import GatePosterior, attenuated, fit_posterior
+from probrm_models.vrm.warm_start.gate import gate_rows
+from probrm_models.vrm.warm_start.gate_posterior import GatePosterior, fit_posterior
 from probrm_models.vrm.warm_start.own_parts import LARGEST, components, residual_posterior
 from probrm_models.vrm.warm_start.random_effects import ResponseEffects, fit_response_effects
 
@@ -67,6 +67,8 @@ def find_start(
     residual: Prior,
     precision: float = PRECISION,
     supervision: SupervisionConfig | None = None,
+    left_out: Float[Tensor, " n"] | None = None,
+    known: Start | None = None,
     progress: Progress = silent,
 ) -> Start:
     """The start of ``count`` objectives.
@@ -79,20 +81,20 @@ def find_start(
         residual: prior of τ.
         precision: κ.
         supervision: the loss that attributes add.
+        left_out: the pairs' logits by fits that have not seen them: in its own fit's logits a part of the responses' own is taken for what embeddings tell.
+        known: an earlier start, whose τ is taken over.
         progress: shows the rounds of the responses' effects.
     """
     seen, gate, length = gate_rows(rows, supervision=supervision), None, 1.0
     features = seen.difference
-    logit = None if scale is None else features @ ridge(seen, scale)
     if count > 1:
         assert scale is not None
         gate = fit_posterior(seen, count, scale, ratio, precision, supervision=supervision)
         length = float(squared_length(FLOOR + precision * gate.mean.weights(seen).T).mean())
         # Responses' own parts are what neither their embeddings' differences nor the contrasts tell.
-        logit = attenuated(gate.mean, seen, precision)
         features = torch.cat([features, (gate.mean.logits(seen) - features @ gate.mean.shared)[:, None]], 1)
-    known = None if logit is None else _residual(rows, logit, residual, length)
-    t = None if known is None else math.exp(known[0]) * length**0.5
+    tau = known.residual if known and known.held else None if left_out is None else _residual(rows, left_out, residual, length)
+    t = None if tau is None else math.exp(tau[0]) * length**0.5
     found, shrunk = effects_of(rows, features, scale, residual=t, progress=progress), 1.0
     # The folds choose s for the average response; effects are fitted beside weights of the response itself, which are larger.
     for _ in range(_ROUNDS):
@@ -100,8 +102,8 @@ def find_start(
         if scale is not None:
             found = effects_of(rows, features, scale * shrunk, residual=t, progress=progress)
     found = replace(found, weights=found.weights / shrunk, factor=found.factor / shrunk, scale=found.scale / shrunk)
-    tau = known or (math.log(found.residual / length**0.5), _KNOWN)
-    return Start(scale, ratio, precision, found, length, tau, known is not None, gate)
+    held, tau = tau is not None, tau or (math.log(found.residual / length**0.5), _KNOWN)
+    return Start(scale, ratio, precision, found, length, tau, held, gate)
 
 
 def _residual(rows: Batch, logit: Float[Tensor, " n"], prior: Prior, length: float) -> tuple[float, float] | None:
