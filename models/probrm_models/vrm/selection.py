@@ -19,7 +19,7 @@ from torch import Tensor
 from probrm.progress import Progress, silent
 from probrm_models.vrm.config import SupervisionConfig
 from probrm_models.vrm.warm_start.at_gate import PRECISION
-from probrm_models.vrm.warm_start.gate import GateRows, best_scale, ridge
+from probrm_models.vrm.warm_start.gate import GateRows, best_scale, ridge, ridge_variance
 from probrm_models.vrm.warm_start.gate_posterior import fit_posterior
 
 FOLDS = 5
@@ -51,7 +51,7 @@ class Selection:
         gain: mean out-of-fold gain of the best gate over Bradley–Terry, nats a pair.
         z: that over its prompt-clustered standard error.
         forced: whether the settings, or too few prompts, decided instead.
-        left_out: each pair's logit by the folds that it is not in, ``(n,)``; None where there were no folds.
+        left_out: each pair's logit by the folds that it is not in, and its posterior variance, ``(2, n)``; None where there were no folds.
     """
 
     objectives: int
@@ -108,17 +108,22 @@ def select(
         chosen = Selection(1, 1.0, None) if rule == "auto" else Selection(counts[0], RATIOS[0], _MIDDLE, forced=True)
         return Selection(1, 1.0, None, forced=True) if rule == "one" or not counts else chosen
     scale = best_scale(rows, folds, SCALES)
-    alone = _left_out(rows, folds, range(FOLDS), lambda seen, unseen: unseen.difference @ ridge(seen, scale))
+
+    def single(seen: GateRows, unseen: GateRows) -> tuple[Tensor, Tensor]:
+        weights = ridge(seen, scale)
+        return unseen.difference @ weights, ridge_variance(seen, weights, scale, unseen)
+
+    alone = _left_out(rows, folds, range(FOLDS), single)
     if rule == "one" or not counts:
         return Selection(1, 1.0, scale, forced=True, left_out=alone)
     if prompts < FEWEST:
         return Selection(1, 1.0, scale, left_out=alone) if rule == "auto" else Selection(counts[0], RATIOS[0], scale, forced=True)
 
     def logits(k: int, ratio: float, wide: float, among: range) -> Tensor:
-        def fitted(seen: GateRows, unseen: GateRows) -> Tensor:
-            found = fit_posterior(seen, k, wide, ratio, precision, supervision=supervision, steps=_STEPS)
+        def fitted(seen: GateRows, unseen: GateRows) -> tuple[Tensor, Tensor]:
+            draws = fit_posterior(seen, k, wide, ratio, precision, supervision=supervision, steps=_STEPS).logits(unseen)
             advance()
-            return torch.logit(found.probability(unseen), _EDGE)
+            return torch.logit(draws.sigmoid().mean(0), _EDGE), draws.var(0)
 
         return _left_out(rows, folds, among, fitted)
 
@@ -127,7 +132,7 @@ def select(
 
     def trial(k: int, ratio: float, wide: float) -> float:
         found = logits(k, ratio, wide, range(_FIRST))
-        total = float((rows.weight * rows.loss(found))[some].sum())
+        total = float((rows.weight * rows.loss(found[0]))[some].sum())
         tried[k, ratio, wide] = total, found
         return total
 
@@ -143,18 +148,20 @@ def select(
         trial(k, ratio / 4, 2 * scale)  # contrasts of the same size: what objectives leave unsaid makes Bradley–Terry's scale small
         k, ratio, wide = best = min(tried, key=lambda each: tried[each][0])
         several = tried[best][1] + logits(*best, range(_FIRST, FOLDS))
-    gain, z = clustered(rows.loss(alone) - rows.loss(several), rows.weight, prompt)
+    gain, z = clustered(rows.loss(alone[0]) - rows.loss(several[0]), rows.weight, prompt)
     if rule == "auto" and not z >= ERRORS:
         return Selection(1, 1.0, scale, gain, z, left_out=alone)
     return Selection(k, ratio, wide, gain, z, forced=rule != "auto", left_out=several)
 
 
-def _left_out(rows: GateRows, folds: Tensor, among: range, fitted: Callable[[GateRows, GateRows], Tensor]) -> Float[Tensor, " n"]:
-    """The logit of each pair in the folds ``among``, 0 elsewhere; ``fitted`` has those of its second rows from its first."""
-    result = torch.zeros_like(rows.outcome)
+def _left_out(
+    rows: GateRows, folds: Tensor, among: range, fitted: Callable[[GateRows, GateRows], tuple[Tensor, Tensor]]
+) -> Float[Tensor, "2 n"]:
+    """Logits and their variances in the folds ``among``, 0 elsewhere; ``fitted`` has those of its second rows from its first."""
+    result = rows.outcome.new_zeros(2, len(rows.outcome))
     for fold in among:
         held = folds == fold
-        result[held] = fitted(rows.take(~held), rows.take(held))
+        result[:, held] = torch.stack(fitted(rows.take(~held), rows.take(held)))
     return result
 
 

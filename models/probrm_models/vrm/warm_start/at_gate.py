@@ -67,7 +67,7 @@ def find_start(
     residual: Prior,
     precision: float = PRECISION,
     supervision: SupervisionConfig | None = None,
-    left_out: Float[Tensor, " n"] | None = None,
+    left_out: Float[Tensor, "2 n"] | None = None,
     known: Start | None = None,
     progress: Progress = silent,
 ) -> Start:
@@ -81,7 +81,7 @@ def find_start(
         residual: prior of τ.
         precision: κ.
         supervision: the loss that attributes add.
-        left_out: the pairs' logits by fits that have not seen them: in its own fit's logits a part of the responses' own is taken for what embeddings tell.
+        left_out: the pairs' logits by fits that have not seen them, and their variances: in its own fit's logits a part of the responses' own is taken for what embeddings tell.
         known: an earlier start, whose τ is taken over.
         progress: shows the rounds of the responses' effects.
     """
@@ -106,12 +106,15 @@ def find_start(
     return Start(scale, ratio, precision, found, length, tau, held, gate)
 
 
-def _residual(rows: Batch, logit: Float[Tensor, " n"], prior: Prior, length: float) -> tuple[float, float] | None:
+def _residual(rows: Batch, left_out: Float[Tensor, "2 n"], prior: Prior, length: float) -> tuple[float, float] | None:
     """Log τ where most pairs are by themselves or in small components; None where responses are in so many pairs that EM knows more."""
     ends = rows["chosen_index"], rows["rejected_index"]
     if float((components(*ends)[1] > LARGEST).float().mean()) > _MOST:
         return None
-    return residual_posterior(logit, *ends, prior, outcome=rows["outcome"], weight=rows["weight"], squared_length=length)
+    unsure = float(left_out[1].mean()) / 2  # of one response
+    return residual_posterior(
+        left_out[0], *ends, prior, outcome=rows["outcome"], weight=rows["weight"], squared_length=length, unsure=unsure
+    )
 
 
 def effects_of(

@@ -112,6 +112,14 @@ def ridge(rows: GateRows, scale: float) -> Float[Tensor, " d"]:
     return w
 
 
+def ridge_variance(rows: GateRows, weights: Float[Tensor, " d"], scale: float, new: GateRows) -> Float[Tensor, " n"]:
+    """Posterior variance of the logits of new pairs, by Laplace's approximation around ``ridge``'s mode."""
+    p = torch.sigmoid(rows.difference @ weights)
+    eye = torch.eye(len(weights), dtype=weights.dtype, device=weights.device) / scale**2
+    lower = torch.linalg.cholesky((rows.difference * (rows.weight * p * (1 - p))[:, None]).T @ rows.difference + eye)
+    return torch.linalg.solve_triangular(lower, new.difference.T, upper=False).square().sum(0)
+
+
 def fit_gate(
     rows: GateRows,
     rotation: Float[Tensor, "k c"],

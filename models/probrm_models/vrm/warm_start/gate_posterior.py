@@ -45,13 +45,15 @@ class GatePosterior:
         """The gates of standard normal numbers."""
         return self.mean.at(self.mean.flat() + (self.sd * noise) @ self.factor.T)
 
+    def logits(self, rows: GateRows, *, count: int = _DRAWS, seed: int = 0) -> Float[Tensor, "s n"]:
+        """Draws of the logits of the chosen responses being preferred, averaged over the weights."""
+        draw = torch.Generator("cpu").manual_seed(seed)
+        noises = (torch.randn(_TOGETHER, len(self.sd), generator=draw, device="cpu").to(self.sd) for _ in range(0, count, _TOGETHER))
+        return torch.cat([attenuated(self.draws(noise), rows, self.precision) for noise in noises])
+
     def probability(self, rows: GateRows, *, count: int = _DRAWS, seed: int = 0) -> Float[Tensor, " n"]:
         """Of the chosen response being preferred, averaged over the posterior and the weights."""
-        draw, total = torch.Generator("cpu").manual_seed(seed), torch.zeros_like(rows.outcome)
-        for _ in range(0, count, _TOGETHER):
-            noise = torch.randn(_TOGETHER, len(self.sd), generator=draw, device="cpu").to(self.sd)
-            total += attenuated(self.draws(noise), rows, self.precision).sigmoid().mean(0)
-        return total / math.ceil(count / _TOGETHER)
+        return self.logits(rows, count=count, seed=seed).sigmoid().mean(0)
 
 
 def attenuated(gate: Gate, rows: GateRows, precision: float) -> Float[Tensor, "*s n"]:

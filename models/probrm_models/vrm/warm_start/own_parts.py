@@ -2,7 +2,7 @@
 
 A response that is in one pair says nothing of τ: its own part shrinks the logit, and so would smaller weights. What tells τ is that the
 outcomes of pairs which share a response go together more than their logits say. The likelihood of such a component of pairs,
-``E Π σ(√(1 + π t² / 4) f_i + t (ε_c − ε_r))`` with ``t² = E|w|² τ²`` and f the logits of average responses, is averaged over draws of ε that are
+``E Π σ(√(1 + π t² / 4) f_i + t (ε_c − ε_r))`` with ``t² = E|w|² τ² + u`` and f the logits of average responses, known up to a variance u, is averaged over draws of ε that are
 the same for every τ. The likelihood of its pairs by themselves is taken off: there the link's shape alone speaks, and no link is that right.
 Beyond a dozen responses draws from the prior no longer meet what a component says: there ``random_effects`` knows τ better.
 """
@@ -47,6 +47,7 @@ def residual_posterior(
     outcome: Float[Tensor, " n"],
     weight: Float[Tensor, " n"],
     squared_length: float = 1.0,
+    unsure: float = 0.0,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Centre and standard deviation of a normal over log τ, with the posterior's median and 95 % quantile.
@@ -59,6 +60,8 @@ def residual_posterior(
         outcome: 1, 1/2 or 0.
         weight: of each pair.
         squared_length: E|w|².
+        unsure: variance of a response's logit that is not known of its embedding's weights. Pairs which share a response share that, too, and it is no
+            part of τ.
         seed: of the draws.
     """
     with own_random_stream(seed), poutine.block():
@@ -77,7 +80,7 @@ def residual_posterior(
         _, place = label[used].unique(return_inverse=True)
         f, y, counts = logit[used], outcome[used], weight[used]
         for i, tau in enumerate(grid.tolist()):
-            t = tau * squared_length**0.5
+            t = (squared_length * tau**2 + unsure) ** 0.5
             d = (1 + math.pi / 4 * t**2) ** 0.5 * f + t * apart
             log_p = counts * (y * torch.nn.functional.logsigmoid(d) + (1 - y) * torch.nn.functional.logsigmoid(-d))
             total = log_p.new_zeros(_DRAWS, int(place.max()) + 1).index_add_(1, place, log_p)
