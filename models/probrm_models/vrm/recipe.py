@@ -184,7 +184,7 @@ class VRMRecipe(PairRecipe):
             seed=job.config.seed,
             device=job.device,
             elbo=lambda: LocalKLELBO(terms.weight, terms.warmup, terms.free_bits),
-            trained=selection is not None and selection.objectives > 1,
+            trained=selection is not None and begins_trained(settings, selection),
             prepare=with_shares,
             inspect=lambda model, draws, rows: {"usefulness": usefulness(model, draws, rows), **_names(job, model, draws, rows)},  # type: ignore[arg-type]
             checkpoint=job.checkpoint,
@@ -333,6 +333,12 @@ def at_mean(fitted: Fitted) -> Fitted:
     if "gate" in fitted.draws and isinstance(fitted.model, VRMModel):
         fitted.model.weights.set_gate(fitted.draws["gate"].mean(0))  # type: ignore[union-attr]
     return fitted
+
+
+def begins_trained(settings: VRMConfig, selection: Selection) -> bool:
+    """Whether the guide begins at the posterior of these very priors: the gate's is one of the default ones."""
+    own, default = settings.priors, VRMPriors()
+    return selection.objectives > 1 and (own.shared, own.contrasts, own.gate) == (default.shared, default.contrasts, default.gate)
 
 
 def settled(settings: VRMConfig, start: Start) -> VRMConfig:

@@ -17,9 +17,12 @@ import probrm
 from probrm.config import build_config
 from probrm.data import PairSpec
 from probrm.errors import ConfigError, DataError
+from probrm.priors import Normal
 from probrm.runs import Run, find_recipe
+from probrm_models.vrm.config import VRMConfig, VRMPriors
 from probrm_models.vrm.model import VRMModel
-from probrm_models.vrm.recipe import VRMRecipe
+from probrm_models.vrm.recipe import VRMRecipe, begins_trained
+from probrm_models.vrm.selection import Selection
 from probrm_models.vrm.supervision import supervision_loss, targets
 from tests import pair_support, support
 
@@ -334,3 +337,12 @@ def test_weights_given_by_hand(scored: Run) -> None:
     assert RECIPE.more_notes(changed)[-1].endswith("helpful 0.75, brief 0.25 (those given sum to 4 and were divided by that)")
     with pytest.raises(ConfigError, match="did you mean 'brief'"):
         scored.reweighted({"breif": 1})
+
+
+@pytest.mark.parametrize("slot", ["shared", "contrasts", "gate"])
+def test_priors_of_ones_own_are_trained_for_at_full_rates(slot: str) -> None:
+    """The start knows the default priors only: from there the last, smallest rates would leave a posterior of priors that nobody chose."""
+    several = Selection(2, 3.0, 0.8, 0.1, 5.0)
+    assert begins_trained(VRMConfig(), several)
+    assert not begins_trained(VRMConfig(), Selection(1, 1.0, 0.8))
+    assert not begins_trained(VRMConfig(priors=VRMPriors(**{slot: Normal(0.0, 0.1)})), several)

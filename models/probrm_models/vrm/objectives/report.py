@@ -131,7 +131,7 @@ def _correlation(one: Mapping[str, float] | None) -> str:
 
 
 def _two(value: float | None) -> str:
-    """Two digits without the zero before them, so that four intervals stand beside each other."""
+    """Two digits without the zero before them, so that four intervals fit into a line."""
     return number(None if value is None else round(value, 2) + 0.0, 2).replace("0.", ".", 1)
 
 

@@ -2,8 +2,7 @@
 
 The likelihood is a product of A and C: where pairs are few for so many weights, its mode fits noise, and Laplace's approximation around it
 lies there too. A normal that is diagonal in the coordinates which the curvature at the mode whitens, trained on the bound from there, moves
-away from the noise within some hundred cheap steps. Of simulated pairs whose four objectives carry .08 nats, the mode predicts .02 nats
-worse than Bradley–Terry and this .01 better.
+away from the noise within some hundred cheap steps.
 """
 
 from __future__ import annotations
