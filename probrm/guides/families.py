@@ -7,10 +7,11 @@ from typing import Any, Protocol
 import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from probrm.errors import ConfigError
+from probrm.guides.skewed import SkewedNormal
 
 FULL_RANK_LIMIT = 3000
 """Largest dimension of ``full-rank``: 9 million parameters, 36 MB, and as many again for each moment of Adam."""
@@ -28,29 +29,43 @@ _UNIT = 0.5413248546129181  # softplus(_UNIT) = 1
 
 
 class DiagonalNormal(nn.Module):
-    """Independent normals.
+    """Independent normals, of which some may be skewed.
 
     Args:
         size: D.
         held: a coordinate that stays a standard normal. Where the coordinates have a latent's whole marginal already (``PathFollowing``), a bound
             over independent normals would narrow it: it weighs the latent's spread against what the others lose by not following it.
+        skewed: coordinates whose density may lean to one side: the scale of a prior has a tail towards 0 that a normal logarithm lacks.
     """
 
     held: Tensor
+    skewed: Tensor
 
-    def __init__(self, size: int, held: int | None = None) -> None:
+    def __init__(self, size: int, held: int | None = None, skewed: Bool[Tensor, " D"] | None = None) -> None:
         super().__init__()
         self.loc = nn.Parameter(torch.zeros(size))
         self.raw_scale = nn.Parameter(torch.full((size,), _UNIT))
         self.register_buffer("held", torch.arange(size) == (-1 if held is None else held), persistent=False)
         self._is_held = held is not None
+        if skewed is not None and bool(skewed.any()):
+            self.register_buffer("skewed", skewed, persistent=False)
+            self.skew = nn.Parameter(torch.zeros(size))
+        else:
+            self.skew = None
+
+    @torch.no_grad()
+    def widen(self, scale: Float[Tensor, " D"]) -> None:
+        """Sets the widths."""
+        self.raw_scale.copy_(torch.log(torch.expm1(scale)))
 
     def forward(self) -> Any:
         """Event shape ``(D,)``."""
         loc, scale = self.loc, F.softplus(self.raw_scale)
         if self._is_held:
             loc, scale = loc.masked_fill(self.held, 0.0), scale.masked_fill(self.held, 1.0)
-        return dist.Normal(loc, scale).to_event(1)
+        if self.skew is None:
+            return dist.Normal(loc, scale).to_event(1)
+        return SkewedNormal(loc, scale, self.skew.masked_fill(~self.skewed, 0.0)).to_event(1)
 
 
 class LowRankNormal(nn.Module):

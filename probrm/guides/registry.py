@@ -55,8 +55,8 @@ class AutoNormal(GuideConfig):
     name: Literal["auto-normal"] = "auto-normal"
 
     def family(self, layout: Layout, held: int | None = None) -> nn.Module:
-        """Normals, of which ``held`` stays as it is."""
-        return DiagonalNormal(layout.size, held)
+        """Normals, of which ``held`` stays as it is; scales of priors may be skewed."""
+        return DiagonalNormal(layout.size, held, layout.hyper())
 
 
 @register_guide

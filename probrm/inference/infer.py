@@ -23,9 +23,12 @@ from probrm.guides import (
     Whitening,
     adopt,
     build_guide,
+    guide_config,
 )
-from probrm.inference.densities import draws_and_density, log_joint
+from probrm.guides.registry import Amortised, Delta
+from probrm.inference.densities import draws_and_density
 from probrm.inference.device import threads
+from probrm.inference.integrated import Frame, frame_of
 from probrm.inference.laplace.starts import scorer
 from probrm.inference.nuts import run_nuts
 from probrm.inference.settings import NUTS, InferenceConfig, Laplace
@@ -67,6 +70,7 @@ class Outcome:
     statistics: Mapping[str, Any] = field(default_factory=dict)
     sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
     chains: int = 1
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,11 @@ class Inference:
             chains = run_nuts(at.model, data, self.layout, at.coordinates, self.settings, progress=self.progress)
             return Outcome(None, chains.draws, History(), chains.statistics, chains.sample_stats, chains.count)
         if isinstance(self.settings, Laplace):
-            return Outcome(build_guide("auto-normal", at.model, self.layout, copy.deepcopy(at.coordinates).float()), {}, History())
+            frame = self._frame("auto-normal", at, data)
+            guide = build_guide("auto-normal", frame.model, frame.layout, copy.deepcopy(frame.coordinates).float())
+            if frame.widths is not None:
+                guide.family.widen(frame.widths)  # type: ignore[union-attr]
+            return Outcome(guide, {}, History(), frame=frame)
         found, _ = self.trained(at, data, earlier=earlier)
         return replace(found, history=earlier.history) if earlier else found
 
@@ -99,23 +107,32 @@ class Inference:
         self, at: Refined, data: Batch, *, held_out: Batch | None = None, earlier: Outcome | None = None
     ) -> tuple[Outcome, float | None]:
         """A guide trained by SVI, and its score of the held-out rows; None without."""
-        guide = build_guide(self.guide, at.model, self.layout, copy.deepcopy(at.coordinates).float())
+        frame = self._frame(self.guide, at, data)
+        guide = build_guide(self.guide, frame.model, frame.layout, copy.deepcopy(frame.coordinates).float())
         if isinstance(guide, nn.Module):
             guide.to(at.coordinates.loc.device)
         at_mode = isinstance(self.guide, str | GuideConfig)  # probrm's own guides begin at the Newton–Laplace solution
         if not isinstance(guide, WhitenedGuide):
             adopt(guide, self.layout, data.slice(0, 1).widened())
-        score = scorer(at.model, guide, data, held_out)
+
+        def draw(count: int) -> dict[str, Tensor]:
+            return frame.draws(draws_and_density(guide, frame.layout, data, count)[0], data)
+
+        score = scorer(at.model, guide, data, held_out, draw if frame.integrated else None)
         if at_mode and earlier is not None:
             _take_over(guide, earlier.guide)
         settings: Any = self.settings
-        fast = expanded(at.model, data, self.layout, at.coordinates.loc) if at_mode and settings.batch_size is None else None
+        fast = (
+            expanded(at.model, data, self.layout, at.coordinates.loc)
+            if at_mode and settings.batch_size is None and not frame.integrated
+            else None
+        )
         with threads(1) if fast else nullcontext():  # its steps take a few milliseconds
             history = run_svi(
-                fast or at.model,
+                fast or frame.model,
                 guide,
                 fast.data if fast else data,
-                replace(settings, batch_size=fast.batch_size) if fast else settings,
+                replace(settings, batch_size=fast.batch_size if fast else len(data)) if fast or frame.integrated else settings,
                 score=None if at_mode else score,
                 schedule=earlier.history if earlier and not at_mode else None,
                 stage=int(at_mode and earlier is not None),
@@ -123,17 +140,26 @@ class Inference:
                 checkpoint=self.checkpoint,
                 progress=self.progress,
             )
-        return Outcome(guide, {}, history), score() if score else None
+        return Outcome(guide, {}, history, frame=frame), score() if score else None
+
+    def _frame(self, guide: GuideLike, at: Refined, data: Batch) -> Frame:
+        """What a guide is over: a point keeps the users' effects, and a guide of the user's own knows the model as it is."""
+        config = guide_config(guide) if isinstance(guide, str | GuideConfig) else None
+        batch_size = getattr(self.settings, "batch_size", None)
+        if config is None or isinstance(config, Amortised | Delta) or (batch_size is not None and batch_size < len(data)):
+            return Frame(at.model, self.layout, at.coordinates, self.layout)
+        return frame_of(at.model, at.coordinates, self.layout, data)
 
     def with_draws(self, at: Refined, data: Batch, outcome: Outcome, *, densities: bool) -> Outcome:
         """The outcome with draws of its guide and, where they are wanted, their densities."""
         if outcome.guide is None:
             return outcome
-        z, log_guide = draws_and_density(outcome.guide, self.layout, data, self.settings.draws)
-        stats = {}
-        if log_guide is not None and densities:
-            stats = {"log_density": log_joint(at.model, self.layout, data, z, progress=self.progress), "log_guide": log_guide}
-        return replace(outcome, draws=self.layout.constrain(z), sample_stats=stats)
+        assert outcome.frame is not None
+        z, log_guide = draws_and_density(outcome.guide, outcome.frame.layout, data, self.settings.draws)
+        wanted = log_guide is not None and densities
+        draws, log_density = outcome.frame.draws_and_density(z, data, density=wanted, progress=self.progress)
+        stats = {"log_density": log_density, "log_guide": log_guide} if wanted else {}
+        return replace(outcome, draws=draws, sample_stats=stats)
 
 
 def _take_over(guide: Any, earlier: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -123,14 +123,19 @@ def pretrain_trunks(
     return best[2]
 
 
-def scorer(model: RewardModel, guide: object, data: Batch, held_out: Batch | None) -> Callable[[], float] | None:
-    """The held-out score of the guide as it stands, from the same random numbers at every call; None without held-out rows."""
+def scorer(
+    model: RewardModel, guide: object, data: Batch, held_out: Batch | None, draw: Callable[[int], Mapping[str, Tensor]] | None = None
+) -> Callable[[], float] | None:
+    """The held-out score of the guide as it stands, from the same random numbers at every call; None without held-out rows.
+
+    ``draw`` gives so many draws of the model's global sites; without it the guide does.
+    """
     if held_out is None:
         return None
 
     def score() -> float:
         with own_random_stream(0):
-            draws = guide_draws(guide, data, _DRAWS)  # type: ignore[arg-type]
+            draws = draw(_DRAWS) if draw else guide_draws(guide, data, _DRAWS)  # type: ignore[arg-type]
         return held_out_score(model, draws, held_out, seed=1)
 
     return score

@@ -58,10 +58,11 @@ def covariance(density: Any) -> Tensor:
 
 
 def disturb(guide: nn.Module) -> nn.Module:
-    """Moves every parameter away from where it starts."""
+    """Moves every parameter away from where it starts; a normal stays one."""
     with torch.no_grad():
-        for parameter in guide.parameters():
-            parameter.add_(0.4 * torch.randn_like(parameter))
+        for name, parameter in guide.named_parameters():
+            if not name.endswith("skew"):
+                parameter.add_(0.4 * torch.randn_like(parameter))
     return guide
 
 

@@ -1,0 +1,123 @@
+"""Which latents a guide is over: all of them, or all but the users' effects."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+from pyro import poutine
+from torch import Tensor
+
+from probrm.coordinates.layout import Layout
+from probrm.coordinates.path_following import PathFollowing
+from probrm.coordinates.scale_adaptation import ScaleAdaptive
+from probrm.coordinates.sites import trace_globals
+from probrm.coordinates.whitening import Whitening
+from probrm.data.batch import Batch
+from probrm.inference.densities import log_joint
+from probrm.inference.integrated.draws import given_draws
+from probrm.inference.integrated.mode import recentre
+from probrm.inference.integrated.nodes import COUNT, Nodes
+from probrm.inference.integrated.process import Integrated, SetAside
+from probrm.model import RewardModel
+from probrm.progress import Progress, silent
+
+_MOST = 600_000
+"""Rows × nodes up to which users are summed out: beyond, a step would take a tenth of a second and users have many rows as a rule."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A model around a mode, as guides see it.
+
+    Attributes:
+        model: the process, perhaps without its users.
+        layout: of the latents that are left.
+        coordinates: around their mode.
+        whole: the layout of all latents.
+        widths: of whitened latents where the users are summed out, ``(D,)``; None where they are not.
+    """
+
+    model: RewardModel
+    layout: Layout
+    coordinates: Any
+    whole: Layout
+    widths: Tensor | None = None
+
+    @property
+    def integrated(self) -> bool:
+        """Whether the users' effects are summed out."""
+        return isinstance(self.model, Integrated)
+
+    def draws(self, z: Float[Tensor, "s D"], data: Batch, *, progress: Progress = silent) -> dict[str, Tensor]:
+        """Values of all sites at draws of the latents that are left."""
+        return self.draws_and_density(z, data, progress=progress, density=False)[0]
+
+    def draws_and_density(
+        self, z: Float[Tensor, "s D"], data: Batch, *, density: bool = True, progress: Progress = silent
+    ) -> tuple[dict[str, Tensor], Float[Tensor, " s"] | None]:
+        """The same, and ``log p(data, z)`` with everything else summed out, where it is wanted."""
+        values = self.layout.constrain(z)
+        if not isinstance(self.model, Integrated):
+            return values, log_joint(self.model, self.layout, data, z, progress=progress) if density else None
+        found, effects = given_draws(self.model, self.layout, data, z, progress=progress)
+        values[self.model.site] = effects
+        return {site.name: values[site.name] for site in self.whole.sites}, found
+
+
+def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) -> Frame:
+    """The users summed out, where they can be: few rows enough, effects independent given the globals, linear predictors."""
+    if not _can_integrate(model, layout, data):
+        return Frame(model, layout, coordinates, layout)
+    users, linear = layout.exchangeable, _linear(coordinates)
+    scale = prior_of(model, layout, data, coordinates.loc).base_dist.scale[0]
+    integrated = Integrated(model, Nodes.around(linear.loc[:users], linear.spread, scale))
+    left, around = Layout.of(integrated, data), without_users(coordinates, users)
+    return Frame(integrated, left, around, layout, recentre(integrated, left, around, data))
+
+
+def _can_integrate(model: RewardModel, layout: Layout, data: Batch) -> bool:
+    users = layout.exchangeable
+    if not users or not model.linear or getattr(model, "form", "marginal") == "amortised" or data.total * COUNT > _MOST:
+        return False
+    form = model.linear_form(data.slice(0, 1).widened())
+    if form is None or form.user is None or len(data) != data.total:
+        return False
+    prior = prior_of(model, layout, data)
+    independent = getattr(prior, "reinterpreted_batch_ndims", 0) == 1 and prior.base_dist.batch_shape == (users,)
+    # Scales of single users, a Horseshoe's, would have to be summed out with the effects.
+    own = [site for site in layout.sites if site.hyper and site.name.startswith(f"{model.exchangeable}_")]
+    return independent and hasattr(prior.base_dist, "scale") and all(site.shape == () for site in own)
+
+
+def prior_of(model: RewardModel, layout: Layout, data: Batch, at: Float[Tensor, " D"] | None = None) -> Any:
+    """The distribution of the users' effects given the other latents."""
+    row = data.slice(0, 1).widened()
+    values = {} if at is None else layout.constrain(at.to(row["weight"]))
+    with SetAside(model.exchangeable or "") as aside:
+        trace_globals(poutine.condition(model, data=values), row)
+    return aside.prior
+
+
+def _base(coordinates: Any) -> Any:
+    return coordinates.base if isinstance(coordinates, PathFollowing) else coordinates
+
+
+def _linear(coordinates: Any) -> Whitening:
+    base = _base(coordinates)
+    return base.whitening if isinstance(base, ScaleAdaptive) else base
+
+
+def without_users(coordinates: Any, users: int) -> Any:
+    """The marginal of the other latents under coordinates whose first ``users`` entries are independent given these."""
+    found = copy.deepcopy(coordinates)
+    linear = _linear(found)
+    linear.loc, linear.spread, linear.shear = linear.loc[users:], linear.spread[:0], linear.shear[:0]
+    if isinstance(base := _base(found), ScaleAdaptive):
+        base.scales, base.exponents = base.scales - users, base.exponents[users:]
+    if isinstance(found, PathFollowing):
+        found.index -= users
+        found.path.coefficients = found.path.coefficients[..., users:]
+    return found
