@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.implicit import methods, store
 from benchmarks.implicit.data import SETS
-from benchmarks.implicit.tasks import ANCHORS, Task, learning_study, main_grid, rate_study
+from benchmarks.implicit.tasks import ANCHORS, GRID, Task, learning_study, main_grid, rate_study
 from benchmarks.implicit.working import work
 from probrm.simulation import MECHANISMS
 
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog="benchmarks.implicit")
     parser.add_argument("--out", type=Path, required=True, help="folder for raw results; outside the repository")
     parser.add_argument("--datasets", nargs="+", choices=list(SETS))
-    parser.add_argument("--mechanisms", nargs="+", choices=list(MECHANISMS), default=list(MECHANISMS))
+    parser.add_argument("--mechanisms", nargs="+", choices=list(MECHANISMS), default=list(GRID))
     parser.add_argument("--anchors", nargs="+", type=int, default=list(ANCHORS), help="numbers of explicit labels")
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--methods", nargs="+", choices=methods.names(), help="default: all but implicit-svi")

@@ -18,7 +18,8 @@ from probrm.simulation import above_median
 ATTRIBUTES = ["consistency", "relevance", "fluency", "coherence"]
 SYNTHETIC_ROWS, SYNTHETIC_COLUMNS, SYNTHETIC_SCALE = 4000, 8, 2.4
 """A reward with this standard deviation has a best reachable AUROC of about .87."""
-_LEVELS = (-2.0, -0.7, 0.0, 1.3)
+SYNTHETIC_LEVELS = (-2.0, -0.7, 0.0, 1.3)
+"""Cuts of the noisy latent between ratings 1 to 5."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def synthetic(seed: int, n: int = SYNTHETIC_ROWS) -> Answers:
     weights = draw.normal(size=SYNTHETIC_COLUMNS)
     logit = vectors @ (SYNTHETIC_SCALE * weights / np.linalg.norm(weights))
     latent = logit + draw.logistic(size=n)
-    rating = 1.0 + np.searchsorted(_LEVELS, latent)
+    rating = 1.0 + np.searchsorted(SYNTHETIC_LEVELS, latent)
     return Answers("synthetic", draw.integers(n // 5, size=n), vectors.astype(np.float32), rating, latent > 0, expit(logit))
 
 

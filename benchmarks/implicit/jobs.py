@@ -59,12 +59,16 @@ def job_of(answers: Answers, task: Task) -> Job:
         task.mechanism,
         rate=task.rate,
         alpha=task.alpha,
-        users=max(len(train) // USER_ROWS, 1),
+        users=None if task.mechanism == "selected" else max(len(train) // USER_ROWS, 1),  # there it is a twentieth of the rows by default
         seed=task.seed,
     )
-    good = torch.from_numpy(answers.good[train].astype(np.float32))
-    shape, data = _batch(features[train], drawn, _anchors(good, task))
-    held = split_rows([str(code) for code in answers.prompt[train]], None, fraction=HELD_OUT, seed=task.seed + 1000).held_out
+    shown = train[drawn.answer]
+    good = torch.from_numpy(answers.good[shown].astype(np.float32))
+    label = _anchors(good, task)
+    if drawn.selected is not None:
+        label = torch.where(torch.from_numpy(drawn.selected.randomised), good, label)
+    shape, data = _batch(features[shown], drawn, label)
+    held = split_rows([str(code) for code in answers.prompt[shown]], None, fraction=HELD_OUT, seed=task.seed + 1000).held_out
     known = None if answers.probability is None else answers.probability[test]
     return Job(
         shape=shape,

@@ -9,6 +9,8 @@ ANCHORS = (0, 10, 50, 200)
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
 LEARNING_RATES = (0.001, 0.01, 0.1)
 BATCH_SIZES = (32, 128, 512)
+GRID = ("label", "independent", "against", "user", "constant")
+"""The mechanisms of the main grid. ``selected`` can be asked for: its logs have about a quarter of the rows, and labels of their own."""
 STUDY = "independent"
 """The mechanism of the sensitivity studies, which have no labels."""
 
@@ -20,11 +22,11 @@ class Task:
     Attributes:
         data: name of the set.
         mechanism: what drives the propensity.
-        anchors: explicit labels among the training rows.
+        anchors: explicit labels among the training rows; under selected in addition to those of the randomised part.
         seed: see above.
         method: name of the method.
         rate: mean of the propensity.
-        alpha: of the mechanisms label and against.
+        alpha: of the mechanisms label, against and selected.
         learning_rate: 0: as the method has it by default; of Adam else.
         batch_size: likewise.
     """

@@ -22,16 +22,19 @@ def implicit(
     data: Annotated[str, typer.Option("--data", metavar="RATED", help="Answers with a rating each, or pairs (prompt, chosen, rejected).")],
     out: Annotated[str, typer.Option("--out", metavar="LOG", help="Parquet, CSV or JSON lines.")],
     mechanism: Annotated[
-        str, typer.Option("--mechanism", help="What drives the propensity: label, independent, against, user, constant.")
+        str, typer.Option("--mechanism", help="What drives the propensity: label, independent, against, user, constant, selected.")
     ] = "label",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
     rate: Annotated[float, typer.Option("--rate", help="Mean of the propensity.")] = 0.2,
     alpha: Annotated[
-        float, typer.Option("--alpha", help="Of label and against: 1 is no dependence on the rating, 0.1 a strong one.")
+        float, typer.Option("--alpha", help="Of label, against and selected: 1 is no dependence on the rating, 0.1 a strong one.")
     ] = 0.5,
     users: Annotated[int | None, typer.Option("--users", help="How many there are (default: a twentieth of the rows).")] = None,
-    exposures: Annotated[int, typer.Option("--exposures", help="How often each answer is shown.")] = 1,
+    exposures: Annotated[int, typer.Option("--exposures", help="How often each answer is shown; under selected: offered.")] = 1,
     anchors: Annotated[int, typer.Option("--anchors", help="How many rows carry the truth as an explicit label.")] = 0,
+    randomised: Annotated[
+        float, typer.Option("--randomised", help="Of selected: share of the rows that are shown at random, with a label.")
+    ] = 0.15,
     rating: Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Default: rating, else label.")] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings above it are good (default: the median).")] = None,
     columns: Columns = None,
@@ -55,7 +58,7 @@ def implicit(
     check_known("--mechanism", mechanism, MECHANISMS, "--mechanism label")
     check_simulation_target(out, overwrite=overwrite)
     rated = read_rated(data, RatedSpec(parse_columns(columns), rating, threshold))
-    settings = SimulationSettings(mechanism, seed, rate, alpha, users, exposures, anchors)
+    settings = SimulationSettings(mechanism, seed, rate, alpha, users, exposures, anchors, randomised)
     simulated = simulate_log(rated, settings)
     files = write_simulation(simulated, out)
     tell(simulated.notes, quiet)
@@ -63,4 +66,6 @@ def implicit(
     if as_json:
         print_json({"out": out, "files": files, **record, "notes": simulated.notes})
     elif not quiet:
-        typer.echo(f"{record['rows']} rows, {record['good']} good, {record['actions']} with an action, {anchors} with a label: {out}")
+        typer.echo(
+            f"{record['rows']} rows, {record['good']} good, {record['actions']} with an action, {record['labels']} with a label: {out}"
+        )

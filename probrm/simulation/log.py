@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from probrm.data.conversation import Conversation
-from probrm.data.files.tables import file_hash
 from probrm.errors import ConfigError, DataError
-from probrm.simulation.mechanisms import simulate
+from probrm.simulation.exposures import simulate
+from probrm.simulation.provenance import notes_of, record_of
 from probrm.simulation.rated import Rated
+from probrm.simulation.settings import SimulationSettings
 
 LEAST_ROWS = 50
 """A log of fewer rows cannot be fitted."""
-
-
-@dataclass(frozen=True)
-class SimulationSettings:
-    """What is simulated.
-
-    Attributes:
-        mechanism: what drives the propensity, see ``probrm.simulation.MECHANISMS``.
-        seed: of everything.
-        rate: mean of the propensity.
-        alpha: of the mechanisms ``label`` and ``against``.
-        users: how many; None: a twentieth of the rows.
-        exposures: how often each answer is shown, each time to somebody and somewhere of its own.
-        anchors: how many rows, drawn at random, carry the true preference as an explicit ``label``.
-    """
-
-    mechanism: str = "label"
-    seed: int = 0
-    rate: float = 0.2
-    alpha: float = 0.5
-    users: int | None = None
-    exposures: int = 1
-    anchors: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,25 +45,24 @@ def simulate_log(rated: Rated, settings: SimulationSettings) -> SimulatedLog:
         ConfigError: a setting outside its range.
         DataError: too few rows, or nobody acts.
     """
-    n = len(rated) * _positive("--exposures", settings.exposures)
-    if n < LEAST_ROWS:
-        raise DataError(
-            f"{rated.source}: {len(rated)} rated answers shown {settings.exposures} times are {n} rows; a fit needs {LEAST_ROWS}",
-            fix=f"rate more answers, or show each more often: --exposures {-(-LEAST_ROWS // len(rated))}",
-        )
-    if not 0 <= settings.anchors <= n:
-        raise ConfigError(f"--anchors: found {settings.anchors}; allowed: 0 to the number of rows, {n}", fix="use --anchors 50")
+    shown = len(rated) * _positive("--exposures", settings.exposures)
+    _enough(shown, rated, settings)
     at = np.repeat(np.arange(len(rated)), settings.exposures)
-    users = settings.users if settings.users is not None else n // 20
+    selects = settings.mechanism == "selected"
     drawn = simulate(
         rated.rating[at],
         rated.good[at],
         settings.mechanism,
         rate=settings.rate,
         alpha=settings.alpha,
-        users=users,
+        users=settings.users if settings.users is not None or selects else shown // 20,
+        randomised=settings.randomised,
         seed=settings.seed,
     )
+    n, at = len(drawn.answer), at[drawn.answer]
+    _enough(n, rated, settings)
+    if not 0 <= settings.anchors <= n:
+        raise ConfigError(f"--anchors: found {settings.anchors}; allowed: 0 to the number of rows, {n}", fix="use --anchors 50")
     if not drawn.action.any():
         raise DataError(
             f"{rated.source}: with --rate {settings.rate:g} nobody acts on any of the {int(rated.good[at].sum())} rows with a good answer",
@@ -93,9 +70,15 @@ def simulate_log(rated: Rated, settings: SimulationSettings) -> SimulatedLog:
         )
     assert drawn.user is not None
     good = rated.good[at].astype(np.int8)
+    labelled = _anchors(n, settings.anchors, settings.seed)
     ids = rated.row_id[at]
     if settings.exposures > 1:
-        ids = np.array([f"{name}/{k}" for name, k in zip(ids, np.tile(np.arange(settings.exposures), len(rated)), strict=True)], object)
+        ids = np.array([f"{name}/{k}" for name, k in zip(ids, drawn.answer % settings.exposures, strict=True)], object)
+    extra = {}
+    if drawn.selected is not None:
+        labelled |= drawn.selected.randomised
+        randomised = pa.array(drawn.selected.randomised.astype(np.int8))
+        extra = {"randomised": randomised, "choice_probability": pa.array(drawn.selected.probability)}
     columns = {
         "id": pa.array(ids.tolist(), pa.string()),
         "prompt": _prompts([rated.conversations[i] for i in at]),
@@ -104,35 +87,14 @@ def simulate_log(rated: Rated, settings: SimulationSettings) -> SimulatedLog:
         "user_id": pa.array([f"u{code + 1:04d}" for code in drawn.user], pa.string()),
         "surface": pa.array(drawn.covariates["surface"].tolist(), pa.string()),
         "position": pa.array(drawn.covariates["position"].to_numpy(dtype=np.int8)),
-        "label": pa.array(good, mask=~_anchors(n, settings.anchors, settings.seed)),
+        "label": pa.array(good, mask=~labelled),
+        **extra,
         "rating": pa.array(rated.rating[at]),
         "true_preference": pa.array(good),
         "true_propensity": pa.array(drawn.propensity),
     }
-    return SimulatedLog(pa.table(columns), _record(rated, settings, users, good, drawn.action, drawn.truth), _notes(rated, good))
-
-
-def _record(
-    rated: Rated, settings: SimulationSettings, users: int, good: np.ndarray, action: np.ndarray, truth: dict[str, Any]
-) -> dict[str, Any]:
-    from probrm import __version__
-
-    return {
-        "version": __version__,
-        "source": rated.source,
-        "sha256": file_hash(rated.source),
-        "settings": asdict(settings) | {"users": users},
-        "threshold": rated.threshold,
-        "rows": len(good),
-        "good": int(good.sum()),
-        "actions": int(action.sum()),
-        "propensity": truth,
-    }
-
-
-def _notes(rated: Rated, good: np.ndarray) -> list[str]:
-    share = f"good: the {int(rated.good.sum())} of {len(rated)} answers ({100 * good.mean():.1f} %) with a rating above {rated.threshold:g}"
-    return [*rated.notes, share]
+    record = record_of(rated, settings, drawn, good, labelled)
+    return SimulatedLog(pa.table(columns), record, notes_of(rated, good, drawn))
 
 
 def _anchors(n: int, count: int, seed: int) -> np.ndarray:
@@ -148,6 +110,14 @@ def _prompts(conversations: list[Conversation]) -> pa.Array:
         return pa.array([conversation.prompt for conversation in conversations], pa.large_string())
     chat = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
     return pa.array([conversation.prompt_messages for conversation in conversations], chat)
+
+
+def _enough(n: int, rated: Rated, settings: SimulationSettings) -> None:
+    if n < LEAST_ROWS:
+        raise DataError(
+            f"{rated.source}: {len(rated)} rated answers shown {settings.exposures} times are {n} rows; a fit needs {LEAST_ROWS}",
+            fix=f"rate more answers, or show each more often: --exposures {-(-LEAST_ROWS * settings.exposures // max(n, 1))}",
+        )
 
 
 def _positive(flag: str, value: int) -> int:

@@ -29,6 +29,16 @@ def test_a_log_and_what_it_holds() -> None:
     assert frame["user_id"].nunique() == 7
 
 
+def test_users_choose_and_a_part_is_shown_at_random() -> None:
+    flags = ["--mechanism", "selected", "--randomised", "0.2", "--exposures", "8"]
+    done = call("simulate", "implicit", "--data", rated_file(), "--out", "log.parquet", *flags)
+    assert done.code == 0, done.err
+    frame: Any = pd.read_parquet("log.parquet")
+    assert f"{len(frame)} of 1200 offers are rows" in done.err
+    assert f"{(frame['randomised'] == 1).sum()} with a label: log.parquet" in done.out
+    assert frame["label"].notna().sum() == (frame["randomised"] == 1).sum()
+
+
 def test_one_json_object_and_the_same_bytes_again() -> None:
     flags = ["simulate", "implicit", "--data", rated_file(), "--mechanism", "independent", "--seed", "4", "--rate", "0.3", "--json"]
     first, second = (call(*flags, "--out", name) for name in ("a.csv", "b.csv"))
@@ -48,6 +58,8 @@ def test_one_json_object_and_the_same_bytes_again() -> None:
         (["--mechanism", "labels"], ["--mechanism", "'labels'", "did you mean 'label'"]),
         (["--rating", "stars"], ["no column 'stars'", "rating"]),
         (["--rate", "1.2"], ["--rate", "1.2", "less than 1"]),
+        (["--mechanism", "selected", "--randomised", "1"], ["--randomised", "0 to less than 1"]),
+        (["--mechanism", "selected", "--alpha", "0.1"], ["a fit needs 50", "--exposures"]),
         (["--users", "50", "--mechanism", "user"], ["--users 50", "3.0 a user", "--exposures"]),
         (["--threshold", "7"], ["--threshold 7", "no rating is good"]),
         (["--columns", "response=text"], ["no column 'text'"]),

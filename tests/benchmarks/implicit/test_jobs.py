@@ -96,3 +96,21 @@ def test_the_synthetic_truth_is_what_it_says() -> None:
     assert 0.84 < auroc < 0.90
     assert sorted(set(found.rating)) == [1, 2, 3, 4, 5]
     np.testing.assert_array_equal(found.good, found.rating >= 4)
+
+
+def test_rows_that_users_chose_keep_their_answers_and_the_randomised_ones_are_labelled() -> None:
+    """The first column is the answer's truth: it stays with the row through choice, features and labels."""
+    answers = synthetic(0, 4000)
+    vectors = answers.vectors.copy()
+    vectors[:, 0] = answers.good
+    found, every = (job(replace(answers, vectors=vectors), mechanism=name, anchors=0) for name in ("selected", "constant"))
+    n = len(found.data)
+    assert n < len(every.data) / 2
+    assert torch.equal(found.data["embedding"][:, 0] > 0, found.good == 1)
+    labelled = ~found.data["label"].isnan()
+    assert 0.1 < labelled.float().mean() < 0.2
+    assert torch.equal(found.data["label"][labelled], found.good[labelled])
+    assert found.good[~labelled].mean() > found.good[labelled].mean() + 0.2
+    assert not (found.data["action"] * (1 - found.good)).any()
+    assert len(found.propensity) == n > found.held_out.max()
+    assert torch.equal(found.test["embedding"], every.test["embedding"])

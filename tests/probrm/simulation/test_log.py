@@ -79,7 +79,7 @@ def test_settings_travel_with_the_log(file: str, tmp_path: Path, name: str) -> N
     record = read_simulation(tmp_path / name)
     assert record is not None
     assert record["settings"] == {
-        "mechanism": "against", "seed": 2, "rate": 0.4, "alpha": 0.3, "users": 6, "exposures": 1, "anchors": 0,
+        "mechanism": "against", "seed": 2, "rate": 0.4, "alpha": 0.3, "users": 6, "exposures": 1, "anchors": 0, "randomised": 0.15,
     }  # fmt: skip
     assert (record["version"], record["source"], record["rows"]) == (probrm.__version__, file, 120)
     assert len(record["sha256"]) == 64
@@ -101,6 +101,46 @@ def test_pairs_become_two_answers_each(tmp_path: Path) -> None:
     assert all(c.response.startswith("c") == good for c, good in zip(found.conversations, found.good, strict=True))
     assert len(set(found.row_id)) == 60
     assert len(simulate_log(found, SimulationSettings("constant", rate=0.5)).table) == 60
+
+
+def test_randomised_rows_carry_labels_and_the_true_columns_are_there(file: str, tmp_path: Path) -> None:
+    found = simulate_log(read_rated(file), SimulationSettings("selected", seed=3, exposures=10, randomised=0.2))
+    out = str(tmp_path / "log.parquet")
+    write_simulation(found, out)
+    frame: Any = pd.read_parquet(out)
+    selection = found.record["propensity"]["selection"]
+    assert len(frame) == selection["chosen"] + selection["randomised"] < selection["offers"] == 1200
+    np.testing.assert_array_equal(frame["label"].notna(), frame["randomised"] == 1)
+    assert found.record["labels"] == selection["randomised"] == (frame["randomised"] == 1).sum()
+    assert (frame["label"] == frame["true_preference"])[frame["randomised"] == 1].all()
+    np.testing.assert_allclose(frame["choice_probability"], 0.5 ** (5 - frame["rating"]) / np.sqrt(frame["position"].astype(float)))
+    assert frame["true_propensity"].between(0, 1, inclusive="neither").all()
+    assert (frame.loc[frame["true_preference"] == 0, "action"] == 0).all()
+    # Each row is the answer that its id names.
+    original = rated().set_index("id").loc[frame["id"].str.split("/").str[0]]
+    assert frame["id"].is_unique
+    assert original["response"].tolist() == frame["response"].tolist()
+    assert original["rating"].tolist() == frame["rating"].tolist()
+    assert "shown at random and labelled" in found.notes[-1]
+    log = read_log(out, LogSpec(propensity_features=("surface", "position"), reward_features=("randomised",)))
+    assert len(log) == len(frame)
+
+
+def test_selection_from_pairs_and_labels_beside_the_randomised_rows(tmp_path: Path) -> None:
+    path = str(tmp_path / "pairs.csv")
+    pd.DataFrame({"prompt": ["p"] * 200, "chosen": [f"c{i}" for i in range(200)], "rejected": [f"r{i}" for i in range(200)]}).to_csv(path)
+    table = simulate_log(read_rated(path), SimulationSettings("selected", rate=0.5, anchors=30)).table
+    labelled, at_random = table["label"].to_pandas().notna(), table["randomised"].to_pandas() == 1
+    assert labelled[at_random].all()
+    assert at_random.sum() < labelled.sum() <= at_random.sum() + 30
+
+
+def test_a_selection_of_too_few_rows_says_how_many_offers_it_takes(file: str) -> None:
+    with pytest.raises(DataError, match=r"are \d+ rows; a fit needs 50") as caught:
+        simulate_log(read_rated(file), SimulationSettings("selected", alpha=0.1))
+    more = int(str(caught.value.fix).rsplit(" ", 1)[1])
+    enough = SimulationSettings("selected", alpha=0.1, exposures=2 * more, rate=0.5)  # twice: the number of rows is random
+    assert len(simulate_log(read_rated(file), enough).table) >= 50
 
 
 def test_chats_stay_chats(tmp_path: Path) -> None:
