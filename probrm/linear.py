@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +15,25 @@ _WIDE = 10_000
 """Products of columns from which on two blocks count as wide."""
 _SLICE = 4096
 """Rows whose products are added up in 16 bits where the processor multiplies in these; the slices' sums are added in 32."""
+
+
+@dataclass(frozen=True)
+class Tied:
+    """Rows that share something that was summed out, and so depend on each other's predictors.
+
+    Attributes:
+        shared: predictors whose columns are alike in rows that belong together.
+        held: ``density`` with the same value and gradient, the weights of what was summed out held: rows' second derivatives are then their
+            own alone.
+        apart: from predictors and, for the users' predictor, several places of each row ``(*s, k, n)`` to the rows' log densities there, the
+            rows that belong with each at ``predictors``; None where that is not known.
+        places: of what was summed out, at most: how many times as much work a row's density is.
+    """
+
+    shared: tuple[int, ...]
+    held: Callable[[Any], Float[Tensor, " n"]]
+    apart: Callable[[Sequence[Tensor], Float[Tensor, "*s k n"]], Float[Tensor, "*s k n"]] | None = None
+    places: int = 1
 
 
 @dataclass(frozen=True)
@@ -29,15 +49,17 @@ class LinearForm:
         user_predictor: which predictor that entry is added to.
         predictor: of each block; empty where each block is a predictor of its own.
         curved: blocks whose coefficients are no affine function of unconstrained latents; None where any may be such.
+        tied: says how some rows' densities depend on other rows' predictors, too; None where none does.
     """
 
     designs: list[Float[Tensor, "n p"]]
     coefficients: Callable[[Mapping[str, Tensor]], list[Tensor]]
-    density: Callable[[Float[Tensor, "q n"]], Float[Tensor, " n"]]
+    density: Callable[[Any], Float[Tensor, " n"]]
     user: Int[Tensor, " n"] | None = None
     user_predictor: int = 0
     predictor: tuple[int, ...] = ()
     curved: tuple[int, ...] | None = None
+    tied: Tied | None = None
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -61,12 +83,19 @@ class LinearForm:
         return torch.stack(rows)
 
     def derivatives(self, predictors: Float[Tensor, "q n"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "q n"], Float[Tensor, "q q n"]]:
-        """The rows' log densities, and of *minus* these the first and second derivatives in their predictors."""
-        eta = predictors.detach().requires_grad_()
-        density = self.density(eta)
-        first = torch.autograd.grad(-density.sum(), eta, create_graph=True)[0]
-        second = torch.stack([torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first])
-        return density.detach(), first.detach(), second
+        """The rows' log densities, and of *minus* these the first and second derivatives in their predictors.
+
+        Where rows are tied a second derivative stands for those of all rows that belong together: exact where one of its two predictors has
+        columns that these rows share; between others, what a row says by itself.
+        """
+        density, first, second = _derivatives(self.density, predictors)
+        if self.tied is not None:
+            own, shared = _derivatives(self.tied.held, predictors)[2], self.tied.shared
+            for a in range(len(second)):
+                for b in range(a, len(second)):
+                    whole = second[a, b] if a in shared else second[b, a] if b in shared else own[a, b]
+                    second[a, b] = second[b, a] = whole.clone()
+        return density, first, second
 
     def curvature(
         self, predictors: Float[Tensor, "q n"], users: int, rows: int | None = None
@@ -135,3 +164,11 @@ class LinearForm:
         assert self.user is not None
         place = torch.stack([self.user[self._order], self._order])
         return torch.sparse_coo_tensor(place, weights[self._order], (users, len(weights)), is_coalesced=True, check_invariants=False)
+
+
+def _derivatives(density: Callable[[Tensor], Tensor], predictors: Float[Tensor, "q n"]) -> tuple[Tensor, Tensor, Tensor]:
+    eta = predictors.detach().requires_grad_()
+    value = density(eta)
+    first = torch.autograd.grad(-value.sum(), eta, create_graph=True)[0]
+    second = torch.stack([torch.autograd.grad(row.sum(), eta, retain_graph=True)[0] for row in first])
+    return value.detach(), first.detach(), second

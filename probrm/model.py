@@ -68,6 +68,13 @@ class RewardModel(nn.Module, ABC):
         """The probability that an answer is preferred, given its reward."""
         return reward.sigmoid()
 
+    def own_spread(self, values: Values) -> Float[Tensor, " s"] | None:
+        """τ at each of s draws: how far an answer's own logit is from that of the average answer with its features; None: not modelled.
+
+        An answer's own logit is ``√(1 + πτ²/8) reward + N(0, τ²)``.
+        """
+        return None
+
     @property
     def logistic(self) -> bool:
         """Whether ``probability`` is ``σ(reward)``."""

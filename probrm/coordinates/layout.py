@@ -26,7 +26,7 @@ class Site:
         name: of the site.
         shape: of a value.
         flat: slice of the flat vector.
-        transform: from ℝ to the site's support.
+        transform: from ℝ to the site's support; its ``infer["transform"]`` where it names one.
         hyper: whether it is a prior's own scale.
     """
 
@@ -62,7 +62,8 @@ class Layout:
             node = nodes[name]
             shape = tuple(node["value"].shape)
             stop = start + prod(shape)
-            sites.append(Site(name, shape, slice(start, stop), biject_to(node["fn"].support), bool(node["infer"].get("hyper"))))
+            transform = node["infer"].get("transform") or biject_to(node["fn"].support)
+            sites.append(Site(name, shape, slice(start, stop), transform, bool(node["infer"].get("hyper"))))
             start = stop
         return cls(tuple(sites), sites[0].flat.stop if sites and sites[0].name == first else 0)
 

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+TOGETHER = "answer"
+"""A column of numbers; rows with the same one, where it is not negative, stay together in minibatches: their likelihood is no product."""
+
 
 class Limits:
     """How far the integer columns of a data set go; each is looked at once, however many minibatches are cut from the set."""

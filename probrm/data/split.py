@@ -20,7 +20,9 @@ class Split:
     held_out: np.ndarray
 
 
-def split_rows(prompts: Sequence[str], users: Sequence[str] | None, *, fraction: float = 0.1, seed: int) -> Split:
+def split_rows(
+    prompts: Sequence[str], users: Sequence[str] | None, whole: np.ndarray | None = None, *, fraction: float = 0.1, seed: int
+) -> Split:
     """Holds out all rows of a ``fraction`` of the prompts and, with users, all rows of a ``fraction`` of the users.
 
     So nothing that is held out shares its prompt with the training rows by way of a held-out prompt, nor its user by way of a
@@ -30,6 +32,7 @@ def split_rows(prompts: Sequence[str], users: Sequence[str] | None, *, fraction:
     Args:
         prompts: n texts.
         users: n names, or None.
+        whole: which rows go with their prompts alone, ``(n,)``: those of an answer that several users are shown stay together.
         fraction: between 0 and 1, of prompts and of users (at least one prompt; users only where it comes to one).
         seed: any integer.
 
@@ -44,7 +47,8 @@ def split_rows(prompts: Sequence[str], users: Sequence[str] | None, *, fraction:
         raise DataError("the log has one prompt only, so that none can be held out to stop early on", fix="give a log with more prompts")
     held = by_prompt
     if users is not None:
-        held = by_prompt | _hold_out(users, fraction, f"{seed}/user", at_least=0)
+        by_user = _hold_out(users, fraction, f"{seed}/user", at_least=0)
+        held = by_prompt | (by_user if whole is None else by_user & ~whole)
         if held.all():  # two prompts and two users: better no held-out user than nothing to learn from
             held = by_prompt
     return Split(np.flatnonzero(~held).astype(np.int64), np.flatnonzero(held).astype(np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -27,10 +28,13 @@ class Rewards:
     Attributes:
         reward: posterior mean of the reward, a logit.
         reward_sd: its posterior standard deviation.
-        reward_low: lower end of its central 90 % interval.
+        reward_low: lower end of its central 90 % interval: what the features say, the reward of the average answer with these.
         reward_high: upper end.
+        reward_own_low: lower end of the interval of this very answer's reward, with what the encoder cannot see of it
+            (``RewardModel.own_spread``); the same interval where the model says nothing of that.
+        reward_own_high: upper end.
         probability: posterior mean of ``RewardModel.probability``, ``σ(reward)`` for most models.
-        probability_low: lower end of its interval.
+        probability_low: lower end of the interval of this very answer's probability.
         probability_high: upper end.
     """
 
@@ -38,6 +42,8 @@ class Rewards:
     reward_sd: np.ndarray
     reward_low: np.ndarray
     reward_high: np.ndarray
+    reward_own_low: np.ndarray
+    reward_own_high: np.ndarray
     probability: np.ndarray
     probability_low: np.ndarray
     probability_high: np.ndarray
@@ -46,20 +52,51 @@ class Rewards:
 @torch.no_grad()
 def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batch, *, progress: Progress = silent) -> Rewards:
     """Rewards of the rows of ``batch`` under each draw, summarised."""
-    count = len(next(iter(draws.values())))
+    count, tail = len(next(iter(draws.values()))), (1 - LEVEL) / 2
     size = max(1, _NUMBERS // count)
-    parts: list[Float[Tensor, "7 b"]] = []
-    tail = (1 - LEVEL) / 2
+    ends = torch.tensor([tail, 1 - tail])
+    parts: list[Float[Tensor, "9 b"]] = []
+    own_part = _OwnPart.of(model, draws)
     with progress.task("Rewards", len(batch)) as advance:
         for start in range(0, len(batch), size):
             rows = batch.slice(start, min(start + size, len(batch)))
             reward = model.reward(draws, rows)
-            low, high = torch.quantile(reward, torch.tensor([tail, 1 - tail]), dim=0)
+            low, high = torch.quantile(reward, ends, dim=0)
+            own = own_part(reward) if own_part else reward
+            own_low, own_high = torch.quantile(own, ends, dim=0) if own_part else (low, high)
             sd = reward.std(0, correction=min(1, count - 1))  # a point estimate is one draw, and has no spread
             p = model.probability(reward, draws)
             # Quantiles commute with a monotone map, but not with one that differs from draw to draw.
-            ends = (low.sigmoid(), high.sigmoid()) if model.logistic else torch.quantile(p, torch.tensor([tail, 1 - tail]), dim=0)
-            parts.append(torch.stack([reward.mean(0), sd, low, high, p.mean(0), *ends]))
+            of_p = (own_low.sigmoid(), own_high.sigmoid()) if model.logistic else torch.quantile(model.probability(own, draws), ends, dim=0)
+            parts.append(torch.stack([reward.mean(0), sd, low, high, own_low, own_high, p.mean(0), *of_p]))
             advance(len(rows))
-    table = torch.cat(parts, 1).numpy() if parts else np.zeros((7, 0), np.float32)
+    table = torch.cat(parts, 1).numpy() if parts else np.zeros((9, 0), np.float32)
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})
+
+
+@dataclass(frozen=True)
+class _OwnPart:
+    """From rewards of the average answers to those of the very answers, one draw each.
+
+    Attributes:
+        stretch: ``√(1 + πτ²/8)``, ``(s, 1)``.
+        part: ``N(0, τ²)``, one draw for all rows, so that a row's interval depends on no other row, ``(s, 1)``.
+    """
+
+    stretch: Float[Tensor, "s 1"]
+    part: Float[Tensor, "s 1"]
+
+    @classmethod
+    def of(cls, model: RewardModel, draws: Mapping[str, Tensor]) -> _OwnPart | None:
+        """None where the model says nothing of it, or of a point estimate, which has no intervals."""
+        tau = model.own_spread(draws)
+        if tau is None or len(tau) < 2:
+            return None
+        # Evenly spread quantiles in random order: less noise than independent draws.
+        order = torch.randperm(len(tau), generator=torch.Generator().manual_seed(0))
+        even = torch.special.ndtri((order.to(tau) + 0.5) / len(tau))
+        return cls((1 + math.pi / 8 * tau.square()).sqrt()[:, None], (tau * even)[:, None])
+
+    def __call__(self, reward: Float[Tensor, "s b"]) -> Float[Tensor, "s b"]:
+        """Of the very answers."""
+        return self.stretch * reward + self.part

@@ -145,11 +145,13 @@ class Job:
         }
 
 
-def held_out_rows(config: FitConfig, prompts: Sequence[str], users: Sequence[str] | None = None) -> np.ndarray | None:
+def held_out_rows(
+    config: FitConfig, prompts: Sequence[str], users: Sequence[str] | None = None, whole: np.ndarray | None = None
+) -> np.ndarray | None:
     """Positions of the rows that a fit with these settings holds out; None where it holds out none."""
     if not config.held_out > 0:
         return None
-    return split_rows(prompts, users, fraction=config.held_out, seed=config.seed).held_out
+    return split_rows(prompts, users, whole, fraction=config.held_out, seed=config.seed).held_out
 
 
 def _absolute(source: object) -> str | None:

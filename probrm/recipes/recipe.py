@@ -144,8 +144,8 @@ class Recipe(ABC):
         """How columns become tensors, from the vectors of ``texts``, and the rows as the model takes them."""
 
     @abstractmethod
-    def groups(self, rows: Any) -> tuple[list[str], list[str] | None]:
-        """The prompt, and perhaps the user, of each row: held out together."""
+    def groups(self, rows: Any) -> tuple[Any, ...]:
+        """The prompt, and perhaps the user, of each row: held out together; perhaps, too, which rows go with their prompts alone."""
 
     def read(self, source: str, config: FitConfig, **how: Unpack[ReadOptions]) -> Job:
         """Reads and encodes a file, and splits its rows; arguments and errors as in ``fit``."""

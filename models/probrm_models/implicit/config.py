@@ -23,6 +23,8 @@ class ImplicitPriors:
         effects: log-odds per standard deviation of a number, or against the reference level of a category.
         intercept: of the propensity, a logit.
         user_activity: users' effects on the propensity, log-odds.
+        residual: τ, the deviation of an answer's own reward from that of the average answer with its features, a logit. Answers that the
+            log shows several times tell it; without such it is this prior.
     """
 
     base_rate: PriorSlot = Field(default_factory=lambda: Beta(2.0, 2.0))
@@ -30,6 +32,7 @@ class ImplicitPriors:
     effects: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.5))
     intercept: PriorSlot = Field(default_factory=lambda: Normal(0.0, 1.5))
     user_activity: PriorSlot = Field(default_factory=lambda: Normal(0.0, HalfNormal(1.0)))
+    residual: PriorSlot = Field(default_factory=lambda: HalfNormal(1.0))
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -9,6 +9,7 @@ Generative process, for a row with features ``h`` of prompt and response, covari
     r* ~ Bernoulli(γ)           γ = σ(c + w·h + β·z_r)                                 preference
     a  ~ Bernoulli(μ)           μ = σ(b + v·z_p + α_u)                                 activity
     o  ~ Bernoulli(r* a)        plus a false-action rate ε where there is one          action
+    τ                           of answers that the log shows several times            residual_scale
 
 The intercept ``c`` of the reward follows from π: the mean of γ over reference rows of the log is π. An explicit verdict, where
 a row has one, is ``r*`` itself; a propensity known from an experiment, where a row has one, is μ itself. The four strata (r*, a) are summed out in closed form
@@ -19,7 +20,7 @@ the first two are the same number, the third is a lower bound.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -37,11 +38,12 @@ from probrm.actions import LogBernoulli
 from probrm.actions.product import log_both, log_not_both
 from probrm.data.batch import Batch
 from probrm.heads import build_trunk, columns, last_layer, mean_rate_intercept, scaled
-from probrm.linear import LinearForm
+from probrm.linear import LinearForm, Tied
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
 from probrm.recipes.logs.shape import LogShape
 from probrm.settings import Settings
+from probrm_models.implicit import own_parts
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.strata import StratumGuide
 
@@ -143,6 +145,8 @@ class ImplicitModel(RewardModel):
         false_rate = self.config.action.sample_false_rate()
         if isinstance(false_rate, Tensor):
             values["false_rate"] = false_rate
+        if shape.repeated:
+            values[own_parts.SITE] = own_parts.sample_scale(priors.residual)
         return values
 
     # ---- the linear predictors, for one draw or many
@@ -234,6 +238,8 @@ class ImplicitModel(RewardModel):
     def forward(self, batch: Batch) -> None:
         """The generative process."""
         values = self.globals()
+        if own_parts.SITE in values:
+            return self._forward_tied(values, batch)
         label = batch["label"]
         verdict = ~label.isnan()
         # Pyro enumerates under a scalar scale only: rows' weights need the marginal form (checked where a fit is set up).
@@ -250,8 +256,18 @@ class ImplicitModel(RewardModel):
             pyro.sample("label", dist.Delta(preference).mask(verdict), obs=label.nan_to_num())
             pyro.sample("action", self.action_dist(preference, activity, values), obs=batch["action"])
 
+    def _forward_tied(self, values: Values, batch: Batch) -> None:
+        """The rows where some answers are shown several times: what is their own is summed out with the strata, whatever ``form`` says."""
+        predictors = [self.reward(values, batch), self.propensity(values, batch)]
+        with pyro.plate("rows", len(batch), dim=-1):
+            density = self._row_density(batch, own_parts.Exposures.of(batch), values, predictors, values[own_parts.SITE])
+            pyro.factor("rows_of_answers", density)
+
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log P(o | globals)`` of the observed action, explicit verdicts left out of it."""
+        """``log P(o | globals)`` of the observed action, explicit verdicts left out of it.
+
+        Each row for itself: of an answer that is shown several times, too, where the other exposures say nothing yet.
+        """
         nothing = torch.full_like(batch["action"], torch.nan)
         return self.marginal_action_dist(self.reward(values, batch), self.propensity(values, batch), nothing, values).log_prob(
             batch["action"]
@@ -276,14 +292,27 @@ class ImplicitModel(RewardModel):
         ):
             return None
         of_reward, of_propensity = self._designs(batch)
+        designs, exposures = [*of_reward, *of_propensity], own_parts.Exposures.of(batch)
+        if self.shape.repeated:  # τ is a predictor, the same in all rows
+            designs.append(torch.ones_like(batch["action"])[:, None])
+
+        def density(predictors: Sequence[Tensor], held: bool = False) -> Float[Tensor, " n"]:
+            tau = predictors[2][..., 0] if self.shape.repeated else None
+            return self._row_density(batch, exposures, {}, [predictors[0], predictors[1]], tau, held=held)
+
+        def apart(predictors: Sequence[Tensor], nodes: Float[Tensor, "*s k n"]) -> Float[Tensor, "*s k n"]:
+            given, tau = partial(self._given, {}), predictors[2][..., 0]
+            return own_parts.apart_density(given, batch, exposures, predictors, nodes, tau) * batch.scale
+
         return LinearForm(
-            designs=[*of_reward, *of_propensity],
+            designs=designs,
             coefficients=self._coefficients,
-            density=partial(self._row_density, batch),
+            density=density,
             user=batch["user"] if self.shape.users else None,
             user_predictor=1,
-            predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity)),
-            curved=(0,),
+            predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity), *([2] if self.shape.repeated else [])),
+            curved=(0, len(designs) - 1) if self.shape.repeated else (0,),
+            tied=Tied((0, 2), partial(density, held=True), apart, max(len(one.x) for one in exposures)) if exposures else None,
         )
 
     def _designs(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
@@ -308,14 +337,33 @@ class ImplicitModel(RewardModel):
             found.append(values["propensity_effects"])
         if self.propensity_trunk is not None:
             found.append(scaled(self.propensity_trunk, values["propensity_weights"]))
+        if self.shape.repeated:
+            found.append(values[own_parts.SITE][None])
         return found
 
-    def _row_density(self, batch: Batch, predictors: Float[Tensor, "2 n"]) -> Float[Tensor, " n"]:
-        """Log density of action and verdict, as ``forward`` scores them."""
-        reward, propensity, label = predictors[0], known_or(predictors[1], batch), batch["label"]
-        density = self.marginal_action_dist(reward, propensity, label, {}).log_prob(batch["action"])
+    def _row_density(
+        self,
+        batch: Batch,
+        exposures: Sequence[own_parts.Exposures],
+        values: Values,
+        predictors: Sequence[Tensor],
+        tau: Tensor | None,
+        *,
+        held: bool = False,
+    ) -> Float[Tensor, "*s n"]:
+        """Log density of action and verdict, weighted and scaled; an answer's rows together where it is shown several times."""
+        return own_parts.tied_density(partial(self._given, values), batch, exposures, predictors, tau, held=held) * batch.scale
+
+    def _given(self, values: Values, rows: Batch, predictors: Sequence[Tensor]) -> Float[Tensor, "*s n"]:
+        """Weighted log density of action and verdict of rows whose answers are shown once."""
+        reward, propensity, label = predictors[0], known_or(predictors[1], rows), rows["label"]
+        density = self.marginal_action_dist(reward, propensity, label, values).log_prob(rows["action"])
         verdict = self.preference_dist(reward).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
-        return (density + verdict) * batch["weight"] * batch.scale
+        return (density + verdict) * rows["weight"]
+
+    def own_spread(self, values: Values) -> Float[Tensor, " s"]:
+        """τ, as the log or its prior says it."""
+        return own_parts.spread(values, self.config.priors.residual)
 
     def mirrors(self, values: Values, batch: Batch) -> list[dict[str, Tensor]]:
         """Reward and propensity with their parts exchanged, as far as the two heads see the same things.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Unpack
 
 from torch import Tensor
@@ -64,7 +65,10 @@ class ImplicitRecipe(LogRecipe):
         """
         job = self.read(source, config, **how)
         assert isinstance(job, LogJob)
-        found = fit_implicit(job.data, job.shape, self.settings(config.model), held_out=job.held, facts=row_facts(job.rows), **job.options)
+        shape = job.shape
+        if job.config.guide.name == "amortised":  # works on rows, each for itself
+            shape = replace(shape, repeated=0)
+        found = fit_implicit(job.data, shape, self.settings(config.model), held_out=job.held, facts=row_facts(job.rows), **job.options)
         naive, verdict = self.fit_baseline(job), found.identifiability
 
         def run(fitted: Fitted) -> Run:

@@ -34,7 +34,8 @@ def given_draws(
         progress: shows them.
     """
     form, grid = model.rows(data), _Grid(z.float())
-    size = max(1, _NUMBERS // (len(data) * len(grid.x)))
+    work = len(data) * len(grid.x) * (form.tied.places if form.tied else 1)
+    size = max(1, _NUMBERS // work)
 
     def parts(one: Tensor) -> tuple[Tensor, ...]:
         values = layout.constrain(one)

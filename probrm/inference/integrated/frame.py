@@ -26,6 +26,8 @@ from probrm.progress import Progress, silent
 
 _MOST = 600_000
 """Rows × nodes up to which users are summed out: beyond, a step would take a tenth of a second and users have many rows as a rule."""
+_MOST_TIED = 3_000_000
+"""The same for rows that are tied, times what was summed out of them."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,14 @@ def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) 
 
 def _can_integrate(model: RewardModel, layout: Layout, data: Batch) -> bool:
     users = layout.exchangeable
-    if not users or not model.linear or getattr(model, "form", "marginal") == "amortised" or data.total * COUNT > _MOST:
+    if not users or not model.linear or getattr(model, "form", "marginal") == "amortised":
         return False
-    form = model.linear_form(data.slice(0, 1).widened())
-    if form is None or form.user is None or len(data) != data.total:
+    if data.total * COUNT > _MOST:
+        return False
+    form = model.linear_form(data.widened()) if len(data) == data.total else None
+    if form is None or form.user is None:
+        return False
+    if form.tied is not None and (form.tied.apart is None or data.total * COUNT * form.tied.places > _MOST_TIED):
         return False
     prior = prior_of(model, layout, data)
     independent = getattr(prior, "reinterpreted_batch_ndims", 0) == 1 and prior.base_dist.batch_shape == (users,)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from probrm.coordinates.layout import Layout
-from probrm.coordinates.path_following import PathFollowing
+from probrm.coordinates.path_following import PathFollowing, Spline
 from probrm.coordinates.scale_adaptation import ScaleAdaptive
 from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
@@ -17,6 +19,8 @@ from probrm.inference.laplace.potential import Potential
 _STEPS, _HISTORY = 40, 20
 _APART = 0.5
 """Whitened units between the places that a second difference is taken from."""
+_ASIDE = 1.5
+"""Deviations of a latent that the coordinates follow, to each side of its middle, at which its path is looked at anew."""
 _NARROW = 50
 """Entries up to which a site's widths are worked out anew: intercepts, effects, scales."""
 
@@ -26,7 +30,8 @@ def recentre(model: Integrated, layout: Layout, coordinates: nn.Module, data: Ba
 
     The joint mode over users' effects and globals is not that of the globals alone: with a few actions a user it has intercept, effects and
     the users' scale too near 0 (Breslow & Lin 1995, Biometrika 82). Scales of other priors stay where their evidence has put them: jointly
-    with the weights they have no mode.
+    with the weights they have no mode. Where the coordinates follow a latent, its path is moved at three of its values, and by the parabola
+    through them in between.
     """
     base = coordinates.base if isinstance(coordinates, PathFollowing) else coordinates
     linear: Whitening = base.whitening if isinstance(base, ScaleAdaptive) else base  # type: ignore[assignment]
@@ -35,37 +40,75 @@ def recentre(model: Integrated, layout: Layout, coordinates: nn.Module, data: Ba
     if isinstance(coordinates, PathFollowing):
         free[coordinates.index] = False  # its marginal is known
     free = free.to(linear.loc.device)
-    epsilon = torch.zeros(layout.size, dtype=torch.float64, device=linear.loc.device, requires_grad=True)
-
-    def energy(at: Tensor) -> Tensor:
-        # Displacements of the held scales are undone: the whitening couples them with the rest.
-        z = coordinates(at)
-        return potential(torch.where(free, z, centre))
-
-    centre = coordinates(torch.zeros_like(epsilon)).detach()
-    optimiser = torch.optim.LBFGS([epsilon], max_iter=_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = energy(epsilon)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    found = epsilon.detach()
-    widths = torch.ones_like(found)
-    with torch.no_grad():
-        here = energy(found)
-        for i in _narrow(layout, free).tolist():
-            step = torch.zeros_like(found)
-            step[i] = _APART
-            bend = (energy(found + step) + energy(found - step) - 2 * here) / _APART**2
-            widths[i] = bend.clamp(0.05, 20.0).rsqrt()
-        moved = torch.where(free, coordinates(found), centre) - centre
-        if isinstance(coordinates, PathFollowing):
-            moved = torch.cat([moved[: coordinates.index], moved[coordinates.index + 1 :]])
-        linear.loc = linear.loc + moved
+    search = _Search(potential, coordinates, free, torch.zeros(layout.size, dtype=torch.float64, device=linear.loc.device))
+    middle = search.mode(search.nothing)
+    widths = search.widths(middle, _narrow(layout, free))
+    moved = search.moved(search.nothing, middle)
+    if isinstance(coordinates, PathFollowing):
+        aside = torch.zeros_like(middle)
+        aside[coordinates.index] = _ASIDE
+        ends = [search.moved(sign * aside, search.mode(sign * aside + middle)) for sign in (-1, 1)]
+        _bend(coordinates, *(_without(end - moved, coordinates.index) for end in ends))
+        moved = _without(moved, coordinates.index)
+    linear.loc = linear.loc + moved
     return widths
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Modes of a potential over the free latents, in coordinates around a place near them."""
+
+    potential: Potential
+    coordinates: nn.Module
+    free: Bool[Tensor, " D"]
+    nothing: Float[Tensor, " D"]
+
+    def place(self, at: Float[Tensor, " D"]) -> Float[Tensor, " D"]:
+        """What the whitening moves of the held latents is undone: it couples them with the rest."""
+        held = torch.where(self.free, self.nothing, at.detach())  # the path's own coordinate, and zeros
+        return torch.where(self.free, self.coordinates(at), self.coordinates(held))
+
+    def mode(self, at: Float[Tensor, " D"]) -> Float[Tensor, " D"]:
+        """By L-BFGS from a place, in whitened units."""
+        epsilon = torch.where(self.free, at, self.nothing).requires_grad_()
+        held = torch.where(self.free, self.nothing, at)
+        optimiser = torch.optim.LBFGS([epsilon], max_iter=_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe")
+
+        def closure() -> Tensor:
+            optimiser.zero_grad()
+            loss = self.potential(self.place(torch.where(self.free, epsilon, held)))
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        return torch.where(self.free, epsilon.detach(), held)
+
+    @torch.no_grad()
+    def moved(self, before: Float[Tensor, " D"], after: Float[Tensor, " D"]) -> Float[Tensor, " D"]:
+        """In unconstrained units."""
+        return self.place(after) - self.place(before)
+
+    @torch.no_grad()
+    def widths(self, at: Float[Tensor, " D"], which: Tensor) -> Float[Tensor, " D"]:
+        """By second differences; 1 of those not asked for."""
+        widths, here = torch.ones_like(at), self.potential(self.place(at))
+        for i in which.tolist():
+            step = torch.zeros_like(at)
+            step[i] = _APART
+            bend = (self.potential(self.place(at + step)) + self.potential(self.place(at - step)) - 2 * here) / _APART**2
+            widths[i] = bend.clamp(0.05, 20.0).rsqrt()
+        return widths
+
+
+def _bend(coordinates: PathFollowing, low: Float[Tensor, " r"], high: Float[Tensor, " r"]) -> None:
+    """Moves the path by a parabola that is 0 in the middle and ``low`` and ``high`` at the places aside, beyond which it stays."""
+    knots, values = coordinates.path.knots, coordinates.path(coordinates.path.knots)
+    x = ((knots - coordinates.mean) / coordinates.sd / _ASIDE).clamp(-1.0, 1.0)[:, None]
+    coordinates.path = Spline(knots, values + (high - low) / 2 * x + (high + low) / 2 * x.square()).to(knots.device)
+
+
+def _without(x: Float[Tensor, " D"], index: int) -> Float[Tensor, " r"]:
+    return torch.cat([x[:index], x[index + 1 :]])
 
 
 def _free(model: Integrated, layout: Layout) -> Bool[Tensor, " D"]:

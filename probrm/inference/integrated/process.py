@@ -58,7 +58,8 @@ class Given:
 class Integrated(RewardModel):
     """``p(rows | globals) = Π_u Σ_k w_uk p(α_uk) Π_{i of u} p(row i | globals, α_uk)``.
 
-    All rows are looked at together: those of one user belong to one sum.
+    All rows are looked at together: those of one user belong to one sum. Where rows of several users are tied (``LinearForm.tied``), each effect
+    is summed out with the others at their centre.
 
     Args:
         model: with linear predictors and users whose effects are independent given the globals.
@@ -103,9 +104,17 @@ class Integrated(RewardModel):
     def of_users(form: LinearForm, predictors: list[Tensor], points: Float[Tensor, "*s k u"]) -> Float[Tensor, "*s k u"]:
         """``Σ log p(row | α_uk)`` over each user's rows; ``predictors`` are ``(*s, n)`` each, the users' effects left out."""
         assert form.user is not None
-        rows = [one.unsqueeze(-2) for one in predictors]
-        rows[form.user_predictor] = rows[form.user_predictor] + points.index_select(-1, form.user)
-        density = form.density(rows)  # type: ignore[arg-type]
+        own = predictors[form.user_predictor]
+        nodes = own.unsqueeze(-2) + points.index_select(-1, form.user)
+        if form.tied is None:
+            rows = [one.unsqueeze(-2) for one in predictors]
+            rows[form.user_predictor] = nodes
+            density = form.density(rows)  # type: ignore[arg-type]
+        else:
+            assert form.tied.apart is not None
+            centre = list(predictors)
+            centre[form.user_predictor] = own + points[..., points.shape[-2] // 2, :].index_select(-1, form.user)
+            density = form.tied.apart(centre, nodes)
         return torch.zeros_like(points).index_add(-1, form.user, density)
 
     def reward(self, values: Mapping[str, Tensor], batch: Batch) -> Tensor:

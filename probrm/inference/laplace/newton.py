@@ -37,6 +37,8 @@ _BURST, _BURSTS = 25, 8
 """Of a rough walk: steps between two looks, and how many looks."""
 _FEW = 5_000
 """Rows, standing for themselves alone, whose mode is where the way to that of many more begins."""
+_LEAST_CURVATURE = 0.05
+"""Of directions in unconstrained latents, whose priors have about 1."""
 _SETTLED = 0.2
 """Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
@@ -104,6 +106,7 @@ def newton_laplace(
         z = newton_laplace(model, Batch(few, _FEW), layout, at=z, max_rounds=2, exact=_ROUGH, still=_STALE, sketch=True).coordinates.loc
     descent = Descent(potential, z, hyper, rows)
     hierarchical = bool(hyper.any())
+    tied = potential.form is not None and potential.form.tied is not None
     descent.down(_ROUGH if hierarchical else exact)
     scales, rounds = None, 0
     with progress.task("Newton–Laplace start", max_rounds) as advance:
@@ -111,7 +114,7 @@ def newton_laplace(
             rounds += 1
             if descent.moved > _STALE:
                 descent.bend()
-            scales = estimate_scales(potential, descent.z, _whitening(descent.z, hyper, descent.curvature).variance(), hyper)
+            scales = estimate_scales(potential, descent.z, _whitening(descent.z, hyper, descent.curvature, lift=tied).variance(), hyper)
             descent.rescale(scales.step)
             settled = rounds == max_rounds or bool((scales.step / scales.width).square().mean().sqrt() < _SETTLED)
             descent.down(exact if settled else _ROUGH)
@@ -120,7 +123,7 @@ def newton_laplace(
                 break
     if descent.moved > still or (descent.rough and not sketch):
         descent.bend(SKETCH if sketch else None)
-    whitening = _whitening(descent.z, hyper, descent.curvature, scales.width if scales else None)
+    whitening = _whitening(descent.z, hyper, descent.curvature, scales.width if scales else None, lift=tied)
     if scales is None:
         return LaplaceStart(whitening, float(descent.value), 0, descent.rows)
     return LaplaceStart(ScaleAdaptive(whitening, hyper.nonzero()[:, 0], scales.exponents), float(descent.value), rounds, descent.rows)
@@ -182,14 +185,25 @@ def walk(
     return place().detach()
 
 
-def _whitening(z: Tensor, hyper: Tensor, curvature: Arrow, widths: Tensor | None = None) -> Whitening:
+def _lifted(dense: Tensor, less: Tensor) -> Tensor:
+    """``dense``, raised where ``dense − less`` has eigenvalues below the least that counts."""
+    eigenvalues, directions = torch.linalg.eigh(dense - less)
+    return dense + (directions * (_LEAST_CURVATURE - eigenvalues).clamp_min(0.0)) @ directions.T
+
+
+def _whitening(z: Tensor, hyper: Tensor, curvature: Arrow, widths: Tensor | None = None, *, lift: bool = False) -> Whitening:
     """Laplace over the weights; with ``widths``, over the scales too.
 
     The weights' mode moves with the scales, by ``−H⁻¹ C`` for the cross derivatives ``C``. That shift belongs into the
     map: the base rate and the scale of the reward weights trade off against each other, and a guide that takes them for
     independent is too sure of both.
+
+    ``lift`` raises directions that curve the wrong way to the least that counts: rows that are tied have no log-concave likelihood.
     """
     diagonal, coupling, dense = without_scales(curvature, hyper)
+    if lift:
+        diagonal = diagonal.clamp_min(_LEAST_CURVATURE)
+        dense = _lifted(dense, coupling.T @ (coupling / diagonal[:, None]))
     try:
         whitening = Whitening(z, diagonal, coupling, dense)
         if widths is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ _TREND = 0.9
 """Of the exponential average of the ELBO that is watched where there are no held-out rows."""
 _RISE = 1e-4
 """Nats a row that count as an improvement."""
+_SETTLING = 8
+"""Looks that the last stage waits at least where its parameters are averaged."""
 _SHIFT = 0.05
 """Standard deviations of each latent that a better bound has to be worth, where a guide begins at the mode."""
 
@@ -109,8 +111,8 @@ def run_svi(
         score: the held-out score, larger is better; None watches the bound.
         schedule: an earlier history whose stages and length are repeated instead of watching anything.
         stage: of the learning rate to begin with; later ones are for a guide that has been trained before.
-        at_mode: the guide begins at the mode. Its bound then rises by little: it is watched half as long, and a rise within the standard
-            error of the steps since the last look is none.
+        at_mode: the guide begins at the mode. Its bound then rises by little, and a rise within the standard
+            error of the steps since the last look is none. What it has in the end is the mean over the last stage.
         elbo: the objective; None for Pyro's, which enumerates the rows' latents where the model has such in its present form.
         keep_best: goes back to the best look at the held-out score in the end; the history's steps and stages then end there.
         checkpoint: where states are kept, and taken up again.
@@ -135,14 +137,19 @@ def run_svi(
         history, kept = History(**saved.meta["history"]), saved.kept
         if saved.meta["done"]:
             return history
+    averaging = at_mode and schedule is None and not keep_best
+    of_guide = {id(p) for p in guide.densities()} if isinstance(guide, WhitenedGuide) else set()
+    guided = {name: p for name, p in loss_fn.named_parameters() if id(p) in of_guide}
     total = schedule.steps if schedule else settings.max_steps
-    patience = settings.patience // 2 if at_mode else settings.patience
+    patience = settings.patience
     losses: list[Tensor] = []
     rise, trend = (guide.layout.size * _SHIFT**2 / 2 / data.total, 0.0) if at_mode else (_RISE, _TREND)
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
             losses.append(svi_step(loss_fn, optimiser, batches[step - 1]).detach())
+            if averaging and rates.last(history):
+                _average(kept, guided, step - history.stages[-1])
             if step % settings.eval_every and step != total:
                 continue
             bound, error = _seen(losses, data.total, step)
@@ -151,8 +158,11 @@ def run_svi(
             advance(settings.eval_every, elbo=bound, **({} if held_out is None else {"held_out": held_out}))
             if keep_best and held_out is not None and history.waited == 0:
                 kept = {name: value.detach().clone() for name, value in loss_fn.state_dict().items()}
-            done = step == total or (history.due(patience, schedule) and not rates.lowered(history, step))
-            if done and kept:
+            waits = max(patience, _SETTLING) if averaging and rates.last(history) else patience
+            done = step == total or (history.due(waits, schedule) and not rates.lowered(history, step))
+            if done and kept and averaging:
+                loss_fn.load_state_dict(kept, strict=False)
+            elif done and kept:
                 loss_fn.load_state_dict(kept)
                 history.end_at_best()
             if checkpoint:
@@ -179,14 +189,25 @@ class _Rates:
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * _DECAYS[stage]
 
+    def last(self, history: History) -> bool:
+        """Whether the present stage is the last one."""
+        return self._begun + len(history.stages) == len(_DECAYS)
+
     def lowered(self, history: History, step: int) -> bool:
         """Begins the next stage at this step; false after the last one."""
-        if self._begun + len(history.stages) == len(_DECAYS):
+        if self.last(history):
             return False
         history.stages.append(step)
         history.waited = 0
         self._set(self._begun + len(history.stages) - 1)
         return True
+
+
+@torch.no_grad()
+def _average(kept: dict[str, Tensor], guided: Mapping[str, Tensor], count: int) -> None:
+    """The mean of the guide's parameters over the last stage: each is off by a step's noise, and there are hundreds (Polyak & Juditsky 1992)."""
+    for name, parameter in guided.items():
+        kept[name] = kept[name] + (parameter - kept[name]) / count if name in kept else parameter.clone()
 
 
 def _seen(losses: list[Tensor], rows: float, step: int) -> tuple[float, float]:

@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data import Batch, FeatureMap, Log
+from probrm.data.batch import TOGETHER
 from probrm.data.logs.actions import ActionSpec
+from probrm.data.logs.repeats import repeated_answers
 from probrm.errors import DataError
 from probrm.recipes.logs.action_inputs import action_columns, comparison_columns, fit_actions
 from probrm.recipes.logs.shape import LogShape
@@ -29,6 +31,7 @@ class LogInputs:
         propensity: map of the propensity head's.
         users: ids in the order of the model's user effects; empty without a user effect.
         actions: the kinds of actions of a row; empty for the single yes/no action.
+        repeated: answers that the fitted log shows several times.
     """
 
     centre: Float[Tensor, " d"]
@@ -37,6 +40,7 @@ class LogInputs:
     propensity: FeatureMap
     users: tuple[str, ...]
     actions: tuple[ActionSpec, ...] = ()
+    repeated: int = 0
 
     @classmethod
     def fit(cls, log: Log, vectors: Float[Tensor, "n d"]) -> LogInputs:
@@ -50,13 +54,14 @@ class LogInputs:
             FeatureMap.fit(log.propensity),
             users,
             fit_actions(log),
+            int(repeated_answers(log.conversations).max()) + 1,
         )
 
     @property
     def shape(self) -> LogShape:
         """The model's shape."""
         names = tuple(self.reward.names), tuple(self.propensity.names)
-        return LogShape(len(self.centre), *names, self.users, actions=self.actions)
+        return LogShape(len(self.centre), *names, self.users, actions=self.actions, repeated=self.repeated)
 
     def batch(self, log: Log, vectors: Float[Tensor, "n d"], *, covariates: bool = True) -> Batch:
         """The batch of all rows of a log.
@@ -87,6 +92,8 @@ class LogInputs:
         if covariates:
             columns["propensity_covariates"] = torch.from_numpy(self.propensity.transform(log.propensity))
             columns["user"] = self._user_index(log)
+            if self.repeated:
+                columns[TOGETHER] = torch.from_numpy(repeated_answers(log.conversations))
             columns |= action_columns(log, self.actions) | comparison_columns(log, columns["embedding"], columns["reward_covariates"])
             if log.propensity_known is not None:
                 columns["known_propensity"] = torch.from_numpy(log.propensity_known)
@@ -118,7 +125,7 @@ class LogInputs:
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON."""
         heads = {"reward": self.reward.to_dict(), "propensity": self.propensity.to_dict()}
-        return heads | {"users": list(self.users), "actions": [action.to_dict() for action in self.actions]}
+        return heads | {"users": list(self.users), "actions": [action.to_dict() for action in self.actions], "repeated": self.repeated}
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> LogInputs:
@@ -131,4 +138,5 @@ class LogInputs:
             FeatureMap.from_dict(spec["propensity"]),
             tuple(users),
             tuple(ActionSpec.from_dict(action) for action in spec.get("actions", ())),
+            spec.get("repeated", 0),
         )

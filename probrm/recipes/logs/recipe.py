@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from probrm.config import FitConfig
 from probrm.data import Batch, Conversation, Log, LogSpec, read_log
 from probrm.data.logs.presets import PRESETS
+from probrm.data.logs.repeats import repeated_answers
 from probrm.encoders import Encoder, Observed
 from probrm.errors import ConfigError
 from probrm.inference import Fitted
@@ -73,9 +75,10 @@ class LogRecipe(Recipe):
         inputs = LogInputs.fit(rows, vectors)
         return inputs, inputs.batch(rows, vectors)
 
-    def groups(self, rows: Log) -> tuple[list[str], list[str] | None]:
-        """Prompts, and users where there are some."""
-        return [c.prompt_text for c in rows.conversations], None if rows.user is None else list(rows.user)
+    def groups(self, rows: Log) -> tuple[list[str], list[str] | None, np.ndarray]:
+        """Prompts, users where there are some, and which rows show an answer that others show, too."""
+        users = None if rows.user is None else list(rows.user)
+        return [c.prompt_text for c in rows.conversations], users, repeated_answers(rows.conversations) >= 0
 
     def counts(self, job: LogJob) -> dict[str, dict[str, Any]]:
         """The explicit labels."""
@@ -102,7 +105,7 @@ class LogRecipe(Recipe):
         log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
         batch, notes = scored_batch(run, log, embeddings, progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
-        columns = ("reward", "reward_sd", "reward_low", "reward_high", "probability")
+        columns = [field.name for field in fields(rewards)]
         table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
         return table, notes + told
 

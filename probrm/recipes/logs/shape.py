@@ -19,6 +19,7 @@ class LogShape(Settings):
         users: their ids, in the order of their effects; none switches these off.
         reference: how many reference rows the base rate is a mean over; the single one of the default is the average embedding.
         actions: the kinds of actions of a row, where they are not the single yes/no action.
+        repeated: answers that the log shows several times.
     """
 
     embedding: int
@@ -27,3 +28,4 @@ class LogShape(Settings):
     users: tuple[str, ...] = ()
     reference: int = 1
     actions: tuple[ActionSpec, ...] = ()
+    repeated: int = 0

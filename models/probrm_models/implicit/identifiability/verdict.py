@@ -17,6 +17,7 @@ from probrm_models.implicit.identifiability.assumptions import Assumptions
 from probrm_models.implicit.identifiability.base_rate import Level
 from probrm_models.implicit.identifiability.base_rate_evidence import level_evidence
 from probrm_models.implicit.identifiability.mode_selection import SURE, Choice
+from probrm_models.implicit.identifiability.rests_on import rests_on, told
 from probrm_models.implicit.identifiability.row_checks import label_disagreement, overlap_of, row_checks
 from probrm_models.implicit.model import ImplicitModel
 
@@ -94,7 +95,8 @@ def judge(e: Evidence) -> dict[str, Any]:
     found["varied"] = bool(exclusion) or often > 1 or len(shape.actions) > 1
     found["verdict"], found["reasons"] = _verdict(found, e)
     found["named"] = not (swap_unseen(found, e) or open_to_swap(found, e) or (e.choice is not None and not e.choice.named))
-    found["notes"] = _notes(found, e)
+    found["rests_on"] = rests_on(e.model, e.fitted.draws, e.data, found["level"]["governed_by"])
+    found["notes"] = [*_notes(found, e), told(found["rests_on"])]
     return found
 
 

@@ -6,6 +6,7 @@ predictor of its own whose design is a column of ones: a row's density is then a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,8 +15,9 @@ from torch import Tensor
 
 from probrm.actions import Preference
 from probrm.data.batch import Batch
-from probrm.linear import LinearForm
+from probrm.linear import LinearForm, Tied
 from probrm.model import Values
+from probrm_models.implicit.own_parts import SITE, Exposures
 
 if TYPE_CHECKING:
     from probrm_models.implicit.multi_action.model import MultiActionModel
@@ -40,7 +42,8 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
     designs += [nothing] if shape.users else []
     singles = count + 1 + bool(shape.users)  # where they begin
     learned = not isinstance(model.config.action.false_rate, float)
-    n_singles = len(model.graded) + len(model.timed) + len(model.stick) + learned
+    n_singles = len(model.graded) + len(model.timed) + len(model.stick) + learned + bool(shape.repeated)
+    exposures = Exposures.of(batch)
     compared = "won" in batch
     difference = model.reward_trunk(embedding) - model.reward_trunk(batch["rival_embedding"]) if compared else nothing
     if compared and shape.reward_effects:
@@ -48,7 +51,7 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
 
     def single(values: Values) -> Float[Tensor, " p"]:
         parts = [part.reshape(-1) for action in model.kinds for part in action.parts(values)]
-        parts += [values["false_rate"][None]] if "false_rate" in values else []
+        parts += [values[name][None] for name in ("false_rate", SITE) if name in values]
         return torch.cat(parts) if parts else ones[0, :0]
 
     def coefficients(values: Values) -> list[Tensor]:
@@ -62,23 +65,24 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
         found += list(single(values).split(1)) if n_singles else []
         return [*found, torch.cat(weights)] if compared else found
 
-    def density(eta: Float[Tensor, "q n"]) -> Float[Tensor, " n"]:
+    def density(eta: Float[Tensor, "q n"], held: bool = False) -> Float[Tensor, " n"]:
         activity = eta[count + 1] if shape.users else 0.0
         rest = list(eta[singles:])
         located = ((a, eta[1 + k] + activity if a.spec.column in model.acted else eta[1 + k]) for k, a in enumerate(model.kinds))
         locations = [model.known(action, location, batch) for action, location in located]
         parts = [action.take(rest) for action in model.kinds]
         false_rate = rest.pop(0) if learned else model.config.action.false_rate
-        label = batch["label"]
-        found = model.rows_dist(eta[0], locations, parts, label, false_rate).log_prob(batch["actions"])
-        found = found + model.preference_dist(eta[0]).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
+        tau = rest.pop(0)[..., 0] if shape.repeated else None
+        found = model.tied(batch, exposures, [eta[0], *locations], parts, false_rate, tau, held=held)
         if compared:
             won = batch["won"]
-            found = found + Preference(eta[-1]).log_prob(won.nan_to_num()).masked_fill(won.isnan(), 0.0)
-        return found * batch["weight"] * batch.scale
+            found = found + Preference(eta[-1]).log_prob(won.nan_to_num()).masked_fill(won.isnan(), 0.0) * batch["weight"]
+        return found * batch.scale
 
     designs += [ones] * n_singles + ([difference] if compared else [])
-    return LinearForm(designs, coefficients, density, batch["user"] if shape.users else None, count + 1)
+    # The reward's columns and those of single parameters are alike in all rows of an answer.
+    tied = Tied((0, *range(singles, singles + n_singles)), partial(density, held=True)) if exposures else None
+    return LinearForm(designs, coefficients, density, batch["user"] if shape.users else None, count + 1, tied=tied)
 
 
 def _entry(values: Float[Tensor, " k"], place: int) -> Float[Tensor, " 1"]:

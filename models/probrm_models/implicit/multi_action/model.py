@@ -39,6 +39,7 @@ from probrm.linear import LinearForm
 from probrm.model import Values
 from probrm.priors.filling import half_normal
 from probrm.recipes.logs.shape import LogShape
+from probrm_models.implicit import own_parts
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.model import ImplicitModel, known_or
 from probrm_models.implicit.multi_action.comparison import comparison_log_prob, observe_comparison
@@ -107,6 +108,8 @@ class MultiActionModel(ImplicitModel):
         false_rate = self.config.action.sample_false_rate()
         if isinstance(false_rate, Tensor):
             values["false_rate"] = false_rate
+        if shape.repeated:
+            values[own_parts.SITE] = own_parts.sample_scale(priors.residual)
         return values
 
     # ---- the linear predictors, for one draw or many
@@ -163,11 +166,54 @@ class MultiActionModel(ImplicitModel):
     def forward(self, batch: Batch) -> None:
         """The generative process."""
         values, label = self.globals(), batch["label"]
+        if own_parts.SITE in values:
+            return self._forward_tied(values, batch)
         reward, actions = self.reward(values, batch), self.actions_dist(values, batch, label)
         with pyro.plate("rows", len(batch), dim=-1), poutine.scale(scale=batch["weight"] * batch.scale):
             pyro.sample("label", self.preference_dist(reward).mask(~label.isnan()), obs=label.nan_to_num())
             pyro.sample("actions", actions, obs=batch["actions"])
             observe_comparison(self, values, batch)
+
+    def _forward_tied(self, values: Values, batch: Batch) -> None:
+        """The rows where some answers are shown several times; what is their own takes no part in comparisons."""
+        parts, false_rate = [a.parts(values) for a in self.kinds], self._false_rate(values)
+        predictors = [self.reward(values, batch), *self.propensities(values, batch)]
+        with pyro.plate("rows", len(batch), dim=-1):
+            density = self.tied(batch, own_parts.Exposures.of(batch), predictors, parts, false_rate, values[own_parts.SITE])
+            pyro.factor("rows_of_answers", density * batch.scale)
+            with poutine.scale(scale=batch["weight"] * batch.scale):
+                observe_comparison(self, values, batch)
+
+    def tied(
+        self,
+        batch: Batch,
+        exposures: Sequence[own_parts.Exposures],
+        predictors: Sequence[Tensor],
+        parts: Sequence[Parts],
+        false_rate: Tensor | float,
+        tau: Tensor | None,
+        *,
+        held: bool = False,
+    ) -> Float[Tensor, "*s n"]:
+        """Weighted log densities of actions and verdicts, an answer's rows together where it is shown several times.
+
+        Args:
+            batch: the rows.
+            exposures: of the batch.
+            predictors: reward and locations.
+            parts: of the actions.
+            false_rate: of clicks.
+            tau: deviation of the answers' own parts.
+            held: see ``own_parts.Exposures.log_density``.
+        """
+
+        def given(rows: Batch, predictors: Sequence[Tensor]) -> Tensor:
+            reward, label = predictors[0], rows["label"]
+            found = self.rows_dist(reward, predictors[1:], parts, label, false_rate).log_prob(rows["actions"])
+            verdict = self.preference_dist(reward).log_prob(label.nan_to_num()).masked_fill(label.isnan(), 0.0)
+            return (found + verdict) * rows["weight"]
+
+        return own_parts.tied_density(given, batch, exposures, predictors, tau, held=held)
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
         """``log p(o_1 … o_K, comparison | globals)``, explicit verdicts left out of it."""

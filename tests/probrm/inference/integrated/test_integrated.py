@@ -67,7 +67,11 @@ def gains(made: ImplicitModel, rows: Batch, layout: Layout, values: dict[str, Te
     with poutine.trace() as tracer, poutine.condition(data=values | {"user_activity": torch.zeros(USERS).double()}):  # type: ignore[call-overload]
         made.globals()
     prior: Any = tracer.trace.nodes["user_activity"]["fn"].base_dist  # type: ignore[union-attr]
-    reward, propensity, nothing = made.reward(values, wide), made.propensity(values | {"user_activity": torch.zeros(USERS).double()}, wide), {}
+    reward, propensity, nothing = (
+        made.reward(values, wide),
+        made.propensity(values | {"user_activity": torch.zeros(USERS).double()}, wide),
+        {},
+    )
     at = made.marginal_action_dist(reward, propensity + GRID[:, None], wide["label"], nothing).log_prob(wide["action"])
     before = made.marginal_action_dist(reward, propensity, wide["label"], nothing).log_prob(wide["action"])
     of_rows = (at - before) * wide["weight"]
