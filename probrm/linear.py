@@ -22,7 +22,7 @@ class Tied:
     """Rows that share something that was summed out, and so depend on each other's predictors.
 
     Attributes:
-        shared: predictors whose columns are alike in rows that belong together.
+        shared: predictors whose columns are alike in rows that belong together; first those whose columns are alike in all rows.
         held: ``density`` with the same value and gradient, the weights of what was summed out held: rows' second derivatives are then their
             own alone.
         apart: from predictors and, for the users' predictor, several places of each row ``(*s, k, n)`` to the rows' log densities there, the
@@ -93,7 +93,8 @@ class LinearForm:
             own, shared = _derivatives(self.tied.held, predictors)[2], self.tied.shared
             for a in range(len(second)):
                 for b in range(a, len(second)):
-                    whole = second[a, b] if a in shared else second[b, a] if b in shared else own[a, b]
+                    first_of = next((q for q in shared if q in (a, b)), None)
+                    whole = own[a, b] if first_of is None else second[first_of, a + b - first_of]
                     second[a, b] = second[b, a] = whole.clone()
         return density, first, second
 

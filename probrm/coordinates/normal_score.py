@@ -24,7 +24,7 @@ class HalfNormalScore(Transform):
     domain = constraints.real
     codomain = constraints.positive
     bijective = True
-    sign = 1
+    sign = 1  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, scale: float) -> None:
         super().__init__(cache_size=0)

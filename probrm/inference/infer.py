@@ -137,6 +137,7 @@ class Inference:
                 schedule=earlier.history if earlier and not at_mode else None,
                 stage=int(at_mode and earlier is not None),
                 at_mode=at_mode,
+                final=held_out is None or not settings.refit,
                 checkpoint=self.checkpoint,
                 progress=self.progress,
             )

@@ -312,7 +312,7 @@ class ImplicitModel(RewardModel):
             user_predictor=1,
             predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity), *([2] if self.shape.repeated else [])),
             curved=(0, len(designs) - 1) if self.shape.repeated else (0,),
-            tied=Tied((0, 2), partial(density, held=True), apart, max(len(one.x) for one in exposures)) if exposures else None,
+            tied=Tied((2, 0), partial(density, held=True), apart, max(len(one.x) for one in exposures)) if exposures else None,
         )
 
     def _designs(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:

@@ -123,7 +123,7 @@ class NaiveModel(LogModel):
             predictor=(*(0 for _ in designs), *([1] if tied else [])),
             curved=(0, len(designs)) if tied else (0,),
             density=density,
-            tied=Tied((0, 1), partial(density, held=True)) if exposures else None,
+            tied=Tied((1, 0), partial(density, held=True)) if exposures else None,
         )
 
     def dims(self) -> dict[str, tuple[str, ...]]:

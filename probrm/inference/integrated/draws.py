@@ -11,7 +11,7 @@ from torch import Tensor
 from probrm.coordinates.layout import Layout
 from probrm.data.batch import Batch
 from probrm.inference.integrated.nodes import hermite
-from probrm.inference.integrated.process import Integrated
+from probrm.inference.integrated.process import LOG_PRIOR, LOG_WEIGHT, POINTS, Integrated
 from probrm.progress import Progress, silent
 
 _NUMBERS = 4_000_000
@@ -33,16 +33,16 @@ def given_draws(
         z: draws, unconstrained.
         progress: shows them.
     """
-    form, grid = model.rows(data), _Grid(z.float())
+    form, grid = model.form_of(data), _Grid(z.float())
     work = len(data) * len(grid.x) * (form.tied.places if form.tied else 1)
     size = max(1, _NUMBERS // work)
 
     def parts(one: Tensor) -> tuple[Tensor, ...]:
         values = layout.constrain(one)
         with poutine.trace() as tracer, poutine.condition(data=values):  # type: ignore[call-overload]
-            given = model.globals(data)
+            given = model.globals()
         prior = tracer.trace.log_prob_sum() + torch.stack(list(layout.log_jacobians(one).values())).sum()
-        return prior, given.points, given.log_weight, given.log_prior, *form.coefficients(given.values)
+        return prior, given[POINTS], given[LOG_WEIGHT], given[LOG_PRIOR], *form.coefficients(given)
 
     densities, effects = [], []
     with progress.task("Densities of the draws", len(z)) as advance, pyro.validation_enabled(False):

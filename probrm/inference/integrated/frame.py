@@ -82,7 +82,7 @@ def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) 
 
 def _can_integrate(model: RewardModel, layout: Layout, data: Batch) -> bool:
     users = layout.exchangeable
-    if not users or not model.linear or getattr(model, "form", "marginal") == "amortised":
+    if not users or not model.linear or not hasattr(model, "globals") or getattr(model, "form", "marginal") == "amortised":
         return False
     if data.total * COUNT > _MOST:
         return False

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import pyro
 import torch
 from jaxtyping import Float
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from probrm.coordinates.sites import trace_globals
 from probrm.data.batch import Batch
 from probrm.inference.integrated.nodes import Nodes
 from probrm.linear import LinearForm
 from probrm.model import RewardModel
+from probrm.process import Process, Statements
 
 
 class SetAside(Messenger):
@@ -38,31 +36,18 @@ class SetAside(Messenger):
             msg["done"] = msg["stop"] = True
 
 
-@dataclass(frozen=True)
-class Given:
-    """What one draw of the globals makes of the users' nodes.
-
-    Attributes:
-        values: of the globals, by site.
-        points: effects at the nodes, ``(k, u)``.
-        log_weight: of the nodes, ``(k, u)``.
-        log_prior: log density of the effects' prior there, ``(k, u)``.
-    """
-
-    values: dict[str, Tensor]
-    points: Float[Tensor, "k u"]
-    log_weight: Float[Tensor, "k u"]
-    log_prior: Float[Tensor, "k u"]
+POINTS, LOG_WEIGHT, LOG_PRIOR = "user_points", "user_log_weight", "user_log_prior"
+"""What goes with one draw of the globals: effects at the users' nodes, log weights of these, and the log density of the effects' prior there, ``(k, u)`` each."""
 
 
-class Integrated(RewardModel):
+class Integrated(Process, RewardModel):
     """``p(rows | globals) = Π_u Σ_k w_uk p(α_uk) Π_{i of u} p(row i | globals, α_uk)``.
 
     All rows are looked at together: those of one user belong to one sum. Where rows of several users are tied (``LinearForm.tied``), each effect
     is summed out with the others at their centre.
 
     Args:
-        model: with linear predictors and users whose effects are independent given the globals.
+        model: with ``globals`` that issue its global sites, linear predictors, and users whose effects are independent given the globals.
         nodes: of the users.
     """
 
@@ -74,25 +59,27 @@ class Integrated(RewardModel):
         self.model, self.site, self.nodes = model, model.exchangeable, nodes
         self._seen: tuple[Batch, LinearForm] | None = None
 
-    def forward(self, batch: Batch) -> None:
-        """Issues the model's other global sites, then the likelihood as one factor."""
-        given = self.globals(batch)
-        form = self.rows(batch)
-        of_users = self.of_users(form, list(form.predictors(given.values)), given.points)
-        with pyro.plate("rows", 1, dim=-1):
-            pyro.factor("integrated_rows", torch.logsumexp(of_users + given.log_prior + given.log_weight, 0).sum()[None])
-
-    def globals(self, batch: Batch) -> Given:
+    def globals(self) -> dict[str, Tensor]:
         """One draw of the other sites, and the users' nodes given it."""
         with SetAside(self.site) as aside:
-            sites = trace_globals(self.model, batch).nodes
-        values = {name: site["value"] for name, site in sites.items() if site["type"] == "sample" and name != self.site}
+            values = dict(cast(Any, self.model).globals())
+        del values[self.site]
         prior = aside.prior.base_dist
-        nodes = self.nodes.to(batch["weight"])
-        points, log_weight = nodes.at(prior.scale.to(nodes.pull))
-        return Given(values, points, log_weight, prior.log_prob(points))
+        scale = prior.scale
+        nodes = self.nodes.to(next(iter(values.values())))
+        points, log_weight = nodes.at(scale.to(nodes.pull))
+        return values | {POINTS: points, LOG_WEIGHT: log_weight, LOG_PRIOR: prior.log_prob(points)}
 
-    def rows(self, batch: Batch) -> LinearForm:
+    def rows(self, values: Mapping[str, Tensor], batch: Batch, statements: Statements) -> None:
+        """The likelihood as factors of the rows: of each an equal part of its user's."""
+        form = self.form_of(batch)
+        assert form.user is not None
+        of_users = self.of_users(form, list(form.predictors(values)), values[POINTS])
+        total = torch.logsumexp(of_users + values[LOG_PRIOR] + values[LOG_WEIGHT], 0)
+        count = torch.zeros_like(total).index_add(0, form.user, torch.ones_like(form.user, dtype=total.dtype))
+        statements.factor("integrated_rows", (total / count.clamp_min(1.0)).index_select(0, form.user))
+
+    def form_of(self, batch: Batch) -> LinearForm:
         """The rows' linear predictors; of one batch, worked out once."""
         if self._seen is None or self._seen[0] is not batch:
             form = self.model.linear_form(batch)

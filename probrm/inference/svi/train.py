@@ -95,6 +95,7 @@ def run_svi(
     schedule: History | None = None,
     stage: int = 0,
     at_mode: bool = False,
+    final: bool = True,
     elbo: ELBO | None = None,
     keep_best: bool = False,
     checkpoint: Checkpoint | None = None,
@@ -113,6 +114,7 @@ def run_svi(
         stage: of the learning rate to begin with; later ones are for a guide that has been trained before.
         at_mode: the guide begins at the mode. Its bound then rises by little, and a rise within the standard
             error of the steps since the last look is none. What it has in the end is the mean over the last stage.
+        final: this is the last training of that guide; one that goes on with more rows need not settle before.
         elbo: the objective; None for Pyro's, which enumerates the rows' latents where the model has such in its present form.
         keep_best: goes back to the best look at the held-out score in the end; the history's steps and stages then end there.
         checkpoint: where states are kept, and taken up again.
@@ -137,11 +139,11 @@ def run_svi(
         history, kept = History(**saved.meta["history"]), saved.kept
         if saved.meta["done"]:
             return history
-    averaging = at_mode and schedule is None and not keep_best
+    averaging = at_mode and final and schedule is None and not keep_best
     of_guide = {id(p) for p in guide.densities()} if isinstance(guide, WhitenedGuide) else set()
     guided = {name: p for name, p in loss_fn.named_parameters() if id(p) in of_guide}
     total = schedule.steps if schedule else settings.max_steps
-    patience = settings.patience
+    patience = settings.patience if final or not at_mode else settings.patience // 2
     losses: list[Tensor] = []
     rise, trend = (guide.layout.size * _SHIFT**2 / 2 / data.total, 0.0) if at_mode else (_RISE, _TREND)
     with progress.task(label, total) as advance, pyro.validation_enabled(False):

@@ -10,6 +10,7 @@ import numpy as np
 
 from probrm.data.batch import Batch
 from probrm.diagnostics.graph import OFTEN, user_content_graph
+from probrm.diagnostics.referee import is_point
 from probrm.inference import Fitted
 from probrm.inference.rank_correlation import spearman
 from probrm_models.implicit.config import ImplicitConfig
@@ -95,8 +96,10 @@ def judge(e: Evidence) -> dict[str, Any]:
     found["varied"] = bool(exclusion) or often > 1 or len(shape.actions) > 1
     found["verdict"], found["reasons"] = _verdict(found, e)
     found["named"] = not (swap_unseen(found, e) or open_to_swap(found, e) or (e.choice is not None and not e.choice.named))
-    found["rests_on"] = rests_on(e.model, e.fitted.draws, e.data, found["level"]["governed_by"])
-    found["notes"] = [*_notes(found, e), told(found["rests_on"])]
+    found["notes"] = _notes(found, e)
+    if not is_point(e.fitted.draws):
+        found["rests_on"] = rests_on(e.model, e.fitted.draws, e.data, found["level"]["governed_by"])
+        found["notes"].append(told(found["rests_on"]))
     return found
 
 

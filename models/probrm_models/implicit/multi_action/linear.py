@@ -81,7 +81,7 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
 
     designs += [ones] * n_singles + ([difference] if compared else [])
     # The reward's columns and those of single parameters are alike in all rows of an answer.
-    tied = Tied((0, *range(singles, singles + n_singles)), partial(density, held=True)) if exposures else None
+    tied = Tied((*range(singles, singles + n_singles), 0), partial(density, held=True)) if exposures else None
     return LinearForm(designs, coefficients, density, batch["user"] if shape.users else None, count + 1, tied=tied)
 
 

@@ -1,0 +1,1 @@
+"""What the intervals of a default fit cover, where everything is known."""
