@@ -1,7 +1,7 @@
 """NUTS in coordinates whitened by the Laplace approximation.
 
 There the posterior is close to a standard normal, so split steps (``split_nuts``) are long: with 65 or 385 correlated weights and 20,000 rows
-a trajectory is one step of a quarter turn, where Pyro's defaults take 87 gradients (``benchmarks/nuts.py``). The mass matrix stays the
+a trajectory is one step of a quarter turn, where Pyro's defaults take dozens of gradients (``benchmarks/nuts.py``). The mass matrix stays the
 identity: one that is estimated from a few hundred draws is noisier than the curvature that made the coordinates.
 """
 

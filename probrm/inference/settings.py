@@ -73,7 +73,7 @@ class NUTS:
     draws: PositiveInt = 1000
     chains: PositiveInt = 2
     refit: bool = True
-    thin: PositiveInt = 2
+    thin: PositiveInt = 3
     target_acceptance: float = Field(default=0.8, gt=0, lt=1)
 
 

@@ -23,8 +23,6 @@ SITE = "whitened"
 """The one site of the kernel."""
 QUARTER = math.pi / 2
 """The angle after which a standard normal coordinate, and its square, are independent of where they started."""
-_ENOUGH = 1.4
-"""The mean angle of a trajectory, in radians, that counts as a quarter turn."""
 _DEEPEST = 10
 """Pyro's own bound on doublings."""
 Point = dict[Any, Tensor]
@@ -54,12 +52,11 @@ class SplitNUTS(PyroNUTS):
     def sample(self, params: Point) -> Point:
         """The next state. Angle and depth depend on the warm-up alone, so that the draws after it are of one Markov chain."""
         angle = min(float(self.step_size), QUARTER)
-        doublings = next((k for k in (1, 2) if angle * 2 ** (k - 1) >= _ENOUGH), _DEEPEST)
-        if (
-            self._t >= cast(int, self._warmup_steps) and doublings < _DEEPEST
-        ):  # no longer than the tree needs: smaller errors at the same cost
+        doublings = next((k for k in (1, 2) if angle * 2 ** (k - 1) >= QUARTER), _DEEPEST)
+        if self._t >= cast(int, self._warmup_steps) and doublings < _DEEPEST:
+            # Not longer than a quarter turn needs: smaller errors at the same cost.
             angle = QUARTER / 2 ** (doublings - 1)
-        self._adapter.step_size, self._max_tree_depth = min(angle, float(self.step_size)), doublings
+        self._adapter.step_size, self._max_tree_depth = angle, doublings
         return super().sample(params)
 
     def _find_reasonable_step_size(self, z: Point) -> float:

@@ -77,16 +77,17 @@ def test_errors_shrink_with_the_square_of_the_angle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tuned", "angle", "depth"), [(5.0, math.pi / 2, 1), (1.45, math.pi / 2, 1), (0.9, math.pi / 4, 2), (0.75, 0.75, 2), (0.4, 0.4, 10)]
+    ("tuned", "angle", "depth"),
+    [(5.0, math.pi / 2, 1), (1.6, math.pi / 2, 1), (1.5, math.pi / 4, 2), (0.8, math.pi / 4, 2), (0.75, 0.75, 10)],
 )
 def test_angle_and_depth_after_the_warm_up(tuned: float, angle: float, depth: int) -> None:
-    """Never a longer step than the warm-up found, but for the last part of a quarter turn."""
+    """Never a longer step than the warm-up found: one or two of them make a quarter turn, or trees are Pyro's own."""
     kernel = SplitNUTS(lambda params: normal(params[SITE]), tuned, 0.8)
     kernel.initial_params = {SITE: torch.randn(3).double()}
     kernel.setup(0)
     for _ in range(2):
         kernel.sample({})
-        assert float(kernel.step_size) == pytest.approx(min(angle, tuned))
+        assert float(kernel.step_size) == pytest.approx(angle)
         assert kernel._max_tree_depth == depth
 
 
