@@ -1,6 +1,8 @@
 """Simulation-based calibration of the implicit model: globals and rewards of single rows, for each way of inference.
 
-    python -m benchmarks.implicit_sbc [--laplace 100] [--svi 40] [--nuts 20] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
+    python -m benchmarks.implicit_sbc [--laplace 100] [--svi 40] [--nuts 20] [--nuts-wide 100] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
+
+Worlds have 150 rows and two weights; those of ``nuts-wide`` have 2,000 rows and 64 weights.
 
 Truth and log come from the model itself: globals from the priors, then verdicts on a third of the rows, then the actions given the
 verdicts. Ranks of the truth among posterior draws are then uniform if the posterior is right (Talts et al. 2018, arXiv
@@ -34,18 +36,44 @@ from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.identifiability.base_rate_profile import level_coordinates
 from probrm_models.implicit.model import ImplicitModel
 
-ROWS, DIM, USERS, VERDICTS = 150, 2, 10, 50
-SHAPE = LogShape(DIM, (), ("a", "b"), tuple(f"u{i}" for i in range(USERS)))
+
+@dataclass(frozen=True)
+class Size:
+    """How large a world is.
+
+    Attributes:
+        rows: of the log.
+        dim: of the embedding: as many reward weights.
+        verdicts: rows with an explicit label.
+        users: whose rows these are, in turn.
+    """
+
+    rows: int
+    dim: int
+    verdicts: int
+    users: int = 10
+
+    @property
+    def shape(self) -> LogShape:
+        """What a log of this size looks like to a model."""
+        return LogShape(self.dim, (), ("a", "b"), tuple(f"u{i}" for i in range(self.users)))
+
+
+VERDICTS = 50
+SMALL, WIDE = Size(150, 2, VERDICTS), Size(2000, 64, 667)
+SIZES = {"nuts-wide": WIDE}
+"""The small one otherwise."""
 MOST = 99
 """Draws that a truth is ranked among."""
-THIN = {"nuts": 3}
+THIN = {"nuts": 3, "nuts-wide": 3}
 """Every so many draws of a chain count."""
 INFERENCES: dict[str, InferenceConfig] = {
     "laplace": Laplace(draws=MOST),
     "svi": SVI(draws=MOST),
     "nuts": NUTS(warmup=150, draws=THIN["nuts"] * MOST),
+    "nuts-wide": NUTS(warmup=150, draws=THIN["nuts-wide"] * MOST),
 }
-COUNTS = {"laplace": 100, "svi": 40, "nuts": 20}
+COUNTS = {"laplace": 100, "svi": 40, "nuts": 20, "nuts-wide": 0}
 """Simulations."""
 Draws = Mapping[str, Tensor]
 MAPS = {"rate": (torch.logit, torch.sigmoid), "scale": (torch.log, torch.exp)}
@@ -62,46 +90,48 @@ class World:
         truth: the global latents, ``(1, *shape)`` by site.
         log: what a fit sees.
         looked_at: three rows whose rewards are ranked: one with a verdict, one without, one that is not in the log.
+        size: how large it is.
     """
 
     truth: Draws
     log: Batch
     looked_at: Batch
+    size: Size = SMALL
 
     def model(self) -> ImplicitModel:
         """The process, its base rate the mean over the log."""
-        return ImplicitModel(SHAPE, reference=self.log)
+        return ImplicitModel(self.size.shape, reference=self.log)
 
 
-def draw_world(seed: int) -> World:
+def draw_world(seed: int, size: Size = SMALL) -> World:
     """Covariates are standard normal; everything else is drawn by the model's own ``forward``."""
     with own_random_stream(seed):
-        rows = _covariates(ROWS)
-        asked = torch.arange(ROWS) < VERDICTS
+        rows = _covariates(size, size.rows)
+        asked = torch.arange(size.rows) < size.verdicts
         # A placeholder says which rows have a verdict; the first pass draws it, the second the actions given it.
         log = _with(rows, label=torch.where(asked, 0.0, math.nan))
-        drawn = _run(log, {})
+        drawn = _run(size, log, {})
         truth = {name: value for name, value in drawn.items() if name not in ("label", "action")}
         log = _with(log, label=torch.where(asked, drawn["label"], math.nan))
-        log = _with(log, action=_run(log, truth)["action"])
-        new = _covariates(1)
+        log = _with(log, action=_run(size, log, truth)["action"])
+        new = _covariates(size, 1)
     looked_at = {name: torch.cat([log[name][[0, -1]], new[name]]) for name in log.columns}
-    return World({name: value[None] for name, value in truth.items()}, log, Batch(looked_at, 3))
+    return World({name: value[None] for name, value in truth.items()}, log, Batch(looked_at, 3), size)
 
 
-def _run(log: Batch, values: Draws) -> dict[str, Tensor]:
+def _run(size: Size, log: Batch, values: Draws) -> dict[str, Tensor]:
     """All random sites of one pass through the model; those in ``values`` are as given, and nothing is observed."""
-    process = poutine.condition(poutine.uncondition(ImplicitModel(SHAPE, reference=log)), data=dict(values))
+    process = poutine.condition(poutine.uncondition(ImplicitModel(size.shape, reference=log)), data=dict(values))
     nodes: Any = poutine.trace(process).get_trace(log).nodes
     return {n: v["value"] for n, v in nodes.items() if v["type"] == "sample" and isinstance(v["value"], Tensor) and n != "rows"}
 
 
-def _covariates(n: int) -> Batch:
+def _covariates(size: Size, n: int) -> Batch:
     columns = {
-        "embedding": torch.randn(n, DIM),
+        "embedding": torch.randn(n, size.dim),
         "reward_covariates": torch.zeros(n, 0),
-        "propensity_covariates": torch.randn(n, len(SHAPE.propensity_effects)),
-        "user": torch.arange(n) % USERS,
+        "propensity_covariates": torch.randn(n, len(size.shape.propensity_effects)),
+        "user": torch.arange(n) % size.users,
         "action": torch.zeros(n),
         "label": torch.full((n,), math.nan),
         "weight": torch.ones(n),
@@ -135,20 +165,27 @@ def widened(draws: Draws, factor: float = 1.0, shift: float = 0.0) -> Draws:
 
 DISTORTIONS: dict[str, Distortion] = {"as it is": widened, "halved": partial(widened, factor=0.5), "shifted": partial(widened, shift=0.7)}
 """A posterior as the fit gave it, and two biased ones."""
+WIDE_DISTORTIONS = DISTORTIONS | {"narrowed": partial(widened, factor=0.8)}
+"""With many weights a fifth less width must be seen too: the likelihood of all of them together tells."""
+
+
+def distortions(inference: str) -> dict[str, Distortion]:
+    """What is done to the draws of a way of inference."""
+    return WIDE_DISTORTIONS if inference in SIZES else DISTORTIONS
 
 
 def simulation(inference: str, seed: int) -> dict[str, dict[str, int]]:
     """Ranks of one world's truth in its posterior, and in the biased ones, by quantity."""
-    world = draw_world(seed)
+    world = draw_world(seed, SIZES.get(inference, SMALL))
     # Coordinates along the base rate, as every fit of a log has them; its evidence stays as it is: the truth is drawn from the model.
     refine = partial(level_coordinates, flatten=False)
     fitted = fit(world.model(), world.log, inference=INFERENCES[inference], starts=1, refine=refine, seed=seed, device="cpu")
     model = world.model()
     truth, thin = quantities(model, world.truth, world), THIN.get(inference, 1)
     found: dict[str, dict[str, int]] = {}
-    for label, distort in DISTORTIONS.items():
+    for label, distort in distortions(inference).items():
         draws = quantities(model, distort(fitted.draws), world)
-        found[label] = {name: int(rank(value[0], draws[name], thin)) for name, value in truth.items()}
+        found[label] = {name: int(rank(value[0], draws[name][: thin * MOST], thin)) for name, value in truth.items()}
     return found
 
 
@@ -189,12 +226,12 @@ def main() -> None:
     chosen = parser.parse_args()
     rows: dict[str, Ranks] = {}
     for inference in COUNTS:
-        count = getattr(chosen, inference)
+        count = getattr(chosen, inference.replace("-", "_"))
         if not count:
             continue
         found = run(inference, range(count), chosen.out / f"{inference}.jsonl", chosen.workers)
         rows[inference] = gather(found)
-        for label in DISTORTIONS:
+        for label in distortions(inference):
             report(f"{inference}, {label}", gather(found, label))
         rows["control: halved"] = gather(found, "halved")  # of the last one, which is the most exact
     from probrm.diagnostics.sbc_figure import sbc_figure  # matplotlib, after the workers

@@ -19,7 +19,9 @@ from pyro.infer import NUTS as PyroNUTS
 from torch import Tensor
 
 from probrm.data import Batch
+from probrm.diagnostics.sampler import sampler_quality
 from probrm.inference import NUTS, SVI, Fitted, InferenceConfig, Laplace, fit
+from probrm.posterior import summarise
 from probrm.priors import Normal
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
@@ -97,15 +99,15 @@ def main() -> None:
     for dim in arguments.dims:
         shape, batch = simulate(arguments.rows, dim)
         nuts, seconds = timed(shape, batch, NUTS())
-        said = nuts.statistics
+        table = summarise(nuts.model, nuts.draws, nuts.chains, sampled=True)
         print(f"{dim + 1} latents, {arguments.rows} rows")
         print(f"  probrm: 1,000 draws in {seconds:.1f} s, start and warm-up included; {float(nuts.sample_stats['n_steps'].float().mean()):.1f} gradients a draw")  # fmt: skip
-        print(f"  least effective sample size {said['min_effective_sample_size']:.0f}, largest R-hat {said['max_r_hat']:.4f}, divergences {said['divergences']}")  # fmt: skip
+        print(f"  {sampler_quality(table, nuts.chains, nuts.sample_stats['diverging'].numpy())}")
         for name, inference, guide in (("Laplace", Laplace(draws=4000), "auto-normal"), ("full-rank", SVI(draws=4000), "full-rank")):
             other, took = timed(shape, batch, inference, guide)
             print(f"  against {name} ({took:.1f} s): {compared(nuts.draws, other.draws)}")
         each, gradients = pyros_own(shape, batch, arguments.peer_warmup, arguments.peer_draws)
-        own = nuts.seconds["inference"] / 1200
+        own = nuts.seconds["inference"] / len(nuts.sample_stats["lp"])
         print(f"  Pyro's NUTS: {1000 * each:.0f} ms a draw ({gradients:.0f} gradients); probrm {1000 * own:.1f} ms: {each / own:.0f} times")
 
 

@@ -57,13 +57,15 @@ class Laplace:
 
 @dataclass(frozen=True, config=_SETTINGS)
 class NUTS:
-    """The No-U-Turn sampler in Laplace-whitened coordinates (Hoffman & Gelman 2014).
+    """The No-U-Turn sampler in Laplace-whitened coordinates (Hoffman & Gelman 2014), with split steps (``split_nuts``).
 
     Attributes:
-        warmup: steps of each chain that settle its step size.
+        warmup: trajectories of each chain that tune its step.
         draws: of all chains together; rounded up to a multiple of ``chains``.
         chains: run one after the other; two or more tell whether they agree (R̂).
         refit: on all rows, the held-out ones included.
+        thin: trajectories for each draw that is kept; more make draws less dependent at the same size of the run.
+        target_acceptance: acceptance probability, in (0, 1), that the warm-up tunes the step to; higher makes steps shorter.
     """
 
     name: Literal["nuts"] = "nuts"
@@ -71,6 +73,8 @@ class NUTS:
     draws: PositiveInt = 1000
     chains: PositiveInt = 2
     refit: bool = True
+    thin: PositiveInt = 3
+    target_acceptance: float = Field(default=0.8, gt=0, lt=1)
 
 
 InferenceConfig = SVI | Laplace | NUTS

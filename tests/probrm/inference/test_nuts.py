@@ -87,9 +87,7 @@ def test_a_seed_repeats_the_chain(regression: Make, simulated: Callable[..., Bat
 def test_a_chain_that_stands_still_is_told() -> None:
     """A density that is zero everywhere but at the start: 30 equal draws would pass for certainty."""
     start = torch.zeros(2).double()
-    chain = _Chain(
-        lambda params: torch.where(params["whitened"].abs().sum() > 0, torch.inf, 0.0 * params["whitened"].sum()), start, 20, 1.0
-    )
+    chain = _Chain(lambda whitened: torch.where(whitened.abs().sum() > 0, torch.inf, 0.0 * whitened.sum()), start, 20, 1.0)
     with pytest.raises(TrainingError, match="none of its 30 steps") as caught:
         chain.run(30, lambda: None)
     assert "warmup=300" in caught.value.fix
@@ -104,7 +102,7 @@ def test_what_is_noted_of_each_draw(regression: Make, simulated: Callable[..., B
     layout = Layout.of(model, batch)
     start = newton_laplace(model, batch, layout)
     torch.manual_seed(0)
-    chains = run_nuts(model, batch, layout, start.coordinates, NUTS(warmup=60, draws=399, chains=2))
+    chains = run_nuts(model, batch, layout, start.coordinates, NUTS(warmup=60, draws=399, chains=2, thin=1))
     stats = chains.sample_stats
     assert {name: len(value) for name, value in stats.items()} == dict.fromkeys(
         ("diverging", "energy", "lp", "n_steps", "tree_depth", "acceptance_rate", "step_size"), 400
@@ -118,8 +116,8 @@ def test_what_is_noted_of_each_draw(regression: Make, simulated: Callable[..., B
     assert bool((kinetic > 0).all())
     assert bool((2 ** stats["tree_depth"] > stats["n_steps"]).all())
     assert bool((stats["acceptance_rate"] <= 1.0 + 1e-6).all())
-    assert 0.6 < float(stats["acceptance_rate"].mean()) < 0.99
-    assert len(stats["step_size"].unique()) == 2  # one a chain
+    assert float(stats["acceptance_rate"].min()) > 0.99  # a split step is exact where the posterior is normal
+    assert float(stats["step_size"].min()) == float(stats["step_size"].max()) == pytest.approx(torch.pi / 2)  # one step a trajectory
     assert not bool(stats["diverging"].any())
 
 

@@ -15,8 +15,10 @@ from torch import Tensor
 from probrm.coordinates.sites import global_latents, trace_globals
 from probrm.data.batch import Batch
 from probrm.data.logs.actions import ActionSpec
-from probrm.guides import Layout
+from probrm.guides import Layout, Whitening
+from probrm.inference.energy import WhitenedEnergy
 from probrm.inference.laplace.potential import Potential
+from probrm.inference.laplace.rows_energy import RowsEnergy
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.identifiability.base_rate import LevelCorrection
@@ -166,6 +168,19 @@ def test_the_form_has_the_density_of_the_rows(setting: Setting) -> None:
     single = replace(potential, single=True)
     assert float(single(z)) == pytest.approx(-traced, rel=1e-6)
     assert torch.allclose(single.gradient(z)[1], potential.gradient(z)[1], rtol=1e-4, atol=1e-4)
+
+
+def test_the_samplers_gradient_is_that_of_the_traced_density(setting: Setting) -> None:
+    """By matrix products in the rows' coefficients, against autograd through Pyro's trace of all rows."""
+    potential = potential_of(setting)
+    z = 0.5 * torch.randn(potential.layout.size).double().requires_grad_()
+    whitening = Whitening.diagonal(torch.zeros_like(z.detach()), torch.ones_like(z.detach()), potential.layout.exchangeable)
+    assert potential.form is not None
+    energy = WhitenedEnergy(potential, whitening, RowsEnergy(potential.form))(z)
+    traced = -potential._log_density(z, potential.batch, rows=True)
+    found, expected = torch.autograd.grad(energy, z)[0], torch.autograd.grad(traced, z)[0]
+    assert float(energy.detach()) == pytest.approx(float(traced.detach()), rel=1e-9)
+    assert float((found - expected).norm()) < 1e-6 * float(expected.norm())
 
 
 def bent(how: Callable[[Tensor], Tensor]) -> Callable[[Any], Callable[[Batch], Any]]:

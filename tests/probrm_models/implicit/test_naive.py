@@ -15,6 +15,7 @@ from probrm.data.batch import Batch
 from probrm.guides import Layout
 from probrm.inference import fit
 from probrm.inference.laplace.potential import Potential
+from probrm.inference.laplace.rows_energy import RowsEnergy
 from probrm.priors import Beta, Normal
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig, ImplicitPriors
@@ -109,7 +110,7 @@ def test_its_rewards_are_those_of_the_implicit_model_given_the_same_values() -> 
 
 @pytest.mark.parametrize("shape", [SHAPE, LogShape(4)], ids=["an effect", "none"])
 def test_the_linear_form_is_the_rows_density(shape: LogShape) -> None:
-    """Value against Pyro's trace, curvature against one backward pass a coordinate."""
+    """Value and the sampler's gradient against Pyro's trace, curvature against one backward pass a coordinate."""
     batch = Batch(rows(weight=2.5).to(dtype=torch.float64).columns, 400)
     model = NaiveModel(shape, PRIORS)
     potential = Potential(model, Layout.of(model, rows()), batch)
@@ -117,3 +118,8 @@ def test_the_linear_form_is_the_rows_density(shape: LogShape) -> None:
     assert float(potential(z)) == pytest.approx(-float(potential._log_density(z, batch, rows=True)), abs=1e-8)
     for found, expected in zip(potential.curvature(z), potential._arrow(z, rows=True), strict=True):
         assert torch.allclose(found, expected, atol=1e-8)
+    z.requires_grad_()
+    values = potential.layout.constrain(z)
+    quick = potential.prior(z) + RowsEnergy(model.linear_form(batch))(model.linear_form(batch).coefficients(values))
+    found, expected = (torch.autograd.grad(value, z)[0] for value in (quick, -potential._log_density(z, batch, rows=True)))
+    assert float((found - expected).norm()) < 1e-6 * float(expected.norm())
