@@ -13,7 +13,10 @@ from probrm.data import read_table
 from tests import support
 from tests.support import call, refused
 
-COLUMNS = ["reward", "reward_sd", "reward_low", "reward_high", "probability"]
+COLUMNS = [
+    *("reward", "reward_sd", "reward_low", "reward_high", "reward_own_low", "reward_own_high"),
+    *("probability", "probability_low", "probability_high"),
+]
 
 
 def test_columns_of_the_contract_behind_the_files_own() -> None:
@@ -25,6 +28,7 @@ def test_columns_of_the_contract_behind_the_files_own() -> None:
     pd.testing.assert_frame_equal(scored[list(given.columns)], given)
     assert (scored["reward_low"] < scored["reward"]).all()
     assert (scored["reward"] < scored["reward_high"]).all()
+    assert (scored["reward_own_high"] - scored["reward_own_low"] > scored["reward_high"] - scored["reward_low"]).all()
     assert (scored["reward_sd"] > 0).all()
     assert scored["probability"].between(0, 1).all()
     assert scored.loc[scored["label"] == 1, "reward"].mean() > scored.loc[scored["label"] == 0, "reward"].mean()

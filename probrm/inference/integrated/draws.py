@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyro
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from probrm.coordinates.layout import Layout
 from probrm.data.batch import Batch
-from probrm.inference.integrated.nodes import hermite
+from probrm.inference.integrated.nodes import COUNT, hermite
 from probrm.inference.integrated.process import LOG_PRIOR, LOG_WEIGHT, POINTS, Integrated
 from probrm.progress import Progress, silent
 
@@ -67,9 +68,10 @@ class _Grid:
         from scipy.interpolate import CubicSpline
 
         self.x, _ = hermite(like)
-        places = torch.linspace(float(self.x[0]), float(self.x[-1]), _GRID, dtype=torch.float64)
-        spline = CubicSpline(self.x.double().cpu().numpy(), torch.eye(len(self.x), dtype=torch.float64).numpy(), bc_type="natural")
-        self.places, self.spline = places.to(like), torch.from_numpy(spline(places.numpy())).to(like)
+        nodes, _ = np.polynomial.hermite.hermgauss(COUNT)
+        places = np.linspace(nodes[0], nodes[-1], _GRID)
+        spline = CubicSpline(nodes, np.eye(COUNT), bc_type="natural")
+        self.places, self.spline = (torch.from_numpy(part).to(like) for part in (places, spline(places)))
         self.step = float(places[1] - places[0])
 
     def draw(self, log_density: Float[Tensor, "s k u"], points: Float[Tensor, "s k u"]) -> Float[Tensor, "s u"]:

@@ -120,10 +120,10 @@ def without_users(coordinates: Any, users: int) -> Any:
     """The marginal of the other latents under coordinates whose first ``users`` entries are independent given these."""
     found = copy.deepcopy(coordinates)
     linear = _linear(found)
-    linear.loc, linear.spread, linear.shear = linear.loc[users:], linear.spread[:0], linear.shear[:0]
+    linear.loc, linear.spread, linear.shear = linear.loc[users:].clone(), linear.spread[:0].clone(), linear.shear[:0].clone()
     if isinstance(base := _base(found), ScaleAdaptive):
-        base.scales, base.exponents = base.scales - users, base.exponents[users:]
+        base.scales, base.exponents = base.scales - users, base.exponents[users:].clone()
     if isinstance(found, PathFollowing):
         found.index -= users
-        found.path.coefficients = found.path.coefficients[..., users:]
+        found.path.coefficients = found.path.coefficients[..., users:].clone()
     return found

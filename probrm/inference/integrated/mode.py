@@ -124,4 +124,4 @@ def _narrow(layout: Layout, free: Bool[Tensor, " D"]) -> Tensor:
     mask = torch.zeros(layout.size, dtype=torch.bool)
     for site in layout.sites:
         mask[site.flat] = site.flat.stop - site.flat.start <= _NARROW
-    return (mask & free.cpu()).nonzero()[:, 0]
+    return (mask.to(free.device) & free).nonzero()[:, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from scipy import stats
@@ -14,7 +16,8 @@ X = (-6.0, -4.9, -3.0, -1.0, -0.01, 0.0, 0.01, 1.0, 3.0, 6.0, 9.0)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("scale", [0.3, 1.0])
 def test_values_inverse_and_volume(dtype: torch.dtype, scale: float) -> None:
-    transform, x = HalfNormalScore(scale), torch.tensor(X, dtype=dtype, requires_grad=True)
+    transform: Any = HalfNormalScore(scale)
+    x = torch.tensor(X, dtype=dtype, requires_grad=True)
     y = transform(x)
     expected = [stats.halfnorm.isf(stats.norm.sf(v), scale=scale) for v in X]
     assert torch.allclose(y.detach(), torch.tensor(expected, dtype=dtype), rtol=1e-4 if dtype == torch.float32 else 1e-9)
@@ -24,5 +27,6 @@ def test_values_inverse_and_volume(dtype: torch.dtype, scale: float) -> None:
 
 
 def test_under_vmap() -> None:
-    transform, x = HalfNormalScore(1.0), torch.randn(5)
+    transform: Any = HalfNormalScore(1.0)
+    x = torch.randn(5)
     assert torch.equal(torch.vmap(transform)(x), transform(x))

@@ -13,6 +13,7 @@ from torch import Tensor
 from probrm.actions.product import log_both, log_not_both
 from probrm.data.batch import TOGETHER, Batch
 from probrm.data.conversation import Conversation
+from probrm.data.logs.actions import ActionSpec
 from probrm.data.logs.repeats import repeated_answers
 from probrm.data.split import split_rows
 from probrm.guides import Layout
@@ -21,6 +22,7 @@ from probrm.inference.svi.minibatches import Minibatches
 from probrm.posterior import predict_rewards
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.model import ImplicitModel
+from probrm_models.implicit.multi_action.model import MultiActionModel
 from probrm_models.implicit.naive import NaiveModel
 from probrm_models.implicit.own_parts import SITE, Exposures, stretch, tied_density
 
@@ -117,7 +119,7 @@ def test_the_curvature_of_shared_columns_is_exact() -> None:
     potential = Potential(model, layout, batch.to(dtype=torch.float64))
     z = 0.3 * torch.randn(layout.size, dtype=torch.float64)
     ours = potential.curvature(z)[2]
-    exact = torch.autograd.functional.hessian(potential, z)
+    exact: Any = torch.autograd.functional.hessian(potential, z)
     shared = torch.zeros(layout.size, dtype=torch.bool)
     for site in layout.sites:
         shared[site.flat] = not site.name.startswith("propensity")
@@ -181,3 +183,22 @@ def test_the_own_interval_holds_more_than_the_average_answers() -> None:
     assert torch.equal(tau, model.own_spread(draws))
     point = predict_rewards(model, {name: value[:1] for name, value in draws.items()}, batch.to(dtype=torch.float32))
     assert point.reward_own_low[0] == point.reward[0]
+
+
+def test_several_actions_are_tied_the_same_way() -> None:
+    """One density and gradient by predictors and by the trace, and the curvature of shared columns exact."""
+    shape, batch = log([1, 2, 2, 5, 20], users=1)
+    rng = torch.Generator().manual_seed(1)
+    graded = torch.randint(0, 3, (len(batch),), generator=rng).float()
+    rows = Batch({**batch.columns, "actions": torch.stack([batch["action"], graded], 1)}, len(batch))
+    kinds = (ActionSpec("copied"), ActionSpec("stars", "ordinal", levels=("low", "middle", "high")))
+    model = MultiActionModel(dataclasses.replace(shape, users=(), actions=kinds))
+    layout = Layout.of(model, rows)
+    potential = Potential(model, layout, rows.to(dtype=torch.float64))
+    z = 0.3 * torch.randn(layout.size, dtype=torch.float64)
+    assert float(potential(z)) == pytest.approx(float(-potential._log_density(z, potential.batch, rows=True)), abs=1e-8)
+    shared = torch.zeros(layout.size, dtype=torch.bool)
+    for site in layout.sites:
+        shared[site.flat] = not site.name.startswith("propensity")
+    exact: Any = torch.autograd.functional.hessian(potential, z)
+    assert torch.allclose(potential.curvature(z)[2][shared], exact[shared], atol=1e-6)

@@ -68,11 +68,14 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
     def density(eta: Float[Tensor, "q n"], held: bool = False) -> Float[Tensor, " n"]:
         activity = eta[count + 1] if shape.users else 0.0
         rest = list(eta[singles:])
+        if exposures:  # for some of the rows only: the same in all of them
+            rest = [one[..., 0] for one in rest[:n_singles]] + rest[n_singles:]
         located = ((a, eta[1 + k] + activity if a.spec.column in model.acted else eta[1 + k]) for k, a in enumerate(model.kinds))
         locations = [model.known(action, location, batch) for action, location in located]
         parts = [action.take(rest) for action in model.kinds]
         false_rate = rest.pop(0) if learned else model.config.action.false_rate
-        tau = rest.pop(0)[..., 0] if shape.repeated else None
+        tau = rest.pop(0) if shape.repeated else None
+        tau = tau[..., 0] if tau is not None and tau.dim() == eta[0].dim() else tau
         found = model.tied(batch, exposures, [eta[0], *locations], parts, false_rate, tau, held=held)
         if compared:
             won = batch["won"]

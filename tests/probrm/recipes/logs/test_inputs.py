@@ -35,8 +35,11 @@ def vectors() -> torch.Tensor:
 
 def test_shape_and_batch(log: Log, vectors: torch.Tensor) -> None:
     inputs = LogInputs.fit(log, vectors)
-    assert inputs.shape == LogShape(4, ("hour",), ("surface[web]", "hour"), tuple(sorted({f"u{i}" for i in range(12)})))
+    repeated = support.unlabelled().groupby(["prompt", "response"]).size()
+    users = tuple(sorted({f"u{i}" for i in range(12)}))
+    assert inputs.shape == LogShape(4, ("hour",), ("surface[web]", "hour"), users, repeated=int((repeated > 1).sum()))
     batch = inputs.batch(log, vectors)
+    assert int((batch["answer"] >= 0).sum()) == int(repeated[repeated > 1].sum())
     assert len(batch) == batch.total == 300
     frame = support.unlabelled()
     np.testing.assert_array_equal(batch["action"].numpy(), frame["action"])
