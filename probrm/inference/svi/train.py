@@ -31,8 +31,9 @@ _TREND = 0.9
 """Of the exponential average of the ELBO that is watched where there are no held-out rows."""
 _RISE = 1e-4
 """Nats a row that count as an improvement."""
-_SETTLING = 8
-"""Looks that the last stage waits at least where its parameters are averaged."""
+_SETTLING = 16
+"""Looks that the last stage waits at most where its parameters are averaged: one for every ``_LATENTS``, whose errors add up."""
+_LATENTS = 25
 _SHIFT = 0.05
 """Standard deviations of each latent that a better bound has to be worth, where a guide begins at the mode."""
 
@@ -160,7 +161,7 @@ def run_svi(
             advance(settings.eval_every, elbo=bound, **({} if held_out is None else {"held_out": held_out}))
             if keep_best and held_out is not None and history.waited == 0:
                 kept = {name: value.detach().clone() for name, value in loss_fn.state_dict().items()}
-            waits = max(patience, _SETTLING) if averaging and rates.last(history) else patience
+            waits = max(patience, min(_SETTLING, guide.layout.size // _LATENTS)) if averaging and rates.last(history) else patience
             done = step == total or (history.due(waits, schedule) and not rates.lowered(history, step))
             if done and kept and averaging:
                 loss_fn.load_state_dict(kept, strict=False)
