@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -58,7 +59,8 @@ def trust(run: RunLike, referee: RefereeReport | None = None, *, resampled: bool
     if "log_guide" not in run.sample_stats:
         known = Trust("with care", ["the densities of the draws are not in the run, so nothing says how near they are to the posterior"])
     else:
-        known = of_guide(run.draws, run.sample_stats["log_density"], run.sample_stats["log_guide"], resampled=resampled)
+        density = run.sample_stats["log_density"], run.sample_stats["log_guide"]
+        known = of_guide(run.draws, *density, resampled=resampled, seen=None if resampled else _at_the_fit(run))
     return known if referee is None else of_referee(referee, known)
 
 
@@ -73,12 +75,27 @@ def of_sampler(quality: SamplerQuality) -> Trust:
     return Trust("no", [str(quality), "the chains have not converged: take more draws, or give weights and effects tighter priors"])
 
 
-def of_guide(draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, resampled: bool = False) -> Trust:
+def _at_the_fit(run: RunLike) -> Approximation | None:
+    """What the fit itself saw, with more draws than the run has kept."""
+    found = getattr(run, "metrics", {}).get("diagnostics", {}).get("approximation")
+    if not found or found["draws"] <= len(run.sample_stats["log_guide"]):
+        return None
+    numbers = {name: math.inf if name == "k_hat" else math.nan for name, value in found.items() if value is None}  # as JSON has them
+    return Approximation(**(found | numbers))
+
+
+def of_guide(
+    draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, resampled: bool = False, seen: Approximation | None = None
+) -> Trust:
     """From k̂, and, where weighted draws are reliable, from what the intervals cover under them.
+
+    ``seen`` is what more draws than these have said of the guide: it takes k̂'s place, and these draws are held against their weighted
+    selves where their own weights allow that.
 
     k̂ alone does not see intervals that are too wide: the ratios of a guide that is wider than the posterior are bounded.
     """
-    found = assess(log_density, log_guide)
+    own = assess(log_density, log_guide)
+    found = seen or own
     told = told_k(found)
     size = sum(value[0].numel() for value in draws.values())
     if found.verdict == "bad" and size >= _MANY and found.k_hat < 1:
@@ -89,10 +106,11 @@ def of_guide(draws: Mapping[str, Tensor], log_density: Any, log_guide: Any, *, r
         return Trust("with care", [told, f"only {found.effective_draws:.0f} effective draws"])
     if resampled:
         return Trust("yes", [f"resampled by importance; {told}, {found.effective_draws:.0f} effective draws"])
-    wrong = _told(agreements(draws, draws, weights(log_density, log_guide)))
+    comparable = own.verdict != "bad" and own.effective_draws >= _ENOUGH
+    wrong = _told(agreements(draws, draws, weights(log_density, log_guide))) if comparable else []
     if wrong:
         return Trust("with care", [told, *wrong, "--psis corrects it"])
-    return Trust("yes", [told] + ([] if found.verdict == "good" else ["importance weights change no interval by much"]))
+    return Trust("yes", [told] + (["importance weights change no interval by much"] if comparable and found.verdict != "good" else []))
 
 
 def of_referee(report: RefereeReport, known: Trust) -> Trust:

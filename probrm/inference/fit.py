@@ -42,6 +42,7 @@ class Fitted:
             or what ``Chains`` has of a sampler's.
         chains: how many of equal length stand behind each other in ``draws``; more than one only for a sampler.
         refined: what ``refine`` found besides coordinates.
+        ratios: ``log_density`` and ``log_guide`` of more draws of the guide than are kept, those first; what ``sample_stats`` has otherwise.
     """
 
     model: RewardModel
@@ -55,6 +56,7 @@ class Fitted:
     sample_stats: Mapping[str, Tensor] = field(default_factory=dict)
     chains: int = 1
     refined: Any = None
+    ratios: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def fit(
@@ -166,7 +168,18 @@ def _on_cpu(
     stats = {name: value.cpu() for name, value in outcome.sample_stats.items()}
     model = refined.model.cpu().eval()
     return Fitted(
-        model, outcome.guide, draws, outcome.history, found, score, outcome.statistics, seconds, stats, outcome.chains, refined.found
+        model,
+        outcome.guide,
+        draws,
+        outcome.history,
+        found,
+        score,
+        outcome.statistics,
+        seconds,
+        stats,
+        outcome.chains,
+        refined.found,
+        {name: value.cpu() for name, value in outcome.ratios.items()},
     )
 
 

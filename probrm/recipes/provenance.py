@@ -22,7 +22,8 @@ def approximation(fitted: Fitted) -> dict[str, Any]:
         return {}
     from probrm.diagnostics.approximation import assess  # ArviZ: two seconds
 
-    return {"approximation": assess(fitted.sample_stats["log_density"], fitted.sample_stats["log_guide"]).to_dict()}
+    ratios = fitted.ratios or fitted.sample_stats
+    return {"approximation": assess(ratios["log_density"], ratios["log_guide"]).to_dict()}
 
 
 def guide_note(config: FitConfig) -> list[str]:

@@ -162,7 +162,7 @@ def test_the_table_names_its_interval_and_the_verdicts() -> None:
     found = json.loads(call("posterior", support.short_run_path(), "--json").out)
     assert found["trust"]["verdict"] in {"yes", "with care", "no"}
     assert found["trust"]["reasons"]
-    assert found["diagnostics"]["approximation"]["draws"] == 1000
+    assert found["diagnostics"]["approximation"]["draws"] == 4000  # four times as many as are kept
 
 
 def test_filters_that_find_nothing_or_are_none() -> None:
