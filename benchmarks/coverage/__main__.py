@@ -28,12 +28,12 @@ from torch import Tensor
 
 from benchmarks.coverage.worlds import World, draw_world
 from probrm.data.batch import TOGETHER, Batch
+from probrm.heads.own_part import own_logit
 from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.fit import fit_implicit
-from probrm_models.implicit.own_parts import own_logit
 
 LEVELS = (0.5, 0.9)
-CONTROLS = ("", "independent", "halved", "average")
+CONTROLS = ("", "independent")
 """Of a fit; the first is the fit as it is."""
 SITES = ("base_rate", "propensity_intercept", "propensity_effects", "user_activity", "user_activity_scale", "reward_weights_scale")
 
@@ -52,7 +52,7 @@ def main() -> None:
     found: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
     for inference in chosen.inference:
         for exposures in chosen.exposures:
-            for control in CONTROLS[:2] if exposures > 1 else CONTROLS[:1]:
+            for control in CONTROLS if exposures > 1 else CONTROLS[:1]:
                 file = chosen.out / f"{inference}-{exposures}-{chosen.rows}{'-' + control if control else ''}.jsonl"
                 done = {line["seed"]: line for line in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
                 for seed in range(0 if chosen.report else chosen.worlds):

@@ -89,7 +89,7 @@ def of_guide(
 ) -> Trust:
     """From k̂, and, where weighted draws are reliable, from what the intervals cover under them.
 
-    ``seen`` is what more draws than these have said of the guide: it takes k̂'s place, and these draws are held against their weighted
+    ``seen`` is what more draws than these have said of the guide: it takes k̂'s place, and these draws are compared with their weighted
     selves where their own weights allow that.
 
     k̂ alone does not see intervals that are too wide: the ratios of a guide that is wider than the posterior are bounded.

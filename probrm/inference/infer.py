@@ -11,16 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from probrm.coordinates.parts import Coordinates
 from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import (
     GuideConfig,
     GuideLike,
     Layout,
-    PathFollowing,
-    ScaleAdaptive,
     WhitenedGuide,
-    Whitening,
     adopt,
     build_guide,
     guide_config,
@@ -38,7 +36,6 @@ from probrm.inference.svi.train import History, run_svi
 from probrm.model import RewardModel
 from probrm.progress import Progress
 
-Coordinates = Whitening | ScaleAdaptive | PathFollowing
 _SEVERAL, _CHEAP = 4, 20_000_000
 """Times as many draws as are kept say how good a guide is (k̂ from 1,000 has a standard error of .15), where these are at most so many draws × rows."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -12,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.batch import Batch
+from probrm.heads.own_part import own_logit
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
@@ -56,14 +56,14 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
     size = max(1, _NUMBERS // count)
     ends = torch.tensor([tail, 1 - tail])
     parts: list[Float[Tensor, "9 b"]] = []
-    own_part = _OwnPart.of(model, draws)
+    tau = model.own_spread(draws) if count > 1 else None  # a point estimate has no intervals
     with progress.task("Rewards", len(batch)) as advance:
         for start in range(0, len(batch), size):
             rows = batch.slice(start, min(start + size, len(batch)))
             reward = model.reward(draws, rows)
             low, high = torch.quantile(reward, ends, dim=0)
-            own = own_part(reward) if own_part else reward
-            own_low, own_high = torch.quantile(own, ends, dim=0) if own_part else (low, high)
+            own = reward if tau is None else own_logit(reward, tau, _own_parts(tau))
+            own_low, own_high = (low, high) if tau is None else torch.quantile(own, ends, dim=0)
             sd = reward.std(0, correction=min(1, count - 1))  # a point estimate is one draw, and has no spread
             p = model.probability(reward, draws)
             # Quantiles commute with a monotone map, but not with one that differs from draw to draw.
@@ -74,29 +74,10 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})
 
 
-@dataclass(frozen=True)
-class _OwnPart:
-    """From rewards of the average answers to those of the very answers, one draw each.
+def _own_parts(tau: Float[Tensor, " s"]) -> Float[Tensor, "s 1"]:
+    """A standard normal part of each draw, one for all rows, so that a row's interval depends on no other row.
 
-    Attributes:
-        stretch: ``√(1 + πτ²/8)``, ``(s, 1)``.
-        part: ``N(0, τ²)``, one draw for all rows, so that a row's interval depends on no other row, ``(s, 1)``.
+    Evenly spread quantiles in random order: less noise than independent draws.
     """
-
-    stretch: Float[Tensor, "s 1"]
-    part: Float[Tensor, "s 1"]
-
-    @classmethod
-    def of(cls, model: RewardModel, draws: Mapping[str, Tensor]) -> _OwnPart | None:
-        """None where the model says nothing of it, or of a point estimate, which has no intervals."""
-        tau = model.own_spread(draws)
-        if tau is None or len(tau) < 2:
-            return None
-        # Evenly spread quantiles in random order: less noise than independent draws.
-        order = torch.randperm(len(tau), generator=torch.Generator().manual_seed(0))
-        even = torch.special.ndtri((order.to(tau) + 0.5) / len(tau))
-        return cls((1 + math.pi / 8 * tau.square()).sqrt()[:, None], (tau * even)[:, None])
-
-    def __call__(self, reward: Float[Tensor, "s b"]) -> Float[Tensor, "s b"]:
-        """Of the very answers."""
-        return self.stretch * reward + self.part
+    order = torch.randperm(len(tau), generator=torch.Generator().manual_seed(0))
+    return torch.special.ndtri((order.to(tau) + 0.5) / len(tau))[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -23,6 +25,7 @@ def check_priors(config: ImplicitConfig) -> None:
     """
     check_scales(config.priors)
     check_support("model.priors.base_rate", config.priors.base_rate, 0.0, 1.0, "(0, 1)", "Beta")
+    check_support("model.priors.residual", config.priors.residual, 0.0, math.inf, "(0, ∞)", "HalfNormal")
     if isinstance(config.action.false_rate, Prior):
         check_support("action.false_rate", config.action.false_rate, 0.0, 1.0, "(0, 1)", "Beta")
 

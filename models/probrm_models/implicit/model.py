@@ -37,14 +37,15 @@ from torch import Tensor, nn
 from probrm.actions import LogBernoulli
 from probrm.actions.product import log_both, log_not_both
 from probrm.data.batch import Batch
-from probrm.heads import build_trunk, columns, last_layer, mean_rate_intercept, scaled
-from probrm.linear import LinearForm, Tied
+from probrm.heads import build_trunk, last_layer, mean_rate_intercept
+from probrm.linear import LinearForm
 from probrm.model import RewardModel, Values
 from probrm.priors import Prior
 from probrm.recipes.logs.shape import LogShape
 from probrm.settings import Settings
 from probrm_models.implicit import own_parts
 from probrm_models.implicit.config import ImplicitConfig
+from probrm_models.implicit.linear import implicit_linear_form
 from probrm_models.implicit.strata import StratumGuide
 
 
@@ -172,7 +173,7 @@ class ImplicitModel(RewardModel):
         if "propensity_effects" in values:
             logit = logit + values["propensity_effects"] @ batch["propensity_covariates"].T
         if self.propensity_trunk is not None:
-            logit = logit + last_layer(self.propensity_trunk, values["propensity_weights"], self._propensity_inputs(batch))
+            logit = logit + last_layer(self.propensity_trunk, values["propensity_weights"], self.propensity_inputs(batch))
         if "user_activity" in values:
             activity = values["user_activity"]
             logit = logit + self.with_new_users(activity, values, batch).index_select(-1, batch["user"])
@@ -186,7 +187,8 @@ class ImplicitModel(RewardModel):
         unseen = int(batch["user"].max()) + 1 - known
         return torch.cat([activity, self.new_user_activity(values, unseen)], -1) if unseen > 0 else activity
 
-    def _propensity_inputs(self, batch: Batch) -> Float[Tensor, "n i"]:
+    def propensity_inputs(self, batch: Batch) -> Float[Tensor, "n i"]:
+        """What the propensity's trunk sees."""
         parts = [batch["embedding"]] if self.config.share_embedding else []
         if self.config.propensity_head.name == "mlp":
             parts.append(batch["propensity_covariates"])
@@ -260,7 +262,7 @@ class ImplicitModel(RewardModel):
         """The rows where some answers are shown several times: what is their own is summed out with the strata, whatever ``form`` says."""
         predictors = [self.reward(values, batch), self.propensity(values, batch)]
         with pyro.plate("rows", len(batch), dim=-1):
-            density = self._row_density(batch, own_parts.Exposures.of(batch), values, predictors, values[own_parts.SITE])
+            density = self.row_density(batch, own_parts.Exposures.of(batch), values, predictors, values[own_parts.SITE])
             pyro.factor("rows_of_answers", density)
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
@@ -291,57 +293,9 @@ class ImplicitModel(RewardModel):
             or self.process_differs(ImplicitModel)
         ):
             return None
-        of_reward, of_propensity = self._designs(batch)
-        designs, exposures = [*of_reward, *of_propensity], own_parts.Exposures.of(batch)
-        if self.shape.repeated:  # τ is a predictor, the same in all rows
-            designs.append(torch.ones_like(batch["action"])[:, None])
+        return implicit_linear_form(self, batch)
 
-        def density(predictors: Sequence[Tensor], held: bool = False) -> Float[Tensor, " n"]:
-            tau = predictors[2][..., 0] if self.shape.repeated else None
-            return self._row_density(batch, exposures, {}, [predictors[0], predictors[1]], tau, held=held)
-
-        def apart(predictors: Sequence[Tensor], nodes: Float[Tensor, "*s k n"]) -> Float[Tensor, "*s k n"]:
-            given, tau = partial(self._given, {}), predictors[2][..., 0]
-            return own_parts.apart_density(given, batch, exposures, predictors, nodes, tau) * batch.scale
-
-        return LinearForm(
-            designs=designs,
-            coefficients=self._coefficients,
-            density=density,
-            user=batch["user"] if self.shape.users else None,
-            user_predictor=1,
-            predictor=(*(0 for _ in of_reward), *(1 for _ in of_propensity), *([2] if self.shape.repeated else [])),
-            curved=(0, len(designs) - 1) if self.shape.repeated else (0,),
-            tied=Tied((2, 0), partial(density, held=True), apart, max(len(one.x) for one in exposures)) if exposures else None,
-        )
-
-    def _designs(self, batch: Batch) -> tuple[list[Tensor], list[Tensor]]:
-        """Columns of the reward's predictor and of the propensity's, in blocks."""
-        ones = torch.ones_like(batch["action"])[:, None]
-        of_reward, of_propensity = [ones, columns(self.reward_trunk, batch["embedding"])], [ones]
-        if self.shape.reward_effects:
-            of_reward.append(batch["reward_covariates"])
-        if self.shape.propensity_effects:
-            of_propensity.append(batch["propensity_covariates"])
-        if self.propensity_trunk is not None:
-            of_propensity.append(columns(self.propensity_trunk, self._propensity_inputs(batch)))
-        return of_reward, of_propensity
-
-    def _coefficients(self, values: Values) -> list[Tensor]:
-        """Of those blocks, in their order."""
-        found = [self.reward_intercept(values)[None], scaled(self.reward_trunk, values["reward_weights"])]
-        if "reward_effects" in values:
-            found.append(values["reward_effects"])
-        found.append(values["propensity_intercept"][None])
-        if "propensity_effects" in values:
-            found.append(values["propensity_effects"])
-        if self.propensity_trunk is not None:
-            found.append(scaled(self.propensity_trunk, values["propensity_weights"]))
-        if self.shape.repeated:
-            found.append(values[own_parts.SITE][None])
-        return found
-
-    def _row_density(
+    def row_density(
         self,
         batch: Batch,
         exposures: Sequence[own_parts.Exposures],
@@ -352,9 +306,9 @@ class ImplicitModel(RewardModel):
         held: bool = False,
     ) -> Float[Tensor, "*s n"]:
         """Log density of action and verdict, weighted and scaled; an answer's rows together where it is shown several times."""
-        return own_parts.tied_density(partial(self._given, values), batch, exposures, predictors, tau, held=held) * batch.scale
+        return own_parts.tied_density(partial(self.given, values), batch, exposures, predictors, tau, held=held) * batch.scale
 
-    def _given(self, values: Values, rows: Batch, predictors: Sequence[Tensor]) -> Float[Tensor, "*s n"]:
+    def given(self, values: Values, rows: Batch, predictors: Sequence[Tensor]) -> Float[Tensor, "*s n"]:
         """Weighted log density of action and verdict of rows whose answers are shown once."""
         reward, propensity, label = predictors[0], known_or(predictors[1], rows), rows["label"]
         density = self.marginal_action_dist(reward, propensity, label, values).log_prob(rows["action"])

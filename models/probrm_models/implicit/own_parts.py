@@ -24,6 +24,7 @@ from torch import Tensor
 
 from probrm.coordinates.normal_score import HalfNormalScore
 from probrm.data.batch import TOGETHER, Batch
+from probrm.heads.own_part import stretch
 from probrm.inference.device import own_random_stream
 from probrm.priors import HalfNormal
 
@@ -37,16 +38,6 @@ _BUCKETS = (4, 16, 64, 256, 1024)
 _OBSERVED = ("action", "actions", "label", "weight", "known_propensity")
 Given = Callable[[Batch, Sequence[Tensor]], Tensor]
 """From rows and their predictors, the reward in front, ``(*s, n)`` each, to the rows' log densities."""
-
-
-def stretch(tau: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-    """``√(1 + πτ²/8)``."""
-    return (1 + math.pi / 8 * tau.square()).sqrt()
-
-
-def own_logit(reward: Float[Tensor, "*s n"], tau: Float[Tensor, "*s"], part: Float[Tensor, "*s n"]) -> Float[Tensor, "*s n"]:
-    """An answer's own logit, ``part`` its deviation in units of τ."""
-    return stretch(tau).unsqueeze(-1) * reward + tau.unsqueeze(-1) * part
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,8 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.coordinates.layout import Layout
-from probrm.coordinates.path_following import PathFollowing
-from probrm.coordinates.scale_adaptation import ScaleAdaptive
+from probrm.coordinates.parts import linear_of, without_exchangeable
 from probrm.coordinates.sites import trace_globals
-from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.inference.densities import log_joint
 from probrm.inference.integrated.draws import given_draws
@@ -73,10 +70,10 @@ def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) 
     """The users summed out, where they can be: few rows enough, effects independent given the globals, linear predictors."""
     if not _can_integrate(model, layout, data):
         return Frame(model, layout, coordinates, layout)
-    users, linear = layout.exchangeable, _linear(coordinates)
+    users, linear = layout.exchangeable, linear_of(coordinates)
     scale = prior_of(model, layout, data, coordinates.loc).base_dist.scale[0]
     integrated = Integrated(model, Nodes.around(linear.loc[:users], linear.spread, scale))
-    left, around = Layout.of(integrated, data), without_users(coordinates, users)
+    left, around = Layout.of(integrated, data), without_exchangeable(coordinates)
     return Frame(integrated, left, around, layout, recentre(integrated, left, around, data))
 
 
@@ -105,25 +102,3 @@ def prior_of(model: RewardModel, layout: Layout, data: Batch, at: Float[Tensor, 
     with SetAside(model.exchangeable or "") as aside:
         trace_globals(poutine.condition(model, data=values), row)
     return aside.prior
-
-
-def _base(coordinates: Any) -> Any:
-    return coordinates.base if isinstance(coordinates, PathFollowing) else coordinates
-
-
-def _linear(coordinates: Any) -> Whitening:
-    base = _base(coordinates)
-    return base.whitening if isinstance(base, ScaleAdaptive) else base
-
-
-def without_users(coordinates: Any, users: int) -> Any:
-    """The marginal of the other latents under coordinates whose first ``users`` entries are independent given these."""
-    found = copy.deepcopy(coordinates)
-    linear = _linear(found)
-    linear.loc, linear.spread, linear.shear = linear.loc[users:].clone(), linear.spread[:0].clone(), linear.shear[:0].clone()
-    if isinstance(base := _base(found), ScaleAdaptive):
-        base.scales, base.exponents = base.scales - users, base.exponents[users:].clone()
-    if isinstance(found, PathFollowing):
-        found.index -= users
-        found.path.coefficients = found.path.coefficients[..., users:].clone()
-    return found

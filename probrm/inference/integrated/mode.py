@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from probrm.coordinates.layout import Layout
+from probrm.coordinates.parts import Coordinates, linear_of
 from probrm.coordinates.path_following import PathFollowing, Spline
-from probrm.coordinates.scale_adaptation import ScaleAdaptive
-from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.inference.integrated.process import Integrated
 from probrm.inference.laplace.potential import Potential
@@ -25,7 +24,7 @@ _NARROW = 50
 """Entries up to which a site's widths are worked out anew: intercepts, effects, scales."""
 
 
-def recentre(model: Integrated, layout: Layout, coordinates: nn.Module, data: Batch) -> Float[Tensor, " D"]:
+def recentre(model: Integrated, layout: Layout, coordinates: Coordinates, data: Batch) -> Float[Tensor, " D"]:
     """Moves coordinates to the mode with the users summed out, in place; their widths there, in whitened units, ``(D,)``.
 
     The joint mode over users' effects and globals is not that of the globals alone: with a few actions a user it has intercept, effects and
@@ -33,8 +32,7 @@ def recentre(model: Integrated, layout: Layout, coordinates: nn.Module, data: Ba
     with the weights they have no mode. Where the coordinates follow a latent, its path is moved at three of its values, and by the parabola
     through them in between.
     """
-    base = coordinates.base if isinstance(coordinates, PathFollowing) else coordinates
-    linear: Whitening = base.whitening if isinstance(base, ScaleAdaptive) else base  # type: ignore[assignment]
+    linear = linear_of(coordinates)
     potential = Potential(model, layout, data.to(dtype=torch.float64), normal=True)
     free = _free(model, layout)
     if isinstance(coordinates, PathFollowing):
@@ -59,7 +57,7 @@ class _Search:
     """Modes of a potential over the free latents, in coordinates around a place near them."""
 
     potential: Potential
-    coordinates: nn.Module
+    coordinates: Coordinates
     free: Bool[Tensor, " D"]
     nothing: Float[Tensor, " D"]
 

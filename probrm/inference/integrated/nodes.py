@@ -47,7 +47,7 @@ class Nodes:
         return Nodes(self.information.to(like), self.pull.to(like))
 
 
-def hermite(like: Tensor, count: int = COUNT) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
+def hermite(like: Tensor) -> tuple[Float[Tensor, " k"], Float[Tensor, " k"]]:
     """Nodes and weights of ``∫ exp(−x²) f(x) dx``."""
-    x, weight = np.polynomial.hermite.hermgauss(count)
+    x, weight = np.polynomial.hermite.hermgauss(COUNT)
     return torch.from_numpy(x).to(like), torch.from_numpy(weight).to(like)

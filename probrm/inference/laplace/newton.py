@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.coordinates.layout import Layout
+from probrm.coordinates.parts import linear_of
 from probrm.coordinates.scale_adaptation import ScaleAdaptive
 from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
@@ -160,7 +161,7 @@ def walk(
         potential_of(model, layout, Batch(batch.slice(0, walked(len(batch))).columns, batch.total), normal=True),
         layout.hyper().to(at.device),
     )
-    linear = around.whitening if isinstance(around, ScaleAdaptive) else around
+    linear = linear_of(around)
     start = at.to(torch.float64)
     free = linear.inverse(start).requires_grad_()
     optimiser = torch.optim.LBFGS([free], max_iter=_BURST, history_size=_BURST, line_search_fn="strong_wolfe")

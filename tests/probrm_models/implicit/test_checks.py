@@ -114,3 +114,9 @@ def test_the_mean_preference_is_that_of_the_draws(tmp_path: Path) -> None:
     by_hand = [float(torch.sigmoid(fitted.model.reward({k: v[i] for k, v in fitted.draws.items()}, data)).mean()) for i in range(50)]
     assert found["low"] < found["mean"] < found["high"]
     assert abs(found["mean"] - sum(by_hand) / 50) < 0.2 * (found["high"] - found["low"])
+
+
+def test_the_prior_of_what_is_an_answers_own_is_one_of_positive_numbers() -> None:
+    with pytest.raises(ConfigError, match=r"model\.priors\.residual: Normal can give values outside"):
+        check_priors(ImplicitConfig(priors=ImplicitPriors(residual=Normal(0.0, 1.0))))
+    check_priors(ImplicitConfig(priors=ImplicitPriors(residual=HalfNormal(0.3))))

@@ -17,6 +17,7 @@ from probrm.data.logs.actions import ActionSpec
 from probrm.data.logs.repeats import repeated_answers
 from probrm.data.split import split_rows
 from probrm.guides import Layout
+from probrm.heads.own_part import stretch
 from probrm.inference.laplace.potential import Potential
 from probrm.inference.svi.minibatches import Minibatches
 from probrm.posterior import predict_rewards
@@ -24,7 +25,7 @@ from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.multi_action.model import MultiActionModel
 from probrm_models.implicit.naive import NaiveModel
-from probrm_models.implicit.own_parts import SITE, Exposures, stretch, tied_density
+from probrm_models.implicit.own_parts import SITE, Exposures, tied_density
 
 GRID = torch.linspace(-8, 8, 4001, dtype=torch.float64)
 

@@ -9,6 +9,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+from probrm.coordinates.parts import linear_of
 from probrm.data.batch import Batch
 from probrm.guides import Layout, ScaleAdaptive, Whitening
 from probrm.inference.device import own_random_stream
@@ -104,8 +105,7 @@ def actions_alone(data: Batch) -> Batch:
 def _deviation(around: Whitening | ScaleAdaptive, layout: Layout) -> float:
     """Of the base rate's logit by Laplace."""
     place = next(site.flat.start for site in layout.sites if site.name == "base_rate")
-    linear = around.whitening if isinstance(around, ScaleAdaptive) else around
-    return float(linear.variance()[place].sqrt())
+    return float(linear_of(around).variance()[place].sqrt())
 
 
 def prior_of(model: ImplicitModel) -> torch.distributions.Distribution:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from probrm.data.batch import Batch
 from probrm.diagnostics.contraction import contraction
+from probrm.heads.own_part import stretch
 from probrm_models.implicit.model import ImplicitModel
-from probrm_models.implicit.own_parts import SITE, stretch
+from probrm_models.implicit.own_parts import SITE
 
 _ROWS = 2_000
 """Rows that the shares are means over."""

@@ -35,7 +35,7 @@ def multi_action_linear_form(model: MultiActionModel, batch: Batch) -> LinearFor
     reward = [ones, model.reward_trunk(embedding)] + ([batch["reward_covariates"]] if shape.reward_effects else [])
     shared = [batch["propensity_covariates"]] if shape.propensity_effects else []
     if model.propensity_trunk is not None:
-        shared = [*shared, model.propensity_trunk(model._propensity_inputs(batch))]
+        shared = [*shared, model.propensity_trunk(model.propensity_inputs(batch))]
     nothing = ones[:, :0]
     designs = [torch.cat(reward, 1)]
     designs += [torch.cat([ones if a.intercept is not None else nothing, *shared], 1) for a in model.kinds]

@@ -126,7 +126,7 @@ class MultiActionModel(ImplicitModel):
                 location = location + values["propensity_effects"][..., k, :] @ batch["propensity_covariates"].T
             if self.propensity_trunk is not None:
                 weights = values["propensity_weights"][..., k, :]
-                location = location + last_layer(self.propensity_trunk, weights, self._propensity_inputs(batch))
+                location = location + last_layer(self.propensity_trunk, weights, self.propensity_inputs(batch))
             if activity is not None and action.spec.column in self.acted:
                 location = location + activity
             found.append(self.known(action, location, batch))

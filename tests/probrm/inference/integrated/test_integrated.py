@@ -11,12 +11,12 @@ from pyro import poutine
 from scipy import stats
 from torch import Tensor
 
+from probrm.coordinates.parts import without_exchangeable
 from probrm.data import Batch
 from probrm.guides import Layout, ScaleAdaptive
 from probrm.inference import SVI, Laplace, fit
 from probrm.inference.integrated import Frame, frame_of
 from probrm.inference.integrated.draws import given_draws
-from probrm.inference.integrated.frame import without_users
 from probrm.inference.integrated.process import Integrated
 from probrm.inference.laplace.newton import newton_laplace
 from probrm.inference.laplace.potential import Potential
@@ -124,7 +124,7 @@ def test_coordinates_that_are_left_are_the_marginal() -> None:
     layout = Layout.of(made, rows)
     whole = newton_laplace(made, rows, layout).coordinates
     assert isinstance(whole, ScaleAdaptive)
-    left = without_users(whole, USERS)
+    left = without_exchangeable(whole)
     epsilon = torch.randn(5, layout.size).double()
     assert torch.allclose(whole(epsilon)[:, USERS:], left(epsilon[:, USERS:]))
 
