@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import torch
 
 from probrm.coordinates.path_following import PathFollowing
 from probrm.coordinates.scale_adaptation import ScaleAdaptive
@@ -32,3 +34,28 @@ def without_exchangeable(coordinates: _Same) -> _Same:
         found.index -= users
         found.path.coefficients = found.path.coefficients[..., users:].clone()
     return found
+
+
+def recast(coordinates: Coordinates, index: int, before: Any, after: Any) -> None:
+    """Puts one latent into another unconstrained form, in place: its centre exactly, everything around it linearised; no widths follow it any more.
+
+    Args:
+        coordinates: around a centre.
+        index: of the latent.
+        before: the transform to its support that it had.
+        after: the transform that it gets.
+    """
+    base = coordinates.base if isinstance(coordinates, PathFollowing) else coordinates
+    linear, at = linear_of(coordinates), index - (isinstance(coordinates, PathFollowing) and index > coordinates.index)
+    old = linear.loc[at]
+    value = before(old)
+    new = after.inv(value)
+    slope = (before.log_abs_det_jacobian(old, value) - after.log_abs_det_jacobian(new, value)).exp()
+    place = torch.arange(len(linear.loc), device=linear.loc.device) == at
+    linear.loc = torch.where(place, new, linear.loc)
+    linear.factor = torch.where(place[len(linear.spread) :, None], slope * linear.factor, linear.factor)
+    if isinstance(coordinates, PathFollowing):
+        coordinates.path.coefficients = torch.where(place, slope * coordinates.path.coefficients, coordinates.path.coefficients)
+    if isinstance(base, ScaleAdaptive):
+        kept = base.scales != at
+        base.scales, base.exponents = base.scales[kept], base.exponents[:, kept]

@@ -53,11 +53,6 @@ class DiagonalNormal(nn.Module):
         else:
             self.skew = None
 
-    @torch.no_grad()
-    def widen(self, scale: Float[Tensor, " D"]) -> None:
-        """Sets the widths."""
-        self.raw_scale.copy_(torch.log(torch.expm1(scale)))
-
     def forward(self) -> Any:
         """Event shape ``(D,)``."""
         loc, scale = self.loc, F.softplus(self.raw_scale)

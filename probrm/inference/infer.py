@@ -97,8 +97,6 @@ class Inference:
         if isinstance(self.settings, Laplace):
             frame = self._frame("auto-normal", at, data)
             guide = build_guide("auto-normal", frame.model, frame.layout, copy.deepcopy(frame.coordinates).float())
-            if frame.widths is not None:
-                guide.family.widen(frame.widths)  # type: ignore[union-attr]
             return Outcome(guide, {}, History(), frame=frame)
         found, _ = self.trained(at, data, earlier=earlier)
         return replace(found, history=earlier.history) if earlier else found

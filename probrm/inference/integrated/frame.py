@@ -10,7 +10,7 @@ from pyro import poutine
 from torch import Tensor
 
 from probrm.coordinates.layout import Layout
-from probrm.coordinates.parts import linear_of, without_exchangeable
+from probrm.coordinates.parts import linear_of, recast, without_exchangeable
 from probrm.coordinates.sites import trace_globals
 from probrm.data.batch import Batch
 from probrm.inference.densities import log_joint
@@ -36,14 +36,12 @@ class Frame:
         layout: of the latents that are left.
         coordinates: around their mode.
         whole: the layout of all latents.
-        widths: of whitened latents where the users are summed out, ``(D,)``; None where they are not.
     """
 
     model: RewardModel
     layout: Layout
     coordinates: Any
     whole: Layout
-    widths: Tensor | None = None
 
     @property
     def integrated(self) -> bool:
@@ -74,7 +72,11 @@ def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) 
     scale = prior_of(model, layout, data, coordinates.loc).base_dist.scale[0]
     integrated = Integrated(model, Nodes.around(linear.loc[:users], linear.spread, scale))
     left, around = Layout.of(integrated, data), without_exchangeable(coordinates)
-    return Frame(integrated, left, around, layout, recentre(integrated, left, around, data))
+    for before, after in zip(layout.sites[1:], left.sites, strict=True):
+        if before.transform is not after.transform and before.hyper and not after.hyper:
+            recast(around, after.flat.start, before.transform, after.transform)
+    recentre(integrated, left, around, data)
+    return Frame(integrated, left, around, layout)
 
 
 def _can_integrate(model: RewardModel, layout: Layout, data: Batch) -> bool:

@@ -1,31 +1,34 @@
-"""The mode of the globals once the users are summed out, and how wide the narrow blocks are there."""
+"""The mode of the globals once the users are summed out, and the curvature of the narrow blocks there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from probrm.coordinates.layout import Layout
 from probrm.coordinates.parts import Coordinates, linear_of
 from probrm.coordinates.path_following import PathFollowing, Spline
+from probrm.coordinates.whitening import Whitening
 from probrm.data.batch import Batch
 from probrm.inference.integrated.process import Integrated
 from probrm.inference.laplace.potential import Potential
 
 _STEPS, _HISTORY = 40, 20
 _APART = 0.5
-"""Whitened units between the places that a second difference is taken from."""
+"""Whitened units to each side of the mode at which gradients are compared."""
+_CURVATURE = 0.05, 20.0
+"""Least and largest that a direction may have there."""
 _ASIDE = 1.5
 """Deviations of a latent that the coordinates follow, to each side of its middle, at which its path is looked at anew."""
 _NARROW = 50
-"""Entries up to which a site's widths are worked out anew: intercepts, effects, scales."""
+"""Entries up to which a site is whitened anew: intercepts, effects, scales."""
 
 
-def recentre(model: Integrated, layout: Layout, coordinates: Coordinates, data: Batch) -> Float[Tensor, " D"]:
-    """Moves coordinates to the mode with the users summed out, in place; their widths there, in whitened units, ``(D,)``.
+def recentre(model: Integrated, layout: Layout, coordinates: Coordinates, data: Batch) -> None:
+    """Moves coordinates to the mode with the users summed out, in place, and whitens intercepts, effects and the users' scale by the curvature there.
 
     The joint mode over users' effects and globals is not that of the globals alone: with a few actions a user it has intercept, effects and
     the users' scale too near 0 (Breslow & Lin 1995, Biometrika 82). Scales of other priors stay where their evidence has put them: jointly
@@ -40,7 +43,8 @@ def recentre(model: Integrated, layout: Layout, coordinates: Coordinates, data: 
     free = free.to(linear.loc.device)
     search = _Search(potential, coordinates, free, torch.zeros(layout.size, dtype=torch.float64, device=linear.loc.device))
     middle = search.mode(search.nothing)
-    widths = search.widths(middle, _narrow(layout, free))
+    narrow = _narrow(layout, free)
+    curvature = search.curvature(middle, narrow)
     moved = search.moved(search.nothing, middle)
     if isinstance(coordinates, PathFollowing):
         aside = torch.zeros_like(middle)
@@ -49,7 +53,9 @@ def recentre(model: Integrated, layout: Layout, coordinates: Coordinates, data: 
         _bend(coordinates, *(_without(end - moved, coordinates.index) for end in ends))
         moved = _without(moved, coordinates.index)
     linear.loc = linear.loc + moved
-    return widths
+    if isinstance(coordinates, PathFollowing):
+        narrow = narrow - (narrow > coordinates.index).long()
+    _whiten(linear, narrow, curvature)
 
 
 @dataclass(frozen=True)
@@ -86,16 +92,30 @@ class _Search:
         """In unconstrained units."""
         return self.place(after) - self.place(before)
 
-    @torch.no_grad()
-    def widths(self, at: Float[Tensor, " D"], which: Tensor) -> Float[Tensor, " D"]:
-        """By second differences; 1 of those not asked for."""
-        widths, here = torch.ones_like(at), self.potential(self.place(at))
+    def curvature(self, at: Float[Tensor, " D"], which: Int[Tensor, " k"]) -> Float[Tensor, "k k"]:
+        """The Hessian of some latents in whitened units, by differences of gradients; directions that curve next to nothing, or too much, are held back."""
+        rows = []
         for i in which.tolist():
             step = torch.zeros_like(at)
             step[i] = _APART
-            bend = (self.potential(self.place(at + step)) + self.potential(self.place(at - step)) - 2 * here) / _APART**2
-            widths[i] = bend.clamp(0.05, 20.0).rsqrt()
-        return widths
+            rows.append((self._slope(at + step, which) - self._slope(at - step, which)) / (2 * _APART))
+        if not rows:
+            return at.new_zeros(0, 0)
+        bend, directions = torch.linalg.eigh((torch.stack(rows) + torch.stack(rows).T) / 2)
+        return directions * bend.clamp(*_CURVATURE) @ directions.T
+
+    def _slope(self, at: Float[Tensor, " D"], which: Int[Tensor, " k"]) -> Float[Tensor, " k"]:
+        epsilon = at.detach().requires_grad_()
+        return torch.autograd.grad(self.potential(self.place(epsilon)), epsilon)[0][which]
+
+
+def _whiten(linear: Whitening, which: Int[Tensor, " k"], curvature: Float[Tensor, "k k"]) -> None:
+    """Some whitened latents get unit curvature: ``factor`` keeps its triangle, so that all of them are turned a little."""
+    inverse = torch.linalg.solve_triangular(linear.factor, torch.eye(len(linear.factor)).to(linear.factor), upper=True)
+    middle = torch.eye(len(linear.factor)).to(linear.factor)
+    middle[which[:, None], which] = curvature
+    lower = torch.linalg.cholesky(inverse.T @ middle @ inverse)
+    linear.factor = torch.linalg.solve_triangular(lower.T, torch.eye(len(lower)).to(lower), upper=True)
 
 
 def _bend(coordinates: PathFollowing, low: Float[Tensor, " r"], high: Float[Tensor, " r"]) -> None:

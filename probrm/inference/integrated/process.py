@@ -7,9 +7,12 @@ from typing import Any, cast
 
 import torch
 from jaxtyping import Float
+from pyro import poutine
+from pyro.distributions import HalfNormal, Independent
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from probrm.coordinates.normal_score import HalfNormalScore
 from probrm.data.batch import Batch
 from probrm.inference.integrated.nodes import Nodes
 from probrm.linear import LinearForm
@@ -58,10 +61,11 @@ class Integrated(Process, RewardModel):
         assert model.exchangeable is not None
         self.model, self.site, self.nodes = model, model.exchangeable, nodes
         self._seen: tuple[Batch, LinearForm] | None = None
+        self._scores: dict[str, HalfNormalScore] = {}
 
     def globals(self) -> dict[str, Tensor]:
         """One draw of the other sites, and the users' nodes given it."""
-        with SetAside(self.site) as aside:
+        with SetAside(self.site) as aside, poutine.infer_config(config_fn=self._of_scale):
             values = dict(cast(Any, self.model).globals())
         del values[self.site]
         prior = aside.prior.base_dist
@@ -69,6 +73,15 @@ class Integrated(Process, RewardModel):
         nodes = self.nodes.to(next(iter(values.values())))
         points, log_weight = nodes.at(scale.to(nodes.pull))
         return values | {POINTS: points, LOG_WEIGHT: log_weight, LOG_PRIOR: prior.log_prob(points)}
+
+    def _of_scale(self, site: Any) -> dict[str, Any]:
+        """The effects' scale is a latent like any other once they are summed out: it has a mode, in coordinates in which its prior is normal."""
+        fn = site["fn"]
+        prior = fn.base_dist if isinstance(fn, Independent) else fn
+        if not site["name"].startswith(f"{self.site}_") or not isinstance(prior, HalfNormal):
+            return {}
+        score = self._scores.setdefault(site["name"], HalfNormalScore(float(prior.scale)))
+        return {"hyper": False, "transform": score}
 
     def rows(self, values: Mapping[str, Tensor], batch: Batch, statements: Statements) -> None:
         """The likelihood as factors of the rows: of each an equal part of its user's."""

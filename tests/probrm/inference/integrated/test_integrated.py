@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -11,7 +12,8 @@ from pyro import poutine
 from scipy import stats
 from torch import Tensor
 
-from probrm.coordinates.parts import without_exchangeable
+from probrm.coordinates.normal_score import HalfNormalScore
+from probrm.coordinates.parts import recast, without_exchangeable
 from probrm.data import Batch
 from probrm.guides import Layout, ScaleAdaptive
 from probrm.inference import SVI, Laplace, fit
@@ -60,6 +62,11 @@ def framed(prior: Any = None) -> tuple[ImplicitModel, Batch, Layout, Frame]:
     return made, rows, layout, frame_of(made, coordinates, layout, rows)
 
 
+def volume(layout: Layout, values: dict[str, Tensor]) -> Tensor:
+    """Less than the density of the values is that of the unconstrained latents: by this."""
+    return -torch.stack(list(layout.log_jacobians(layout.unconstrain(values)).values())).sum()
+
+
 def gains(made: ImplicitModel, rows: Batch, layout: Layout, values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """``log p(data, globals)`` with all effects at 0, and what each effect on the grid adds to it with its prior, ``(g, u)``."""
     wide = rows.to(dtype=torch.float64)
@@ -91,10 +98,11 @@ def test_the_sum_over_nodes_is_the_integral(prior: Any, scale: float) -> None:
     if "user_activity_scale" in centre:
         moved["user_activity_scale"] = torch.tensor(scale).double()
     integrated = Potential(frame.model, frame.layout, rows.to(dtype=torch.float64))
-    ours = [-integrated(frame.layout.unconstrain(values)) for values in (centre, moved)]
+    ours = [volume(frame.layout, values) - integrated(frame.layout.unconstrain(values)) for values in (centre, moved)]
     dense = []
     for values in (centre, moved):
         zero, added = gains(made, rows, layout, values)
+        zero = zero + volume(layout, values | {"user_activity": torch.zeros(USERS).double()})
         # The density at 0 holds the prior's there: of each effect, it is replaced by the integral.
         dense.append(zero + (torch.logsumexp(added, 0) + math.log(GRID[1] - GRID[0])).sum())
     # Heavy tails are wider than the nodes reach; at four times the scale that they were placed at, an effect of one who never acts is, too.
@@ -129,16 +137,41 @@ def test_coordinates_that_are_left_are_the_marginal() -> None:
     assert torch.allclose(whole(epsilon)[:, USERS:], left(epsilon[:, USERS:]))
 
 
-def test_the_centre_is_the_mode_and_widths_are_those_there() -> None:
-    _, rows, _, frame = framed(Normal(0.0, 0.8))
+@pytest.mark.parametrize("prior", [None, Normal(0.0, 0.8)], ids=["learned", "fixed"])
+def test_the_centre_is_the_mode_and_narrow_blocks_have_unit_curvature(prior: Any) -> None:
+    _, rows, _, frame = framed(prior)
     potential = Potential(frame.model, frame.layout, rows.to(dtype=torch.float64))
-    z = frame.coordinates.loc.double()
+    coordinates = frame.coordinates
+    z = coordinates.loc.double()
     gradient = potential.gradient(z)[1]
     moved = ~frame.layout.hyper()
     # What a step of one deviation would gain: nothing to speak of.
-    assert float((gradient[moved].abs() * frame.coordinates.whitening.variance().sqrt()[moved]).max()) < 0.05
-    assert frame.widths is not None
-    assert bool((frame.widths > 0.3).all() and (frame.widths < 3).all())
+    assert float((gradient[moved].abs() * coordinates.whitening.variance().sqrt()[moved]).max()) < 0.05
+
+    def along(epsilon: Tensor) -> Tensor:
+        at = torch.zeros(frame.layout.size).double()
+        at[narrow] = epsilon
+        return potential(coordinates(at))
+
+    # The rate and the weights' scale are not among them: the first is followed in a fit of a log, the second has its evidence.
+    names = ("propensity_intercept", "propensity_effects", "user_activity_scale")
+    narrow = torch.cat([torch.arange(site.flat.start, site.flat.stop) for site in frame.layout.sites if site.name in names])
+    bend = torch.autograd.functional.hessian(along, torch.zeros(len(narrow)).double())
+    assert torch.allclose(bend, torch.eye(len(narrow)).double(), atol=0.15)
+
+
+def test_one_latent_in_another_form() -> None:
+    """Near the centre the same place, to second order; its centre exactly."""
+    made, rows = model(), log()
+    layout = Layout.of(made, rows)
+    whole = newton_laplace(made, rows, layout).coordinates
+    site = next(site for site in layout.sites if site.name == "user_activity_scale")
+    other, score = copy.deepcopy(whole), HalfNormalScore(1.0)
+    recast(other, site.flat.start, site.transform, score)
+    for size, close in ((0.0, 1e-12), (1e-3, 1e-5)):
+        epsilon = size * torch.randn(layout.size).double()
+        z, moved = whole(epsilon), other(epsilon)
+        assert float(site.transform(z[site.flat])) == pytest.approx(float(score(moved[site.flat])), rel=close)
 
 
 @pytest.mark.parametrize("inference", [SVI(max_steps=200, draws=400), Laplace(draws=400)], ids=["svi", "laplace"])
