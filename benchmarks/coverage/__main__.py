@@ -1,6 +1,6 @@
 """Coverage of every interval of the implicit model on logs drawn from its priors.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.coverage --out FOLDER [--worlds 20] [--exposures 1 2 10] [--inference svi laplace nuts]
+    OMP_NUM_THREADS=1 python -m benchmarks.coverage --out FOLDER [--worlds 20] [--exposures 1 2 10] [--inference svi laplace nuts] [--control-worlds 6]
         [--page benchmarks/results/coverage.md]
 
 Averaged over worlds drawn from the priors, an interval of the right posterior holds the truth as often as it says, whatever is known of
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--exposures", type=int, nargs="+", default=[1, 2, 10], help="how often each answer is shown")
     parser.add_argument("--inference", nargs="+", default=["svi", "laplace"], choices=["svi", "laplace", "nuts"])
     parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--control-worlds", type=int, default=6, help="of them, those fitted with exposures taken for independent rows, too")
     parser.add_argument("--report", action="store_true", help="fit nothing")
     parser.add_argument("--page", type=Path, help="a page whose table is renewed")
     chosen = parser.parse_args()
@@ -55,7 +56,8 @@ def main() -> None:
             for control in CONTROLS if exposures > 1 else CONTROLS[:1]:
                 file = chosen.out / f"{inference}-{exposures}-{chosen.rows}{'-' + control if control else ''}.jsonl"
                 done = {line["seed"]: line for line in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
-                for seed in range(0 if chosen.report else chosen.worlds):
+                worlds = min(chosen.worlds, chosen.control_worlds) if control else chosen.worlds
+                for seed in range(0 if chosen.report else worlds):
                     if seed not in done:
                         done[seed] = measured(draw_world(seed, rows=chosen.rows, exposures=exposures), inference, seed, control)
                         with file.open("a") as lines:

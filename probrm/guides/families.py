@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from probrm.errors import ConfigError
