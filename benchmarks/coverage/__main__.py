@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--exposures", type=int, nargs="+", default=[1, 2, 10], help="how often each answer is shown")
     parser.add_argument("--inference", nargs="+", default=["svi", "laplace"], choices=["svi", "laplace", "nuts"])
     parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--control-worlds", type=int, default=6, help="of them, those fitted with exposures taken for independent rows, too")
+    parser.add_argument(
+        "--control-worlds", type=int, default=6, help="of them, those fitted with exposures taken for independent rows, too"
+    )
     parser.add_argument("--report", action="store_true", help="fit nothing")
     parser.add_argument("--page", type=Path, help="a page whose table is renewed")
     chosen = parser.parse_args()

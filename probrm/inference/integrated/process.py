@@ -8,9 +8,10 @@ from typing import Any, cast
 import torch
 from jaxtyping import Float
 from pyro import poutine
-from pyro.distributions import HalfNormal, Independent
+from pyro.distributions import Independent
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
+from torch.distributions import HalfNormal
 
 from probrm.coordinates.normal_score import HalfNormalScore
 from probrm.data.batch import Batch
@@ -74,7 +75,7 @@ class Integrated(Process, RewardModel):
         points, log_weight = nodes.at(scale.to(nodes.pull))
         return values | {POINTS: points, LOG_WEIGHT: log_weight, LOG_PRIOR: prior.log_prob(points)}
 
-    def _of_scale(self, site: Any) -> dict[str, Any]:
+    def _of_scale(self, site: Any) -> Any:
         """The effects' scale is a latent like any other once they are summed out: it has a mode, in coordinates in which its prior is normal."""
         fn = site["fn"]
         prior = fn.base_dist if isinstance(fn, Independent) else fn
