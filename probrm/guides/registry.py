@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar
 
+import torch
 from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
@@ -41,6 +42,10 @@ class GuideConfig:
         raise NotImplementedError
 
 
+_FEW = 50
+"""Entries of a site whose density may lean to one side."""
+
+
 def register_guide(cls: _Class) -> _Class:
     """Class decorator: makes a guide known to ``--guide``, TOML and ``--set`` by its name."""
     GUIDES[cls.name] = cls  # type: ignore[attr-defined]
@@ -55,8 +60,11 @@ class AutoNormal(GuideConfig):
     name: Literal["auto-normal"] = "auto-normal"
 
     def family(self, layout: Layout, held: int | None = None) -> nn.Module:
-        """Normals, of which ``held`` stays as it is; scales of priors may be skewed."""
-        return DiagonalNormal(layout.size, held, layout.hyper())
+        """Normals, of which ``held`` stays as it is; those of sites with few entries may be skewed: weights have a crowd's posterior."""
+        skewed = torch.zeros(layout.size, dtype=torch.bool)
+        for site in layout.sites:
+            skewed[site.flat] = site.hyper or site.flat.stop - site.flat.start <= _FEW
+        return DiagonalNormal(layout.size, held, skewed)
 
 
 @register_guide

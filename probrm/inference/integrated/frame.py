@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from probrm.inference.integrated.draws import given_draws
 from probrm.inference.integrated.mode import recentre
 from probrm.inference.integrated.nodes import COUNT, Nodes
 from probrm.inference.integrated.process import Integrated, SetAside
+from probrm.inference.laplace.one_scale import given_scale
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
 
@@ -67,7 +69,7 @@ class Frame:
 def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) -> Frame:
     """The users summed out, where they can be: few rows enough, effects independent given the globals, linear predictors."""
     if not _can_integrate(model, layout, data):
-        return Frame(model, layout, coordinates, layout)
+        return Frame(model, layout, given_scale(model, layout, copy.deepcopy(coordinates), data), layout)
     users, linear = layout.exchangeable, linear_of(coordinates)
     scale = prior_of(model, layout, data, coordinates.loc).base_dist.scale[0]
     integrated = Integrated(model, Nodes.around(linear.loc[:users], linear.spread, scale))
@@ -76,7 +78,7 @@ def frame_of(model: RewardModel, coordinates: Any, layout: Layout, data: Batch) 
         if before.transform is not after.transform and before.hyper and not after.hyper:
             recast(around, after.flat.start, before.transform, after.transform)
     recentre(integrated, left, around, data)
-    return Frame(integrated, left, around, layout)
+    return Frame(integrated, left, given_scale(integrated, left, around, data), layout)
 
 
 def _can_integrate(model: RewardModel, layout: Layout, data: Batch) -> bool:

@@ -30,3 +30,16 @@ def test_under_vmap() -> None:
     transform: Any = HalfNormalScore(1.0)
     x = torch.randn(5)
     assert torch.equal(torch.vmap(transform)(x), transform(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_step_too_far_is_a_number(dtype: torch.dtype) -> None:
+    """As far out as no posterior is, but a search may look: finite, in order, and there and back again."""
+    transform: Any = HalfNormalScore(2.0)
+    x = torch.tensor([-1e3, -20.0, 11.9, 12.1, 34.9, 35.1, 1e3], dtype=dtype, requires_grad=True)
+    y = transform(x)
+    assert bool(torch.isfinite(y).all())
+    assert bool((y > 0).all())
+    assert bool((y.diff() >= 0).all())
+    assert torch.allclose(transform.inv(y)[2:], x[2:], rtol=1e-3)
+    assert bool(torch.isfinite(torch.autograd.grad(y.sum(), x)[0]).all())
