@@ -48,7 +48,9 @@ def note_contradictions(pairs: Pairs) -> None:
         seen.setdefault(key, position)
     if first is not None:
         rows = " and ".join(str(pairs.rows[i] + 1) for i in first)
-        pairs.notes.append(f"contradictory: {len(both)} pairs of responses are preferred once this way and once the other (the first: rows {rows})")
+        pairs.notes.append(
+            f"contradictory: {len(both)} pairs of responses are preferred once this way and once the other (the first: rows {rows})"
+        )
 
 
 def _key(chosen: Conversation, rejected: Conversation) -> tuple[str, str, str]:

@@ -15,12 +15,11 @@ from probrm.data.pairs.sides import TwoSides, marked
 from probrm.errors import DataError
 
 FIRST, TIE, SECOND = 0.0, 0.5, 1.0
-_TIES = frozenset(
-    """
-    tie tied ties draw drawn both same equal neither tie_bothbad both_bad bothbad both_good bothgood tie_both_bad tie_bothgood no_preference
-    equally_good equally_bad about_the_same c
-    """.split()
-)
+_TIED = """
+tie tied ties draw drawn both same equal neither tie_bothbad both_bad bothbad both_good bothgood tie_both_bad tie_bothgood no_preference
+equally_good equally_bad about_the_same c
+"""
+_TIES = frozenset(_TIED.split())
 _TIE_WORDS = frozenset({"tie", "both", "bothbad", "bothgood", "neither", "equal", "equally"})
 _NUMBERED = (("0", "1"), ("1", "2"))
 _SIDES = {"a": FIRST, "b": SECOND, "left": FIRST, "right": SECOND, "first": FIRST, "second": SECOND, "one": FIRST, "two": SECOND}
@@ -66,7 +65,8 @@ def read_choice(cells: Cells, sides: TwoSides, declared: Mapping[str, str], *, i
             allowed = _say(declared, sides) if declared else "which of two sides is preferred"
             raise cells.error(found.index(value), allowed, _FIX)
     side = np.array([np.nan if value is None else coding[value] for value in found])
-    signed = declared.get("first") in ("negative", "positive") or any(_is_number(v) and abs(float(v)) > 2 or v.startswith("-") for v in distinct)
+    scale = any(value.startswith("-") or (_is_number(value) and abs(float(value)) > 2) for value in distinct)
+    signed = scale or declared.get("first") in ("negative", "positive")
     strength = np.array([np.nan if value is None else abs(float(value)) for value in found]) if signed else None
     return Choice(side, strength, _meaning(coding, found, sides, signed=signed))
 
@@ -74,7 +74,12 @@ def read_choice(cells: Cells, sides: TwoSides, declared: Mapping[str, str], *, i
 def understands(value: str) -> bool:
     """Whether a value by itself names a side or a tie: ``a``, ``model_b``, ``tie (bothbad)``, ``2``."""
     word = plain(value)
-    return word in _TIES or bool(_TIE_WORDS & set(word.split("_")) and len(word) < 20) or _mark_of(value) is not None or (_is_number(value) and abs(float(value)) <= 3)
+    return (
+        word in _TIES
+        or bool(_TIE_WORDS & set(word.split("_")) and len(word) < 20)
+        or _mark_of(value) is not None
+        or (_is_number(value) and abs(float(value)) <= 3)
+    )
 
 
 def _as_value(text: str) -> str:
@@ -117,7 +122,7 @@ def _from_words(cells: Cells, sides: TwoSides, distinct: list[str]) -> dict[str,
         elif word in (plain(sides.first), plain(sides.second)):
             coding[value] = FIRST if word == plain(sides.first) else SECOND
         elif mark in sides.marks:
-            coding[value] = FIRST if mark == sides.marks[0] else SECOND
+            coding[value] = FIRST if sides.marks and mark == sides.marks[0] else SECOND
         elif mark in _SIDES:
             coding[value] = _SIDES[mark]
         elif mark is not None:
@@ -142,7 +147,7 @@ def _mark_of(value: str) -> str | None:
 def _from_numbers(cells: Cells, sides: TwoSides, values: list[float], written: list[str], *, index: bool) -> dict[str, float]:
     there = set(values)
     numbered = sides.marks in _NUMBERED
-    first = float(sides.marks[0]) if numbered else None
+    first = float(sides.marks[0]) if sides.marks and numbered else None
     if there <= {0, 0.5, 1}:
         zero_based = first == 0 or (not numbered and index and 0 in there and marked(cells.name) is None)
         one_based = first == 1 and there == {1}

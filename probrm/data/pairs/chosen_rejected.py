@@ -150,7 +150,9 @@ def _check(reading: Reading, difference: np.ndarray, tie: np.ndarray, answers: T
     names_ = "/".join(f"`{reading.parts[native].name}`" for native in natives)
     choice = f"`{reading.parts['choice'].name}`" if "choice" in reading.parts else f"`{answers.first}` over `{answers.second}`"
     off = ",".join(f"{native}=" for native in natives)
-    turn = "--choices first=VALUE,second=VALUE" if "choice" in reading.parts else f"--columns chosen={answers.second},rejected={answers.first}"
+    turn = (
+        "--choices first=VALUE,second=VALUE" if "choice" in reading.parts else f"--columns chosen={answers.second},rejected={answers.first}"
+    )
     fix = f"if the preference is read the wrong way round: {turn}; if lower scores are better, leave them out: --columns {off}"
     outcome = np.where(tie, 0.5, 1.0)
     check_scores(difference, outcome, source=reading.source, choice=choice, scores=f"the scores {names_}", fix=fix)

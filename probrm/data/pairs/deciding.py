@@ -24,7 +24,9 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
         names = [parts[native].name for native in ("score_0", "score_1")]
         reading.told.append(f"preferred: {direction(names[0])}/`{names[1]}`")
         fix = "write numbers, or name the column that says which is preferred: --columns choice=NAME"
-        first, second = (scores(Cells.of(source, name, parts[n].values, rows), fix=fix) for name, n in zip(names, ("score_0", "score_1"), strict=True))
+        first, second = (
+            scores(Cells.of(source, name, parts[n].values, rows), fix=fix) for name, n in zip(names, ("score_0", "score_1"), strict=True)
+        )
         sign = -1.0 if direction(names[0]).startswith("lower") else 1.0
         difference = sign * (second - first)
         return Choice(np.where(np.isnan(difference), np.nan, 0.5 + 0.5 * np.sign(difference)), None, "")

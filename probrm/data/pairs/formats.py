@@ -206,9 +206,7 @@ PRESETS: dict[str, Form] = {
         published=False,
         optional={"prompt": "prompt"},
     ),
-    "helpsteer": Form(
-        _same("prompt", "response"), "prompt, response and one numeric column an attribute", reader="rated", published=False
-    ),
+    "helpsteer": Form(_same("prompt", "response"), "prompt, response and one numeric column an attribute", reader="rated", published=False),
 }
 """What ``--preset`` can name, in the order in which they are tried when none is named.
 
@@ -229,7 +227,9 @@ def holds_pairs(names: Collection[str]) -> bool:
     """Whether columns of these names are those of pairs (or of all responses to a prompt) rather than of one response a row."""
     from probrm.data.pairs.side_by_side import side_by_side_columns
 
-    fits = ((form.needs or [path.split("|")[0].split(".")[0].split("[")[0].split("+")[0] for path in form.columns.values()]) for form in _PAIRED)
+    fits = (
+        (form.needs or [path.split("|")[0].split(".")[0].split("[")[0].split("+")[0] for path in form.columns.values()]) for form in _PAIRED
+    )
     return any(set(needed) <= set(names) for needed in fits) or side_by_side_columns(names, {}) is not None
 
 

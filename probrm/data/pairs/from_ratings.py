@@ -45,7 +45,9 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         if is_rank(ratings.overall_name) and left is not None and "overall" not in reading.spec.columns:
             _check_rank(difference, scored, reading, ratings.overall_name)
     else:
-        reading.told.append("preferred: higher mean of " + ", ".join(f"`{name}`" if d.startswith("higher") else d for name, d in _directions(names)))
+        reading.told.append(
+            "preferred: higher mean of " + ", ".join(f"`{name}`" if d.startswith("higher") else d for name, d in _directions(names))
+        )
     by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
     reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")
     if "weight" in reading.parts:

@@ -53,11 +53,14 @@ def _values(table: pa.Table, path: str) -> list[Any]:
 def _walk(value: Any, steps: list[str | int]) -> Any:
     value = parsed(value)
     for step in steps:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and len(value) > step else None
-        else:
-            value = value.get(step) if isinstance(value, Mapping) else None
+        value = _step(value, step)
     return value
+
+
+def _step(value: Any, step: str | int) -> Any:
+    if isinstance(step, int):
+        return value[step] if isinstance(value, list) and len(value) > step else None
+    return value.get(step) if isinstance(value, Mapping) else None
 
 
 def parsed(value: Any) -> Any:

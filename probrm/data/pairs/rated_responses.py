@@ -20,6 +20,7 @@ from probrm.data.pairs.rating_names import OVERALL, is_rank
 from probrm.data.pairs.recognise import Reading
 from probrm.errors import DataError
 
+
 @dataclass(frozen=True)
 class Ratings:
     """Rated responses, n of them.
@@ -86,7 +87,9 @@ def read_ratings(reading: Reading) -> Ratings:
             fix="name the columns that hold ratings: --attributes a,-b (- where lower is better), or --columns overall=NAME",
         )
     user = roles.user()
-    group = roles.read("group", lambda cells: names(cells, fix="name the column that says which responses are compared: --columns group=NAME"))
+    group = roles.read(
+        "group", lambda cells: names(cells, fix="name the column that says which responses are compared: --columns group=NAME")
+    )
     within = [found for found in (user, group) if found is not None]
     keys = list(zip([c.prompt_text for c in conversations], *within, strict=True))
     groups, distinct = pd.factorize(pd.Series(keys, dtype=object))

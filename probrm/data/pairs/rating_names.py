@@ -10,17 +10,16 @@ OVERALL = ("overall", "overall_score", "overall_rating", "score", "rating", "qua
 RANKS = ("rank", "ranking", "position", "place", "placement")
 """Columns in which lower is better."""
 
-_RATINGS = frozenset(
-    """
-    accuracy accurate adequacy appropriateness brief brevity clarity clear coherence coherent completeness complete complexity
-    comprehensiveness concise conciseness consistency consistent correct correctness creative creativity depth detail detailed
-    empathy engagement engaging ethics factual factuality faithful faithfulness fluency fluent formatting grammar grammaticality
-    grounded groundedness harmless harmlessness helpful helpfulness honest honesty humor informative informativeness
-    instruction_following instruction_adherence interestingness kindness naturalness novelty originality overall persuasiveness
-    polite politeness precision quality readability reasoning relevance relevancy relevant reward safe safety score rating simplicity
-    specificity style tone truthful truthfulness understandability usefulness useful values verbosity wit
-    """.split()
-)
+_KNOWN = """
+accuracy accurate adequacy appropriateness brief brevity clarity clear coherence coherent completeness complete complexity
+comprehensiveness concise conciseness consistency consistent correct correctness creative creativity depth detail detailed
+empathy engagement engaging ethics factual factuality faithful faithfulness fluency fluent formatting grammar grammaticality
+grounded groundedness harmless harmlessness helpful helpfulness honest honesty humor informative informativeness
+instruction_following instruction_adherence interestingness kindness naturalness novelty originality overall persuasiveness
+polite politeness precision quality readability reasoning relevance relevancy relevant reward safe safety score rating simplicity
+specificity style tone truthful truthfulness understandability usefulness useful values verbosity wit
+"""
+_RATINGS = frozenset(_KNOWN.split())
 """Names that say that a column holds ratings, higher being better."""
 _AROUND = re.compile(r"^(rating|score|avg|mean|average|human|annotated)_|_(rating|ratings|score|scores|mark|marks|label)$")
 

@@ -23,16 +23,16 @@ def read_kaggle(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     lists = {name: [parsed(value) for value in values] for name, values in columns.items()}
     if not all(isinstance(value, list) for values in lists.values() for value in values):
         return table
-    chats = {side: [_interleave(*turns) for turns in zip(lists["prompt"], lists[side], strict=True)] for side in ("response_a", "response_b")}
+    chats = {
+        side: [_interleave(*turns) for turns in zip(lists["prompt"], lists[side], strict=True)] for side in ("response_a", "response_b")
+    }
     kept = [name for name in table.column_names if name not in columns]
     return pa.table({**{name: table.column(name) for name in kept}, **{side: pa.array(values) for side, values in chats.items()}})
 
 
 def _interleave(prompts: list[Any], answers: list[Any]) -> list[Message]:
     turns = zip(prompts, answers, strict=False)
-    return [
-        message for prompt, answer in turns for message in (_message("user", prompt or ""), _message("assistant", answer or ""))
-    ]
+    return [message for prompt, answer in turns for message in (_message("user", prompt or ""), _message("assistant", answer or ""))]
 
 
 def read_votes(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
@@ -41,7 +41,9 @@ def read_votes(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     Raises:
         DataError: there is no vote.
     """
-    events = [row for row in table.select([n for n in ("type", "states", "ip") if n in table.column_names]).to_pylist() if row["type"] in _VOTES]
+    events = [
+        row for row in table.select([n for n in ("type", "states", "ip") if n in table.column_names]).to_pylist() if row["type"] in _VOTES
+    ]
     if not events:
         raise DataError(f"{source}: no event is a vote; allowed: {', '.join(_VOTES)}", fix="give the log of a battle between two models")
     if len(events) < table.num_rows:
@@ -137,7 +139,8 @@ def read_prism(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
             path = [*path, *(_message("user", m["content"]) for m in said if m["turn"] == turn and m["role"] == "user")]
             answers = [m for m in said if m["turn"] == turn and m["role"] != "user"]
             rows += [
-                {"prompt": path, "response": m["content"], "score": m.get("score"), "group": f"{name}:{turn}", "user_id": user} for m in answers
+                {"prompt": path, "response": m["content"], "score": m.get("score"), "group": f"{name}:{turn}", "user_id": user}
+                for m in answers
             ]
             path = [*path, *(_message("assistant", m["content"]) for m in answers if m.get("if_chosen"))]
     notes.append(f"{len(rows)} answers in {len(ids)} conversations; rows are counted among the answers")

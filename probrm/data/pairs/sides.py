@@ -11,12 +11,11 @@ MARKS = (("0", "1"), ("1", "2"), ("a", "b"), ("left", "right"), ("first", "secon
 """What columns of two sides are marked with, the first side before the second."""
 NAMED = ("chosen", "rejected")
 
-_ANSWERS = frozenset(
-    """
-    answer response output completion reply summary text generation generated conversation candidate option result resp message
-    model_response model_output model_answer assistant human_ref continuation translation
-    """.split()
-)
+_WORDS = """
+answer response output completion reply summary text generation generated conversation candidate option result resp message
+model_response model_output model_answer assistant human_ref continuation translation
+"""
+_ANSWERS = frozenset(_WORDS.split())
 CHOICES = (
     *("choice", "winner", "preference", "preferred", "human_preference", "overall_preference", "preference_strength", "better", "best"),
     *("better_response_id", "better_response", "preferred_response", "preferred_answer", "preferred_output", "preferred_side"),

@@ -26,11 +26,11 @@ class PairSpec:
         preset: a published form, see ``probrm.data.pairs.formats.PRESETS``; None: told from the columns.
         attributes: the attributes that are read, in this order; ``-toxicity`` counts reversed, lower being better. Empty: all whose names
             are known to be those of ratings.
-        choices: what the values of the choice between two answers mean: ``{"first": "1", "second": "2", "tie": "0"}``, several values of
-            one kind separated by ``|``, ``negative`` and ``positive`` for a signed scale; empty: understood from the values.
         ties: what becomes of pairs of which neither side is preferred: ``"drop"`` drops and counts them, ``"davidson"`` keeps
             them with outcome 0.5, to be modelled as Davidson (1970) does.
         min_difference: pairs made from ratings whose overall ratings differ by less are ties, and so are those that do not differ.
+        choices: what the values of the choice between two answers mean: ``{"first": "1", "second": "2", "tie": "0"}``, several values of
+            one kind separated by ``|``, ``negative`` and ``positive`` for a signed scale; empty: understood from the values.
 
     Raises:
         ConfigError: a native name or preset does not exist, an attribute is named twice or not at all, or a value is not allowed.
@@ -39,9 +39,9 @@ class PairSpec:
     columns: Mapping[str, str] = field(default_factory=dict)
     preset: str | None = None
     attributes: tuple[str, ...] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
     ties: Literal["drop", "davidson"] = "drop"
     min_difference: float = 0.0
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(self.columns))
@@ -56,7 +56,8 @@ class PairSpec:
             check_known("choices", kind, _CHOICES, "--choices first=1,second=2,tie=0")
         if self.choices and not {"first", "second"} <= set(self.choices):
             raise ConfigError(
-                f"choices: found {', '.join(self.choices)}; allowed: first and second, and perhaps tie", fix="--choices first=1,second=2,tie=0"
+                f"choices: found {', '.join(self.choices)}; allowed: first and second, and perhaps tie",
+                fix="--choices first=1,second=2,tie=0",
             )
         plain = [name.removeprefix("-") for name in self.attributes]
         repeated = [name for name in plain if plain.count(name) > 1]

@@ -38,7 +38,9 @@ def read_sides(
         DataError: a column holds neither texts nor chats, or more than 20 % of the pairs cannot be used.
     """
     implicit = "prompt" not in parts
-    prompts = [None] * len(rows) if implicit else read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, rows), notes=notes)
+    prompts = (
+        [None] * len(rows) if implicit else read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, rows), notes=notes)
+    )
     answers = [_read_answers(parts[side], rows, source, notes) for side in ("chosen", "rejected")]
     found: list[Sides | Unusable] = []
     origin: list[int] = []
@@ -53,7 +55,9 @@ def read_sides(
     numbers = np.array(number, dtype=np.int64)
     several_a_row = bool(numbers.any())
     if several_a_row:
-        notes.append(f"{len(prompts)} rows with several answers on a side make {len(found)} pairs; those of a row weigh as much as one pair")
+        notes.append(
+            f"{len(prompts)} rows with several answers on a side make {len(found)} pairs; those of a row weigh as much as one pair"
+        )
     left: list[tuple[Sides | Unusable, int]] = list(zip(found, number, strict=True))
     for reason in Unusable:
         fix = _separate(implicit, available) if reason is Unusable.PROMPTS else _FILL
