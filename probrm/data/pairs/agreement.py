@@ -9,7 +9,9 @@ from probrm.data.pairs.pairs import Pairs
 from probrm.errors import DataError
 
 
-def check_scores(difference: np.ndarray, outcome: np.ndarray, *, source: str, choice: str, scores: str, fix: str) -> None:
+def check_scores(
+    difference: np.ndarray, outcome: np.ndarray, *, source: str, choice: str, scores: str, fix: str, most: float = 0.5
+) -> None:
     """Refuses a choice that scores contradict in most rows: then one of them is read the wrong way round.
 
     Args:
@@ -19,13 +21,14 @@ def check_scores(difference: np.ndarray, outcome: np.ndarray, *, source: str, ch
         choice: what says which side is preferred.
         scores: what the scores are called.
         fix: how to correct it.
+        most: the share of the rows from which on it is refused.
 
     Raises:
-        DataError: more than half of the rows with different scores contradict the choice.
+        DataError: more than that share of the rows with different scores contradict the choice.
     """
     telling = (outcome != 0.5) & ~np.isnan(difference) & (difference != 0)
     against = int((difference[telling] < 0).sum())
-    if 2 * against > int(telling.sum()):
+    if against > most * int(telling.sum()):
         raise DataError(
             f"{source}: {choice} contradicts {scores} in {against} of {int(telling.sum())} rows; allowed: a preference that goes with the "
             "scores in most rows",

@@ -104,7 +104,7 @@ def _check_rank(difference: np.ndarray, scored: dict[str, tuple[np.ndarray, np.n
     along = np.where(difference < 0, -ratings, ratings)
     outcome = np.where(np.isnan(difference) | (difference == 0), 0.5, 1.0)
     fix = f"name what decides: --columns overall=NAME, or --columns overall= for the mean of the ratings; lower `{rank}` is read as better"
-    check_scores(along, outcome, source=reading.source, choice=f"`{rank}`", scores=f"the ratings {', '.join(scored)}", fix=fix)
+    check_scores(along, outcome, source=reading.source, choice=f"`{rank}`", scores=f"the ratings {', '.join(scored)}", fix=fix, most=2 / 3)
 
 
 def _within(ratings: Ratings, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
