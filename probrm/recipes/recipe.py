@@ -313,6 +313,7 @@ class Recipe(ABC):
         name: str,
         source: str,
         *,
+        domain: str | None = None,
         embeddings: str | Encoder | None = None,
         bootstrap: int = 1000,
         seed: int = 0,
@@ -324,6 +325,7 @@ class Recipe(ABC):
             run: a fitted run.
             name: of the benchmark, see ``probrm.reward_benchmarks``.
             source: its file.
+            domain: of a file of one domain without such a column (RM-Bench); None: as its name says.
             embeddings: as in ``reward``.
             bootstrap: resamples of prompts behind the intervals.
             seed: of the bootstrap.
@@ -335,7 +337,7 @@ class Recipe(ABC):
         """
         from probrm.reward_benchmarks import find_benchmark
 
-        items = find_benchmark(name).read(source)
+        items = find_benchmark(name, domain=domain).read(source)
         rewards = self.reward(run, items.conversations, embeddings=embeddings, cache=True, progress=progress)
         return items.score(rewards.reward, bootstrap=bootstrap, seed=seed, progress=progress)
 

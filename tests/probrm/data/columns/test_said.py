@@ -85,7 +85,7 @@ def test_answers() -> None:
         "a",
         "a\n\ntool: t\n\nassistant: a",
     ]
-    with pytest.raises(DataError, match="row 1, column 'c'.*allowed: messages of the assistant"):
+    with pytest.raises(DataError, match=r"row 1, column 'c'.*allowed: messages of the assistant"):
         read_answers(cells([CHAT]), notes=[])
     with pytest.raises(DataError, match="found a list of 2 texts; allowed: one text"):
         read_answers(cells([["a", "b"]]), notes=[])
