@@ -61,10 +61,10 @@ class RMBench(Benchmark):
         for path in _files(source):
             named: str | None = None
             for row in read_rows(path, FORM, optional=("domain",)):
+                chosen, rejected = row.texts("chosen", exactly=STYLES), row.texts("rejected", exactly=STYLES)
                 if "domain" not in row.values and named is None:
                     named = self.domain or _named(path)
                     notes.append(f"{os.path.basename(path)}: all rows are of the domain {named}, {_why(self.domain)}")
-                chosen, rejected = row.texts("chosen", exactly=STYLES), row.texts("rejected", exactly=STYLES)
                 found.append(Item(row.prompt("prompt"), (*chosen, *rejected), STYLES, named or row.name("domain")))
         unknown = sorted({item.subset for item in found if _domain(item.subset) == OTHER})
         notes += [f"domains that RM-Bench does not have, which count nowhere: {listed(unknown)}"] if unknown else []
