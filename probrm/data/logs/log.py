@@ -114,7 +114,7 @@ def read_log(
 
     rows = _shown(parts, table.num_rows, source, notes) if drop_unshown else np.arange(table.num_rows, dtype=np.int64)
     prompt = parts.get("prompt") or parts["messages"]
-    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts)
+    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts, notes=notes)
     conversations, rows = keep_usable(found, rows, source, notes)
     if len(rows) < max(min_rows, 1):
         raise DataError(

@@ -62,7 +62,7 @@ def read_ratings(reading: Reading) -> Ratings:
     """
     source, parts, table, notes = reading.source, reading.parts, reading.table, reading.notes
     rows = np.arange(table.num_rows, dtype=np.int64)
-    found = read_conversations(parts["prompt"], parts["response"], rows, source, chat=False)
+    found = read_conversations(parts["prompt"], parts["response"], rows, source, chat=False, notes=notes)
     conversations, rows = keep_usable(found, rows, source, notes)
     roles = Roles(source, parts, rows, fitting=reading.fitting, required=frozenset(), notes=notes)
     fix = "write numbers, name another column (--columns overall=NAME), or take the mean of the attributes: --columns overall="

@@ -7,11 +7,9 @@ import numpy as np
 from probrm.data.columns.matching import Part
 from probrm.data.columns.texts import keep_usable, read_prompts
 from probrm.data.columns.values import Cells
-from probrm.data.files.arrow import is_text, kernels, to_flags
 from probrm.data.pairs.formats import PAIR_NATIVE
 from probrm.data.pairs.shared_prompt import Sides, Text, Unusable, split_sides
 
-_AS_PYTHON = r"^\s*\[\s*\{\s*'(role|content)'\s*:"
 _FILL = "check which columns hold the texts (--columns prompt=NAME,chosen=NAME,rejected=NAME), and fill or remove these rows"
 
 
@@ -32,8 +30,8 @@ def read_sides(
         DataError: a column holds neither texts nor chats, or more than 20 % of the rows cannot be used.
     """
     implicit = "prompt" not in parts
-    prompts = [None] * len(rows) if implicit else _read(parts["prompt"], rows, source)
-    both = zip(prompts, _read(parts["chosen"], rows, source), _read(parts["rejected"], rows, source), strict=True)
+    prompts = [None] * len(rows) if implicit else _read(parts["prompt"], rows, source, notes)
+    both = zip(prompts, _read(parts["chosen"], rows, source, notes), _read(parts["rejected"], rows, source, notes), strict=True)
     found = [split_sides(prompt, c, r, implicit=implicit, at_words=at_words) for prompt, c, r in both]
     for reason in Unusable:
         fix = _separate(implicit, available) if reason is Unusable.PROMPTS else _FILL
@@ -42,14 +40,8 @@ def read_sides(
     return [pair for pair in found if not isinstance(pair, Unusable)], rows
 
 
-def _read(part: Part, rows: np.ndarray, source: str) -> list[Text | None]:
-    cells = Cells.of(source, part.name, part.values, rows)
-    if is_text(cells.values.type):
-        wrong = to_flags(kernels.match_substring_regex(cells.values, _AS_PYTHON))
-        if wrong.any():
-            fix = "save the file as parquet or JSON lines; a CSV keeps chats only as JSON, in double quotes"
-            raise cells.error(int(wrong.argmax()), "text, a list of {role, content}, or one as JSON text", fix)
-    return read_prompts(cells, chat=False)
+def _read(part: Part, rows: np.ndarray, source: str, notes: list[str]) -> list[Text | None]:
+    return read_prompts(Cells.of(source, part.name, part.values, rows), notes=notes)
 
 
 def _separate(implicit: bool, available: list[str]) -> str:

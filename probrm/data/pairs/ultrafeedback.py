@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from probrm.data.columns.roles import Roles
-from probrm.data.columns.texts import keep_usable, read_prompts, read_texts
+from probrm.data.columns.texts import keep_usable, read_answers, read_prompts
 from probrm.data.columns.values import Cells, scores
 from probrm.data.conversation import Conversation
 from probrm.data.files.arrow import is_list, is_text, kernels
@@ -45,8 +45,8 @@ def read_completions(reading: Reading) -> Ratings:
     def cells(*path: str) -> Cells:
         return Cells(source, ".".join((part.name, *path)), _field(given, path), rows)
 
-    prompts = read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, everything), chat=False)
-    pieces = ((prompts[row], answer) for row, answer in zip(rows.tolist(), read_texts(cells("response"), "text"), strict=True))
+    prompts = read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, everything), notes=reading.notes)
+    pieces = ((prompts[row], answer) for row, answer in zip(rows.tolist(), read_answers(cells("response"), notes=reading.notes), strict=True))
     found = [None if prompt is None or answer is None else Conversation(prompt, answer) for prompt, answer in pieces]
     what = "completions have an empty or non-text prompt or response"
     conversations, rows_kept = keep_usable(found, rows, source, reading.notes, what=what, fix="fill or remove them")
