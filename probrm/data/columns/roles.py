@@ -62,7 +62,8 @@ class Roles:
             if pa.types.is_boolean(cells.values.type):
                 fix = f"where true, false and missing are thumbs up, down and none: --actions {cells.name}:thumb; {fix}"
         if is_number(cells.values.type) and bool((to_float(cells.values) == -1).any()):
-            fix = f"thumbs of -1, 0 and 1 are read as two actions, up and down: --actions {cells.name}; or {fix}"
+            fix = "or --values -1=0, which takes a thumb down for no action; or name another column: --columns action=NAME"
+            fix = f"thumbs of -1, 0 and 1 are read as two actions, up and down: --actions {cells.name}; {fix}"
         values = binary(cells, fix=fix, missing=self.missing_action is not None)
         if self.missing_action is not None and (absent := np.isnan(values)).any():
             values[absent] = self.missing_action

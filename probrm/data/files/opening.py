@@ -73,7 +73,9 @@ def open_bytes(source: str) -> Any:
     if packed == "gzip":
         import gzip
 
-        return gzip.GzipFile(fileobj=raw)
+        unpacked = gzip.GzipFile(fileobj=raw)
+        unpacked.myfileobj = raw  # so that it is closed with it
+        return unpacked
     if packed == "zstd":
         return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     return raw

@@ -129,7 +129,10 @@ def _read_parquet(path: str) -> pa.Table:
     if packing(path):
         with open_bytes(path) as stream:
             return pq.read_table(pa.BufferReader(stream.read()))
-    with open_raw(path) as raw, pq.ParquetFile(raw) as file:
+    if is_remote(path):
+        with open_raw(path) as raw, pq.ParquetFile(raw) as file:
+            return file.read()
+    with pq.ParquetFile(path) as file:
         return file.read()
 
 

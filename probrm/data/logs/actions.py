@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
 from probrm.data.columns.values import Cells, binary, scores
-from probrm.data.files.arrow import to_float, to_names
+from probrm.data.files.arrow import is_number, to_float, to_names
 from probrm.data.files.hints import did_you_mean, listed, shown
 from probrm.data.logs.thumbs import is_thumb, read_thumbs
 from probrm.errors import ConfigError, DataError
@@ -115,9 +115,10 @@ def read_actions(
                 fix=did_you_mean(spec.column, table.column_names) or "name columns of the file: --actions copied,-regenerated",
             )
         column = table.column(spec.column)
-        cells = recoded(Cells.of(source, spec.column, column, rows), codes or {}, "action")
+        written = Cells.of(source, spec.column, column, rows)
+        cells = recoded(written, codes or {}, "action")
         if spec.kind == "thumb" or (spec.kind == "binary" and spec.guessed and is_thumb(cells)):
-            for thumb, values in read_thumbs(cells, spec, notes):
+            for thumb, values in read_thumbs(cells, spec, missing, notes):
                 found[thumb.column] = values
                 complete.append(thumb)
             continue
@@ -125,12 +126,12 @@ def read_actions(
             fix = f"name what it means: --values up=1,down=0; thumbs are written {spec.column}:thumb, graded actions {spec.column}:ordinal"
             values = _or(missing, binary(cells, fix=fix, missing=True))
         elif spec.kind == "ordinal":
-            values, levels = _levels(cells, column if cells.values.type == column.type else cells.values, missing)
+            values, levels = _levels(cells, column if cells is written else cells.values, missing)
             spec = replace(spec, levels=levels)
         else:
             values = _seconds(cells)
         found[spec.column] = _varying(cells, values, spec)
-        _note_missing(cells, spec, missing, notes)
+        _note_missing(cells, values, spec, missing, notes)
         complete.append(spec)
     return found, tuple(complete)
 
@@ -139,10 +140,12 @@ def _or(missing: float | None, values: np.ndarray) -> np.ndarray:
     return values if missing is None else np.where(np.isnan(values), np.float32(missing), values).astype(np.float32)
 
 
-def _note_missing(cells: Cells, spec: ActionSpec, missing: float | None, notes: list[str]) -> None:
+def _note_missing(cells: Cells, values: np.ndarray, spec: ActionSpec, missing: float | None, notes: list[str]) -> None:
     """An action that is missing may mean that it was not taken: what it was read as is said."""
-    count = cells.values.null_count + (int(np.isnan(to_float(cells.values)).sum()) if pa.types.is_floating(cells.values.type) else 0)
-    count = min(count, len(cells.rows))
+    if missing is None:
+        count = int(np.isnan(values).sum())
+    else:
+        count = int(np.isnan(to_float(cells.values)).sum()) if is_number(cells.values.type) else cells.values.null_count
     if not count or spec.kind == "log-normal":
         return
     read = "not observed; where it means no action: --missing-action 0" if missing is None else "no action"

@@ -110,11 +110,15 @@ def read_log(
     several_actions = parse_actions(spec.actions)
     if several_actions:  # they take the place of the native one, whether or not the file has it
         parts.pop("action", None)
-    _require(parts, [native for native in require if not (several_actions and native == "action")], table, source)
+    alone = spec.columns.get("prompt") == "" and "response" in parts
+    _require(parts, [native for native in require if not (several_actions and native == "action")], table, source, alone=alone)
 
     rows = _shown(parts, table.num_rows, source, notes) if drop_unshown else np.arange(table.num_rows, dtype=np.int64)
-    prompt = parts.get("prompt") or parts["messages"]
-    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts, notes=notes)
+    prompt = parts.get("prompt") or parts.get("messages")
+    if prompt is None:
+        notes.append("there is no prompt (--columns prompt=): answers are read alone")
+    chat = "prompt" not in parts
+    found = read_conversations(prompt, parts.get("response"), rows, source, chat=chat, notes=notes, bare=opened.bare)
     conversations, rows = keep_usable(found, rows, source, notes)
     if len(rows) < max(min_rows, 1):
         raise DataError(
@@ -177,11 +181,11 @@ def read_log(
     )
 
 
-def _require(parts: dict[str, Part], require: Collection[str], table: pa.Table, source: str) -> None:
-    if "prompt" not in parts and "messages" not in parts:
+def _require(parts: dict[str, Part], require: Collection[str], table: pa.Table, source: str, *, alone: bool) -> None:
+    prompt = parts.get("prompt") or parts.get("messages")
+    if prompt is None and not alone:
         raise missing(source, "prompt", "prompt", table.column_names)
-    prompt = parts.get("prompt") or parts["messages"]
-    could_hold_answer = "prompt" not in parts or pa.types.is_nested(prompt.values.type)
+    could_hold_answer = prompt is not None and ("prompt" not in parts or pa.types.is_nested(prompt.values.type))
     for native in (*(() if could_hold_answer else ("response",)), *require):
         if native not in parts:
             raise missing(source, native, native, table.column_names)

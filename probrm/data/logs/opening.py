@@ -32,6 +32,7 @@ class Opened:
         parts: native columns that the form of the file gives.
         notes: what a user should know.
         cause: what the form of the file makes of its exposures.
+        bare: whether answers without a prompt are read.
     """
 
     table: pa.Table
@@ -40,6 +41,7 @@ class Opened:
     parts: Mapping[str, Part] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cause: tuple[Verdict, str] | None = None
+    bare: bool = False
 
 
 def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Opened:
@@ -82,34 +84,40 @@ def _product(source: str, spec: LogSpec) -> tuple[Product | None, bool]:
 
 def _export(source: str, spec: LogSpec, found: Product, by_itself: bool, *, several: bool, fitting: bool) -> Opened:
     reading = found.read(source, Asked(spec.named, spec.values, spec.feedback, spec.on))
-    how = f"read as {found.title}" + (
-        f" (--preset {found.name}); name the columns of the texts to read it as a plain table" if by_itself else ""
+    how = f"read as {found.title} (--preset {found.name})" + (
+        "; name the columns of the texts to read it as a plain table" if by_itself else ""
     )
-    table = with_paths(reading.table, spec.named)
-    notes = [f"{how}: {reading.table.num_rows} answers shown", *reading.notes]
-    # A value's meaning has done its work in the export's own feedback; of other columns, the label's, it is still asked.
+    table, notes = with_paths(reading.table, spec.named), [f"{how}: {reading.table.num_rows} answers shown", *reading.notes]
+    # A value's meaning has done its work in the export's own feedback; the label's is still asked for.
     spec = replace(spec, values={key: value for key, value in spec.values.items() if key.startswith("label:")})
-    columns = dict(spec.columns)
-    action = columns.get("action")
+    action, parts = spec.columns.get("action"), {}
     if action:
         action = reading.aliases.get(action, action)
-        columns["action"] = action
-    if not fitting or spec.actions or action == "":
-        return Opened(table, reading.table, replace(spec, columns=columns), notes=notes, cause=reading.cause)
-    action = action or _only(reading, source, several=several)
+    if fitting and not spec.actions and action != "":
+        action = action or _only(reading, source, several=several)
+        spec, parts = _acted(reading, table, spec, action, source, notes, several=several)
+    return Opened(table, reading.table, spec, parts, notes, reading.cause, bare=True)
+
+
+def _acted(
+    reading: Reading, table: pa.Table, spec: LogSpec, action: str, source: str, notes: list[str], *, several: bool
+) -> tuple[LogSpec, dict[str, Part]]:
+    """How the feedback ``action`` is read: as one action, or as several where the model knows them.
+
+    Raises:
+        DataError: there is no such feedback, or the model cannot be told of it.
+    """
     kind = reading.kinds.get(action)
-    if kind is None:
-        if action in table.column_names:
-            return Opened(table, reading.table, replace(spec, columns=columns), notes=notes, cause=reading.cause)
+    if kind is None and action not in table.column_names:
         raise DataError(
             f"{source}: there is no feedback {action!r}; found: {', '.join(reading.kinds) or 'none'}",
             fix=did_you_mean(action, reading.kinds) or "name one of these: --columns action=NAME",
         )
-    columns.pop("action", None)
-    if kind == "binary":
-        return Opened(table, reading.table, replace(spec, columns={**columns, "action": action}), notes=notes, cause=reading.cause)
+    if kind in (None, "binary"):
+        return replace(spec, columns={**spec.columns, "action": action}), {}
+    spec = replace(spec, columns={name: column for name, column in spec.columns.items() if name != "action"})
     if several:
-        return Opened(table, reading.table, replace(spec, columns=columns, actions=(f"{action}:{kind}",)), notes=notes, cause=reading.cause)
+        return replace(spec, actions=(f"{action}:{kind}",)), {}
     if kind != "thumb":
         raise DataError(
             f"{source}: the feedback {action!r} is {kind}, and this model knows one action that was taken or not",
@@ -121,12 +129,9 @@ def _export(source: str, spec: LogSpec, found: Product, by_itself: bool, *, seve
             f"{source}: the feedback {action!r} is never up, and this model knows one action, which speaks for the answer",
             fix="fit the model that knows actions against an answer: probrm fit implicit",
         )
-    if (values == -1).any():
-        notes.append(
-            f"feedback {action!r}: {int((values == -1).sum())} thumbs down count as no action: this model knows one action (implicit knows both)"
-        )
-    part = Part(action, pa.array(values == 1, pa.bool_()))
-    return Opened(table, reading.table, replace(spec, columns=columns), {"action": part}, notes, reading.cause)
+    if down := int((values == -1).sum()):
+        notes.append(f"feedback {action!r}: {down} thumbs down count as no action: this model knows one action (implicit knows both)")
+    return spec, {"action": Part(action, pa.array(values == 1, pa.bool_()))}
 
 
 def _only(reading: Reading, source: str, *, several: bool) -> str:

@@ -46,7 +46,9 @@ def read_completions(reading: Reading) -> Ratings:
         return Cells(source, ".".join((part.name, *path)), _field(given, path), rows)
 
     prompts = read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, everything), notes=reading.notes)
-    pieces = ((prompts[row], answer) for row, answer in zip(rows.tolist(), read_answers(cells("response"), notes=reading.notes), strict=True))
+    pieces = (
+        (prompts[row], answer) for row, answer in zip(rows.tolist(), read_answers(cells("response"), notes=reading.notes), strict=True)
+    )
     found = [None if prompt is None or answer is None else Conversation(prompt, answer) for prompt, answer in pieces]
     what = "completions have an empty or non-text prompt or response"
     conversations, rows_kept = keep_usable(found, rows, source, reading.notes, what=what, fix="fill or remove them")
