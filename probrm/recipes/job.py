@@ -160,4 +160,4 @@ def _absolute(source: object) -> str | None:
     """A file is found again from any folder; a hub id stays what it is; an object of the caller's own leaves no trace."""
     if not isinstance(source, str):
         return None
-    return os.path.abspath(source) if os.path.exists(source) or is_glob(source) and not is_remote(source) else source
+    return os.path.abspath(source) if os.path.exists(source) or (is_glob(source) and not is_remote(source)) else source

@@ -142,10 +142,10 @@ def _or(missing: float | None, values: np.ndarray) -> np.ndarray:
 
 def _note_missing(cells: Cells, values: np.ndarray, spec: ActionSpec, missing: float | None, notes: list[str]) -> None:
     """An action that is missing may mean that it was not taken: what it was read as is said."""
-    if missing is None:
-        count = int(np.isnan(values).sum())
-    else:
-        count = int(np.isnan(to_float(cells.values)).sum()) if is_number(cells.values.type) else cells.values.null_count
+    if missing is not None:  # the values are filled
+        values = to_float(cells.values) if is_number(cells.values.type) else to_float(kernels.is_valid(cells.values)) - 1
+        values = np.where(values == -1, np.nan, values) if not is_number(cells.values.type) else values
+    count = int(np.isnan(values).sum())
     if not count or spec.kind == "log-normal":
         return
     read = "not observed; where it means no action: --missing-action 0" if missing is None else "no action"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pyarrow as pa
 
 from probrm.data.columns.matching import Part
 from probrm.data.columns.paths import with_paths
 from probrm.data.exposures import Verdict
+from probrm.data.files.arrow import to_float
 from probrm.data.files.hints import did_you_mean
 from probrm.data.files.tables import read_table
 from probrm.data.logs.presets import PRESETS
@@ -113,17 +115,18 @@ def _acted(
             f"{source}: there is no feedback {action!r}; found: {', '.join(reading.kinds) or 'none'}",
             fix=did_you_mean(action, reading.kinds) or "name one of these: --columns action=NAME",
         )
-    if kind in (None, "binary"):
+    unasked = bool(table.column(action).null_count)
+    if kind is None or (kind == "binary" and not unasked):
         return replace(spec, columns={**spec.columns, "action": action}), {}
     spec = replace(spec, columns={name: column for name, column in spec.columns.items() if name != "action"})
     if several:
         return replace(spec, actions=(f"{action}:{kind}",)), {}
-    if kind != "thumb":
+    if kind not in ("thumb", "binary"):
         raise DataError(
             f"{source}: the feedback {action!r} is {kind}, and this model knows one action that was taken or not",
             fix=f"fit the model that knows such actions: probrm fit implicit --actions {action}:{kind}",
         )
-    values = table.column(action).to_numpy()
+    values = to_float(table.column(action))
     if not (values == 1).any():
         raise DataError(
             f"{source}: the feedback {action!r} is never up, and this model knows one action, which speaks for the answer",
@@ -131,7 +134,10 @@ def _acted(
         )
     if down := int((values == -1).sum()):
         notes.append(f"feedback {action!r}: {down} thumbs down count as no action: this model knows one action (implicit knows both)")
-    return spec, {"action": Part(action, pa.array(values == 1, pa.bool_()))}
+    parts = {"action": Part(action, pa.array(values == 1, pa.bool_()))}
+    if unasked:  # this model knows no comparisons either
+        parts["shown"] = Part(f"{action} could be given", pa.array(np.isfinite(values)))
+    return spec, parts
 
 
 def _only(reading: Reading, source: str, *, several: bool) -> str:

@@ -55,7 +55,7 @@ def feedback_column(
 
     Args:
         name: of the feedback, for messages and ``codes``.
-        values: as the export has them, None where there is none.
+        values: as the export has them, None where there is none, NaN where none could be given.
         codes: what values mean, see ``probrm.data.columns.coding``.
         source: the export, for messages.
         missing: who a missing value is, for notes.
@@ -64,18 +64,17 @@ def feedback_column(
         DataError: words that are not known, or values that are no numbers.
     """
     found = _numbers(name, values, codes, source)
+    unasked = np.array([isinstance(value, float) and np.isnan(value) for value in values])
     there = found[np.isfinite(found)]
-    kinds, gaps = set(there.tolist()), len(there) < len(found)
+    kinds, gaps = set(there.tolist()), len(there) + int(unasked.sum()) < len(found)
     notes: list[str] = []
-    if kinds == {1.0}:
-        return np.nan_to_num(found), "binary", notes
-    if kinds == {0.0, 1.0} and not gaps:
-        return found, "binary", notes
+    if kinds == {1.0} or (kinds == {0.0, 1.0} and not gaps):
+        return np.where(unasked, np.nan, np.nan_to_num(found)), "binary", notes
     if kinds and kinds <= {-1.0, 0.0, 1.0}:
         if -1.0 not in kinds:
             notes.append(f"feedback {name!r}: 1 is read as up, 0 as down, {missing} as no action; where 0 means no action: --values 0=null")
             found = np.where(found == 0, -1.0, found)
-        return np.nan_to_num(found), "thumb", notes
+        return np.where(unasked, np.nan, np.nan_to_num(found)), "thumb", notes
     if all(value == int(value) for value in kinds) and len(kinds) <= _LEVELS:
         if kinds:
             notes.append(f"feedback {name!r}: ordered levels {_listed(kinds)}; rows without it count as not observed")

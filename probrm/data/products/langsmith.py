@@ -22,6 +22,8 @@ _SESSION = ("thread_id", "session_id", "conversation_id")
 
 
 def _recognises(seen: Peek) -> bool:
+    if any("feedback" in name.lower() for name in seen.inside) and any("run" in name.lower() for name in seen.inside):
+        return seen.has("run_id", "key", "score") or seen.has("id", "inputs", "outputs")
     return seen.has("id", "inputs", "outputs") and bool({"run_type", "dotted_order", "feedback_stats"} & seen.names)
 
 

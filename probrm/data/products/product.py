@@ -24,7 +24,7 @@ class Answer:
         user: who saw it.
         session: the chat.
         timestamp: when, as the export writes it.
-        feedback: name → value as the export writes it; what nobody gave is not there.
+        feedback: name → value as the export writes it; what nobody gave is not there, and NaN where nobody could give it.
         more: other columns, plain values.
         keys: ids that feedback in another file may name it by.
     """

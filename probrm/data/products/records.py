@@ -10,6 +10,7 @@ from pathlib import Path
 from probrm.data.files.opening import is_remote, open_text
 from probrm.data.files.parts import expand
 from probrm.data.files.tables import kind_of, read_table
+from probrm.data.messages import ROLES
 from probrm.data.products.product import Messages, Peek
 from probrm.errors import DataError, ProbrmError
 
@@ -33,28 +34,33 @@ def records(source: str) -> list[dict[str, Any]]:
 
 
 def _json_records(source: str) -> Iterator[dict[str, Any]]:
+    """One object a line, read line by line; else one JSON list, or one object."""
     try:
         with open_text(source) as file:
-            text = file.read()
+            first = next((line for line in file if line.strip()), "")
+            if _is_object(first):
+                yield json.loads(first)
+                for number, line in enumerate(file, start=2):
+                    if line.strip():
+                        yield _object(line, f"{source}, line {number}")
+                return
+        with open_text(source) as file:
+            whole = json.load(file)
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: the text is not UTF-8 ({error})", fix="convert it: iconv -f latin1 -t utf-8 old > new") from error
-    start = text.lstrip()[:1]
-    try:
-        whole = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        if start == "[":
-            raise DataError(f"{source}: broken JSON ({error})", fix="the file is damaged or cut short: export it again") from error
-        whole = None
-    if whole is None:
-        for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                yield _object(line, f"{source}, line {number}")
-        return
-    rows = whole if isinstance(whole, list) else [whole]
-    for number, row in enumerate(rows, start=1):
+        raise DataError(f"{source}: broken JSON ({error})", fix="the file is damaged or cut short: export it again") from error
+    for number, row in enumerate(whole if isinstance(whole, list) else [whole], start=1):
         if not isinstance(row, dict):
             raise DataError(f"{source}, row {number}: found {str(row)[:60]!r}, not a JSON object", fix="export the file again")
         yield row
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _object(line: str, where: str) -> dict[str, Any]:
@@ -235,21 +241,8 @@ def _first(value: Mapping[str, Any], *names: str) -> Any:
     return next((value[name] for name in names if value.get(name) is not None), None)
 
 
-_ROLES = {
-    "human": "user",
-    "humanmessage": "user",
-    "prompter": "user",
-    "ai": "assistant",
-    "aimessage": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "chatbot": "assistant",
-    "developer": "system",
-    "systemmessage": "system",
-    "function": "tool",
-    "toolmessage": "tool",
-}
+_ROLES = ROLES | {"humanmessage": "user", "aimessage": "assistant", "systemmessage": "system", "toolmessage": "tool"}
+"""What a role is called; LangChain calls it by its classes."""
 
 
 def role_of(role: Any) -> str:
