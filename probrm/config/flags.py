@@ -93,6 +93,23 @@ def _parse_mapping(text: str | None, flag: str, form: str, fix: str) -> dict[str
     return pairs
 
 
+def parse_values(text: str | None) -> dict[str, str]:
+    """``up=1,down=0,null=0`` as a mapping from values to what they mean.
+
+    Raises:
+        ConfigError: a part without ``=``, or a value that stands there twice.
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, (text or "").split(","))):
+        value, equals, meaning = part.rpartition("=")
+        if not equals or not meaning.strip():
+            raise ConfigError(f"--values: found {part!r}; allowed: VALUE=NUMBER", fix="write --values up=1,down=0,null=0")
+        if value.strip() in found:
+            raise ConfigError(f"--values: {value.strip()!r} is given twice; allowed: each value once", fix="leave one of them out")
+        found[value.strip()] = meaning.strip()
+    return found
+
+
 def parse_list(text: str) -> list[str]:
     """``a,b`` as a list."""
     return [part.strip() for part in text.split(",") if part.strip()]

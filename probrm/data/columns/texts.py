@@ -21,28 +21,42 @@ _ALLOWED = "text, or lists of {role, content}"
 
 
 def read_conversations(
-    prompt: Part, response: Part | None, rows: np.ndarray, source: str, *, chat: bool, notes: list[str] | None = None
+    prompt: Part | None,
+    response: Part | None,
+    rows: np.ndarray,
+    source: str,
+    *,
+    chat: bool,
+    notes: list[str] | None = None,
+    bare: bool = False,
 ) -> list[Conversation | None]:
     """One conversation a row; None where the prompt or the response is empty or no text.
 
     Without a response column the last message of a chat is the response, if the assistant wrote it.
 
     Args:
-        prompt: text, or a chat in any form that ``read_said`` reads.
+        prompt: text, or a chat in any form that ``read_said`` reads; None where the file has none and answers stand alone.
         response: text, or messages of the assistant.
         rows: the file's rows to read.
         source: the file, for messages.
         chat: whether prompts that are no chat are unusable (the column is ``messages``) rather than plain text.
         notes: gets what was left out of the messages.
+        bare: whether an answer with an empty prompt counts: the export does not hold what was asked.
 
     Raises:
         DataError: a column holds neither text nor chats, or a role or a part is unknown.
     """
     notes = [] if notes is None else notes
+    if prompt is None:
+        assert response is not None
+        answers = read_answers(Cells.of(source, response.name, response.values, rows), notes=notes)
+        return [None if answer is None else Conversation("", answer) for answer in answers]
     prompts = read_prompts(Cells.of(source, prompt.name, prompt.values, rows), chat=chat, notes=notes)
     if response is None:
         return [_from_chat(found) for found in prompts]
     answers = read_answers(Cells.of(source, response.name, response.values, rows), notes=notes)
+    if bare:
+        prompts = ["" if found is None else found for found in prompts]
     return [
         None if found is None or answer is None else Conversation(_without_answer(found, answer), answer)
         for found, answer in zip(prompts, answers, strict=True)

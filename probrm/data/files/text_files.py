@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.json as arrow_json
 
+from probrm.data.files.opening import arrow_input, open_text
 from probrm.errors import DataError
 
 _BLOCK = 1 << 22  # bytes; a row longer than a block cannot be read, so a failure is tried again with the largest one
 _LARGEST_BLOCK = (1 << 31) - 1
 
 
-def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
-    """Reads a CSV with a header; types are inferred except for the columns in ``as_text``, which stay text."""
+def read_csv(path: str, source: str, as_text: frozenset[str], *, delimiter: str = ",") -> pa.Table:
+    """Reads a CSV, or with another delimiter a TSV, with a header; types are inferred except for the columns in ``as_text``, which stay text."""
 
     def read(block: int, *, threads: bool = True, on_bad: Callable[..., str] | None = None) -> pa.Table:
         return arrow_csv.read_csv(
-            path,
+            arrow_input(path),
             read_options=arrow_csv.ReadOptions(block_size=block, use_threads=threads),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_bad),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(as_text, pa.string())),
         )
 
@@ -56,7 +54,7 @@ def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
     )
 
 
-def read_json(path: Path, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
+def read_json(path: str, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
     """Reads JSON lines, or one JSON list of objects."""
     if _first_character(path, source) == "[":
         return _table(_read_list(path, source), texts)
@@ -64,7 +62,9 @@ def read_json(path: Path, source: str, texts: frozenset[str], ids: frozenset[str
 
     def read(block: int) -> pa.Table:
         schema = pa.schema(list(explicit.items())) if explicit else None
-        return arrow_json.read_json(path, arrow_json.ReadOptions(block_size=block), arrow_json.ParseOptions(explicit_schema=schema))
+        return arrow_json.read_json(
+            arrow_input(path), arrow_json.ReadOptions(block_size=block), arrow_json.ParseOptions(explicit_schema=schema)
+        )
 
     try:
         table = _with_larger_block(read)
@@ -85,24 +85,19 @@ def _with_larger_block(read: Callable[[int], pa.Table]) -> pa.Table:
         return read(_LARGEST_BLOCK)
 
 
-def _open(path: Path) -> io.TextIOWrapper:
-    raw = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig")  # type: ignore[arg-type]
-
-
-def _check_utf8(path: Path, source: str) -> None:
+def _check_utf8(path: str, source: str) -> None:
     """Arrow's own message of a row that is no text comes from within a callback, where nobody can catch it."""
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             while file.read(_BLOCK):
                 pass
     except UnicodeDecodeError as error:
         raise _not_utf8(source, error) from error
 
 
-def _first_character(path: Path, source: str) -> str:
+def _first_character(path: str, source: str) -> str:
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             for line in file:
                 if line.strip():
                     return line.strip()[0]
@@ -111,9 +106,9 @@ def _first_character(path: Path, source: str) -> str:
     raise DataError(f"{source}: there is nothing in it but white space", fix="check how the file was made")
 
 
-def _read_list(path: Path, source: str) -> list[dict[str, Any]]:
+def _read_list(path: str, source: str) -> list[dict[str, Any]]:
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             rows = json.load(file)
     except UnicodeDecodeError as error:
         raise _not_utf8(source, error) from error
@@ -125,11 +120,11 @@ def _read_list(path: Path, source: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _read_lines(path: Path, source: str) -> Iterator[dict[str, Any]]:
+def _read_lines(path: str, source: str) -> Iterator[dict[str, Any]]:
     fix = "each line holds one JSON object and nothing else: correct or remove this line"
     number = 0
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
