@@ -167,6 +167,12 @@ def _unknown(table: pa.Table, spec: PairSpec, source: str) -> DataError:
             f"{source}: {sides.first!r} and {sides.second!r} are two answers, and no column says which is preferred; found: {listed(there)}",
             fix=f"name the column: --columns response_0={sides.first},response_1={sides.second},choice=NAME",
         )
+    if {"completion", "label"} <= set(there):
+        return DataError(
+            f"{source}: holds one answer a row with a label (TRL's unpaired preferences), and no pairs; found: {listed(there)}",
+            fix="fit a model of actions: probrm fit implicit --label-false-means negative, or no-action; or rate them: "
+            "--columns response=completion,overall=label",
+        )
     known = set(there) | {native for native, named in spec.columns.items() if named}
     if "response" in known or ("prompt" in known and any(other in there for other in PAIR_NATIVE["response"])):
         native = "response" if "response" not in known else "prompt"
