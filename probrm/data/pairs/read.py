@@ -19,6 +19,7 @@ from probrm.data.pairs.rating_names import is_lower
 from probrm.data.pairs.recognise import Reading, recognise
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.pairs.ultrafeedback import read_completions
+from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.errors import DataError
 
 __all__ = ["PairSpec", "Pairs", "read_pairs"]
@@ -46,7 +47,10 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     """
     spec = spec or PairSpec()
     texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
-    reading = recognise(read_table(source, texts=texts, ids=ids), spec, source, fitting=fitting)
+    annotated = annotated_pairs(source) if spec.preset is None else None
+    table, notes = annotated or (read_table(source, texts=texts, ids=ids), [])
+    reading = recognise(table, spec, source, fitting=fitting)
+    reading.notes.extend(notes)
     pairs = READERS[reading.about.reader](reading)
     pairs = _without_identical(pairs)
     note_contradictions(pairs)
