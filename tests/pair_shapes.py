@@ -187,7 +187,7 @@ SHAPES: dict[str, Shape] = {
     ),
     "arena-kaggle": Shape(
         lambda t: {
-            "id": int(t.prompt.split()[2]),
+            "id": t.prompt,
             "prompt": json.dumps([t.prompt]),
             "response_a": json.dumps([t.first]),
             "response_b": json.dumps([t.second]),
