@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, overridden
 
 
 def evaluate(
@@ -21,6 +21,7 @@ def evaluate(
     ] = None,
     columns: Columns = None,
     preset: Preset = None,
+    values: Values = None,
     embeddings: Embeddings = None,
     bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamples behind the intervals.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
@@ -33,9 +34,10 @@ def evaluate(
     from probrm_cli.tables import print_benchmark, print_evaluation
     from probrm_cli.terminal import print_json, progress, tell
 
-    if benchmark is not None and (columns is not None or preset is not None):
+    if benchmark is not None and any(flag is not None for flag in (columns, preset, values)):
         raise ConfigError(
-            f"--benchmark {benchmark}: its file has a form of its own, which --columns and --preset do not change", fix="leave them out"
+            f"--benchmark {benchmark}: its file has a form of its own, which --columns, --preset and --values do not change",
+            fix="leave them out",
         )
     if domain is not None and benchmark is None:
         raise ConfigError("--domain: belongs to a benchmark's file", fix="add --benchmark rm-bench, or leave it out")
@@ -49,7 +51,7 @@ def evaluate(
         tell(result.notes, quiet)
         print_json(result.to_dict()) if as_json else print_benchmark(result)
         return
-    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset))
+    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset, values))
     found, notes = recipe.evaluate(fitted, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
     tell([*notes, *found.notes], quiet)
     if as_json:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
 from probrm.data.columns.values import Cells, binary, scores
-from probrm.data.files.arrow import is_number, to_float, to_names
+from probrm.data.files.arrow import is_number, to_flags, to_float, to_names
 from probrm.data.files.hints import did_you_mean, listed, shown
 from probrm.data.logs.thumbs import is_thumb, read_thumbs
 from probrm.errors import ConfigError, DataError
@@ -142,10 +142,10 @@ def _or(missing: float | None, values: np.ndarray) -> np.ndarray:
 
 def _note_missing(cells: Cells, values: np.ndarray, spec: ActionSpec, missing: float | None, notes: list[str]) -> None:
     """An action that is missing may mean that it was not taken: what it was read as is said."""
+    gaps = np.isnan(values)
     if missing is not None:  # the values are filled
-        values = to_float(cells.values) if is_number(cells.values.type) else to_float(kernels.is_valid(cells.values)) - 1
-        values = np.where(values == -1, np.nan, values) if not is_number(cells.values.type) else values
-    count = int(np.isnan(values).sum())
+        gaps = np.isnan(to_float(cells.values)) if is_number(cells.values.type) else ~to_flags(cells.values.is_valid())
+    count = int(gaps.sum())
     if not count or spec.kind == "log-normal":
         return
     read = "not observed; where it means no action: --missing-action 0" if missing is None else "no action"

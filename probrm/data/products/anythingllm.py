@@ -30,7 +30,7 @@ def read(source: str, asked: Asked) -> Reading:
         if isinstance(thumb, str):
             thumb = _RATINGS.get(thumb.strip().lower(), {"true": True, "false": False}.get(thumb.strip().lower(), thumb))
         if isinstance(thumb, int | float) and not isinstance(thumb, bool):
-            thumb = {1: True, 0: False}.get(thumb, thumb)
+            thumb = bool(thumb) if thumb in (0, 1) else thumb
         user = row.get("username")
         prompt, response = str(row.get("prompt") or ""), text_of(dig(row, "response"))
         answers.append(

@@ -19,7 +19,8 @@ def _is_message(value: Any) -> bool:
         return False
     if str(value.get("format", "")).startswith("aui/"):
         return True
-    inner = value.get("message") if isinstance(value.get("message"), Mapping) else value
+    message = value.get("message")
+    inner = message if isinstance(message, Mapping) else value
     metadata = dig(inner, "metadata")
     return "role" in inner and isinstance(dig(inner, "content"), list) and isinstance(metadata, Mapping) and bool(_MARKS & set(metadata))
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from probrm.data.files.opening import is_remote, open_text
 from probrm.data.files.parts import expand
