@@ -137,6 +137,13 @@ SHAPES: dict[str, Shape] = {
     "content parts": Shape(
         lambda t: {"prompt": [parts(user(t.prompt))], "chosen": [parts(assistant(t.chosen))], "rejected": [parts(assistant(t.rejected))]}
     ),
+    "content parts in some rows": Shape(
+        lambda t: {
+            "prompt": t.prompt,
+            "chosen": [parts(assistant(t.chosen)) if t.better else assistant(t.chosen)],
+            "rejected": [assistant(t.rejected)] if t.better else t.rejected,
+        }
+    ),
     "JSON text": Shape(
         lambda t: {"prompt": t.prompt, "chosen": json.dumps([assistant(t.chosen)]), "rejected": json.dumps([parts(assistant(t.rejected))])}
     ),
@@ -165,6 +172,13 @@ SHAPES: dict[str, Shape] = {
     "model_a and model_b": choices("response_a", "response_b", "winner", ("model_a", "model_b")),
     "1 and 2": choices("response_1", "response_2", "preference", (1, 2)),
     "numbers from 0": choices("response_0", "response_1", "choice", (0, 1)),
+    "bare letters": choices("a", "b", "better", ("A", "B")),
+    "degrees": choices("response_a", "response_b", "preference", ("A is much better", "B is slightly better")),
+    "names of models": Shape(
+        lambda t: two(t, "response_a", "response_b", model_a="gpt-2", model_b="gpt-1", winner=("gpt-2", "gpt-1")[t.better]),
+        {},
+        "side-by-side",
+    ),
     "names of columns": choices("Answer1", "Answer2", "chosen", ("Answer1", "Answer2")),
     "words and numbers": choices("response_a", "response_b", "label", ("model 1", "model 2")),
     "signed": choices("response_a", "response_b", "preference", (-3, 2)),

@@ -11,7 +11,7 @@ import numpy as np
 from probrm.data.columns.values import Cells, names
 from probrm.data.files.hints import listed
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import TwoSides, marked
+from probrm.data.pairs.sides import ANSWERS, MARKS, TwoSides, marked
 from probrm.errors import DataError
 
 FIRST, TIE, SECOND = 0.0, 0.5, 1.0
@@ -21,6 +21,14 @@ equally_good equally_bad about_the_same c
 """
 _TIES = frozenset(_TIED.split())
 _TIE_WORDS = frozenset({"tie", "both", "bothbad", "bothgood", "neither", "equal", "equally"})
+_WORD = re.compile(r"[a-z]+|\d+")
+_MARKS = frozenset(mark for marks in MARKS for mark in marks)
+_BESIDE = """
+model assistant side option choice candidate system bot is was much slightly significantly clearly better best wins won win preferred prefer
+prefers chosen the more
+"""
+_AROUND = frozenset(_BESIDE.split()) | ANSWERS
+"""Words that may stand with the mark of a side in a value."""
 _NUMBERED = (("0", "1"), ("1", "2"))
 _SIDES = {"a": FIRST, "b": SECOND, "left": FIRST, "right": SECOND, "first": FIRST, "second": SECOND, "one": FIRST, "two": SECOND}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -136,12 +144,15 @@ def _from_words(cells: Cells, sides: TwoSides, distinct: list[str]) -> dict[str,
 
 
 def _mark_of(value: str) -> str | None:
-    """The mark of the side that a short value names: ``model_a``, ``response 1``; None where it names none or both."""
-    words = plain(value).split("_")
-    if len(words) == 1:
-        return marked(value)
-    found = {mark for word in words if (mark := marked(word)) is not None}
-    return found.pop() if len(found) == 1 and len(words) <= 3 else None
+    """The mark of the side that a value names: ``model_a``, ``response 1``, ``b is much better``; None where it names none or both."""
+    words = [word for part in _WORD.findall(value) for word in _unglued(part)]
+    marks = [word for word in words if word in _MARKS]
+    return marks[0] if len(marks) == 1 and set(words) - {marks[0]} <= _AROUND else None
+
+
+def _unglued(word: str) -> tuple[str, ...]:
+    """``modelb`` as ``model`` and ``b``; another word as it is."""
+    return (word[:-1], word[-1]) if word[-1] in "ab" and word[:-1] in _AROUND else (word,)
 
 
 def _from_numbers(cells: Cells, sides: TwoSides, values: list[float], written: list[str], *, index: bool) -> dict[str, float]:

@@ -41,6 +41,11 @@ def is_rank(name: str) -> bool:
     return words[-1] in RANKS or words[0] in RANKS[:2]
 
 
+def is_order(name: str) -> bool:
+    """Whether a rank is called one, and not a position or a place, which an answer may also have in a list."""
+    return bool({"rank", "ranking"} & set(plain(name).split("_")))
+
+
 def sign_of(name: str, columns: object) -> tuple[str, float]:
     """The column that a named attribute is, and the sign with which it counts: ``-toxicity`` is ``("toxicity", -1)``.
 

@@ -13,7 +13,7 @@ from probrm.data.files.arrow import is_number
 from probrm.data.files.hints import listed
 from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, Form
 from probrm.data.pairs.nested import column_at, holds_path
-from probrm.data.pairs.rating_names import OVERALL, is_rank
+from probrm.data.pairs.rating_names import OVERALL, is_order, is_rank, is_rating
 from probrm.data.pairs.reshaping import RESHAPES
 from probrm.data.pairs.side_by_side import side_by_side_columns, sides_of
 from probrm.data.pairs.spec import PairSpec
@@ -140,8 +140,10 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
 
 
 def _overall(there: list[str]) -> str | None:
-    """The column of overall ratings: one that is called so, else a rank."""
-    return next((name for name in OVERALL if name in there), None) or next(filter(is_rank, there), None)
+    """The column of overall ratings: one that is called so, else a rank; a position or a place may be that in a list, beside ratings."""
+    named = next((name for name in OVERALL if name in there), None)
+    ranks = [name for name in there if is_rank(name) and (is_order(name) or not any(map(is_rating, there)))]
+    return named or (ranks[0] if ranks else None)
 
 
 def _note(name: str, parts: dict[str, Part], spec: PairSpec) -> str:

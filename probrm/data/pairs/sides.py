@@ -15,7 +15,10 @@ _WORDS = """
 answer response output completion reply summary text generation generated conversation candidate option result resp message
 model_response model_output model_answer assistant human_ref continuation translation
 """
-_ANSWERS = frozenset(_WORDS.split())
+ANSWERS = frozenset(_WORDS.split())
+"""What columns of answers are called besides their marks."""
+_BARE = (("a", "b"), ("left", "right"), ("first", "second"))
+"""Marks that are enough of a name for a column of answers."""
 CHOICES = (
     *("choice", "winner", "preference", "preferred", "human_preference", "overall_preference", "preference_strength", "better", "best"),
     *("better_response_id", "better_response", "preferred_response", "preferred_answer", "preferred_output", "preferred_side"),
@@ -61,7 +64,10 @@ def counterparts(names: Collection[str], marks: tuple[str, str]) -> dict[str, tu
 def two_sides(names: Collection[str]) -> TwoSides | None:
     """The two columns of answers, where there are two and no more."""
     found = [
-        TwoSides(*columns, marks) for marks in MARKS for base, columns in counterparts(names, marks).items() if base.lower() in _ANSWERS
+        TwoSides(*columns, marks)
+        for marks in MARKS
+        for base, columns in counterparts(names, marks).items()
+        if base.lower() in ANSWERS or (not base and marks in _BARE)
     ]
     return found[0] if len(found) == 1 else None
 
@@ -82,5 +88,5 @@ def _base(key: tuple[str, str]) -> str:
 
 def without_answer(base: str) -> str:
     """What both sides have, without the word for an answer: ``response_score`` is ``score``, ``is_response_safe`` is ``safe``."""
-    words = [word for word in re.split(r"[\W_]+", base.lower()) if word and word not in _ANSWERS | {"is"}]
+    words = [word for word in re.split(r"[\W_]+", base.lower()) if word and word not in ANSWERS | {"is"}]
     return "_".join(words)

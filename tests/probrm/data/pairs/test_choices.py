@@ -44,6 +44,9 @@ def read(
         (["output_1", "output_2", "same"], ONES),
         ([" A ", "b", "TIE"], ("left", "right")),
         (["a", "b", "c"], LETTERS),
+        (["modela", "ModelB", "a tie"], LETTERS),
+        (["A is much better", "b is better", "both are bad"], LETTERS),
+        (["Assistant 1", "assistant 2", "equally good"], LETTERS),
     ],
 )
 def test_words(values: list[str], sides: tuple[str, str]) -> None:
@@ -96,7 +99,7 @@ def test_a_flag_of_one_side_is_no_index() -> None:
     assert read([0, 1], LETTERS, name="a_is_better", declared={"first": "1", "second": "0"}).side.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("value", ["maybe", "a or b", "a is better than b"])
+@pytest.mark.parametrize("value", ["maybe", "a or b", "a is better than b", "gpt-2", "llama2", "not a", "plan b"])
 def test_a_word_that_names_no_side(value: str) -> None:
     with pytest.raises(DataError, match=f"row 3, column 'winner': found '{value}'"):
         read(["a", "b", value])

@@ -90,6 +90,13 @@ def test_ranks_decide_before_ratings_and_tokens_nothing(read: Read) -> None:
     assert decides(pairs) == "preferred: lower `rank`; attributes: safety; ignored: n_tokens, latency_ms"
 
 
+@pytest.mark.parametrize("name", ["position", "place"])
+def test_a_position_beside_ratings_is_that_in_a_list(read: Read, name: str) -> None:
+    pairs = read(**{name: lambda g, k: k}, helpfulness=lambda g, k: g)
+    assert read_as(pairs) == truth()
+    assert decides(pairs) == f"preferred: higher mean of `helpfulness`; attributes: helpfulness; ignored: {name}"
+
+
 def test_quality_decides_and_the_rest_are_attributes(read: Read) -> None:
     columns: dict[str, Callable[[float, int], Any]] = {
         "quality": lambda g, k: g,

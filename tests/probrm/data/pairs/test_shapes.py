@@ -14,7 +14,17 @@ import pytest
 from probrm.data import PairSpec, read_pairs
 from tests.pair_shapes import PAIRS, SHAPES, Truth, expected, read_as, rows_of, write_rows
 
-WITHOUT_CHOICES = ("texts", "chats", "chats with the prompt", "content parts", "JSON text", "one message", "lists of one text", "hh-rlhf")
+WITHOUT_CHOICES = (
+    "texts",
+    "chats",
+    "chats with the prompt",
+    "content parts",
+    "content parts in some rows",
+    "JSON text",
+    "one message",
+    "lists of one text",
+    "hh-rlhf",
+)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -24,6 +34,8 @@ def test_every_shape_gives_the_same_pairs(tmp_path: Path, name: str, ending: str
     path = tmp_path / f"pairs{ending}"
     rows = rows_of(shape)
     if ending == ".parquet":
+        if name == "content parts in some rows":
+            pytest.skip("a column of Parquet has one type")
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
         write_rows(rows, path)
