@@ -63,6 +63,8 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     if fitting:
         _check_prompts(pairs)
     pairs.notes.append(_what_decides(pairs, reading))
+    if reading.about.reader == "pair" and table.num_rows == reading.table.num_rows:
+        pairs = replace(pairs, table=table)  # as it is in the file
     return _a_row_counts_once(pairs) if reading.about.reader == "pair" else pairs
 
 

@@ -88,7 +88,7 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
             return named or None
         return published if holds_path(table, published) else native if native in there else None
 
-    beside = side_by_side_columns(there, spec.columns)
+    beside = side_by_side_columns([name for name in there if _could_be(name, table, spec)], spec.columns)
 
     def fits(name: str, *, named: bool = False) -> bool:
         form = PRESETS[name]
@@ -137,6 +137,11 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
     if name == "side-by-side":
         parts = {native: part for native, part in parts.items() if native not in ("chosen", "rejected")}
     return Reading(source, table, name, parts, spec, fitting, [_note(name, parts, spec), *notes])
+
+
+def _could_be(name: str, table: pa.Table, spec: PairSpec) -> bool:
+    """Whether a column may play any part in a file of two answers: bare letters name other things too, and then hold numbers."""
+    return len(name) > 1 or name in spec.columns.values() or not is_number(table.schema.field(name).type)
 
 
 def _overall(there: list[str]) -> str | None:

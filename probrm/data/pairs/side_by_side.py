@@ -16,7 +16,7 @@ def sides_of(names: Collection[str], mapped: Mapping[str, str]) -> TwoSides | No
     first, second = (mapped.get(native) or (native if native in names else None) for native in ("response_0", "response_1"))
     if first is not None and second is not None:
         return TwoSides(first, second, marks_of(first, second))
-    return two_sides(names)
+    return None if "response" in names else two_sides(names)  # one answer a row, and other columns that come in twos
 
 
 def side_by_side_columns(names: Collection[str], mapped: Mapping[str, str]) -> dict[str, str] | None:

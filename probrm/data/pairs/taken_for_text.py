@@ -14,7 +14,7 @@ from probrm.data.pairs.sides import TwoSides
 from probrm.data.pairs.spec import PairSpec
 from probrm.errors import DataError
 
-_FEW = 3
+_FEW = 6
 """Rows from which on two distinct answers are suspicious."""
 
 

@@ -76,3 +76,23 @@ def test_turning_all_preferences_round_turns_all_pairs_round(tmp_path: Path, nam
     turned = [replace(t, better=1 - t.better) for t in PAIRS]
     path = write_rows(rows_of(shape, turned), tmp_path / "pairs.jsonl")
     assert read_as(read_pairs(path, PairSpec(**shape.spec))) == sorted((p, r, c) for p, c, r in expected())
+
+
+@pytest.mark.parametrize("name", ["arena-kaggle", "pandalm", "shp", "summarize-from-feedback"])
+def test_the_table_stays_as_it_is_in_the_file(tmp_path: Path, name: str) -> None:
+    rows = rows_of(SHAPES[name])
+    pairs = read_pairs(write_rows(rows, tmp_path / "pairs.jsonl"))
+    assert pairs.table.column_names == list(rows[0])
+    assert pairs.table.to_pylist() == rows
+
+
+def test_turns_of_a_longer_battle(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": json.dumps([f"Q{i}", "And why?"]), "response_a": json.dumps([f"A{i}", "So."]), "response_b": json.dumps([f"B{i}", None])}
+        | {"winner_model_a": 1, "winner_model_b": 0, "winner_tie": 0}
+        for i in range(30)
+    ]
+    pairs = read_pairs(write_rows(rows, tmp_path / "pairs.jsonl"))
+    assert pairs.chosen[3].prompt == (("user", "Q3"),)
+    assert pairs.chosen[3].response == "A3\n\nuser: And why?\n\nassistant: So."
+    assert pairs.rejected[3].response == "B3\n\nuser: And why?\n\nassistant: "

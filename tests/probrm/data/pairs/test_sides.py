@@ -48,6 +48,7 @@ def test_the_mark_of_a_name(name: str, mark: str | None) -> None:
         (["prompt", "output_a", "output_b", "score_a", "score_b"], {"prompt": "prompt", "score_0": "score_a", "score_1": "score_b"}),
         (["prompt", "output_a", "output_b"], None),
         (["prompt", "response", "score"], None),
+        (["prompt", "response", "a", "b", "label"], None),
     ],
 )
 def test_which_column_is_what(names: list[str], expected: dict[str, str] | None) -> None:
