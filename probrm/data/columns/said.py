@@ -19,6 +19,7 @@ from probrm.errors import DataError
 
 _JSON = r"^\s*[\[{]"
 _AS_PYTHON = r"^\s*\[?\s*\{\s*'(role|content|from|value|author|text|type)'\s*:"
+_AT_A_TIME = 8192
 _PLAIN = {"role", "content"}
 _FIX = 'write text, or messages: [{"role": "user", "content": "…"}, …]'
 
@@ -55,6 +56,7 @@ def read_said(cells: Cells, allowed: str, notes: list[str]) -> list[Said | None]
     if pa.types.is_null(kind):
         return [None] * len(cells.rows)
     left_out: Counter[str] = Counter()
+    found: list[Said | None]
     if is_text(kind):
         found = _from_texts(cells, left_out)
     elif _is_plain(kind):
@@ -62,8 +64,10 @@ def read_said(cells: Cells, allowed: str, notes: list[str]) -> list[Said | None]
     elif is_list(kind) or pa.types.is_struct(kind):
         if not _could_be_said(kind):
             raise cells.refuse_type(allowed, _FIX)
-        values = cells.values.to_pylist()
-        found = [_read(cells, position, value, left_out) for position, value in enumerate(values)]
+        found = []
+        for start in range(0, len(cells.values), _AT_A_TIME):  # as Python objects, messages take several times their space
+            values = cells.values.slice(start, _AT_A_TIME).to_pylist()
+            found += [_read(cells, start + position, value, left_out) for position, value in enumerate(values)]
     else:
         raise cells.refuse_type(allowed, _FIX + "; name the columns that hold the texts: --columns prompt=NAME")
     if left_out:

@@ -11,7 +11,7 @@ import numpy as np
 from probrm.data.columns.values import Cells, names
 from probrm.data.files.hints import listed
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import ANSWERS, MARKS, TwoSides, marked
+from probrm.data.pairs.sides import ANSWERS, MARKS, TwoSides, is_turned, marked
 from probrm.errors import DataError
 
 FIRST, TIE, SECOND = 0.0, 0.5, 1.0
@@ -21,6 +21,8 @@ equally_good equally_bad about_the_same c
 """
 _TIES = frozenset(_TIED.split())
 _TIE_WORDS = frozenset({"tie", "both", "bothbad", "bothgood", "neither", "equal", "equally"})
+_EQUAL = re.compile(r"\W*(a ?[=~]+ ?b|1 ?[=~]+ ?2)\W*")
+_COMPARED = re.compile(r"\W*(\w+) ?(>+|<+) ?(\w+)\W*")
 _WORD = re.compile(r"[a-z]+|\d+")
 _MARKS = frozenset(mark for marks in MARKS for mark in marks)
 _BESIDE = """
@@ -29,7 +31,6 @@ prefers chosen the more
 """
 _AROUND = frozenset(_BESIDE.split()) | ANSWERS
 """Words that may stand with the mark of a side in a value."""
-_NUMBERED = (("0", "1"), ("1", "2"))
 _SIDES = {"a": FIRST, "b": SECOND, "left": FIRST, "right": SECOND, "first": FIRST, "second": SECOND, "one": FIRST, "two": SECOND}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 SIGNED = {"first": "negative", "second": "positive", "tie": "0"}
@@ -125,7 +126,7 @@ def _from_words(cells: Cells, sides: TwoSides, distinct: list[str]) -> dict[str,
     coding, digits = {}, {}
     for value in distinct:
         word, mark = plain(value), _mark_of(value)
-        if word in _TIES or _TIE_WORDS & set(word.split("_")):
+        if word in _TIES or _TIE_WORDS & set(word.split("_")) or _EQUAL.fullmatch(value):
             coding[value] = TIE
         elif word in (plain(sides.first), plain(sides.second)):
             coding[value] = FIRST if word == plain(sides.first) else SECOND
@@ -137,14 +138,23 @@ def _from_words(cells: Cells, sides: TwoSides, distinct: list[str]) -> dict[str,
             digits[value] = float(mark)
     if digits:
         least = 0.0 if 0 in digits.values() else 1.0
-        if sides.marks in _NUMBERED or not set(digits.values()) <= {least, least + 1} or set(digits.values()) == {1.0}:
+        if (
+            any(mark.isdigit() for mark in sides.marks)
+            or is_turned(sides.marks)
+            or not set(digits.values()) <= {least, least + 1}
+            or set(digits.values()) == {1.0}
+        ):
             raise _ambiguous(cells, sides, distinct)
         coding |= {value: number - least for value, number in digits.items()}
     return coding
 
 
 def _mark_of(value: str) -> str | None:
-    """The mark of the side that a value names: ``model_a``, ``response 1``, ``b is much better``; None where it names none or both."""
+    """The mark of the side that a value names: ``model_a``, ``response 1``, ``b is much better``, ``a>b``; None where it names none or both."""
+    compared = _COMPARED.fullmatch(value)
+    if compared is not None:
+        better = compared[1] if compared[2][0] == ">" else compared[3]
+        return better if compared[1] != compared[3] and {compared[1], compared[3]} <= _MARKS else None
     words = [word for part in _WORD.findall(value) for word in _unglued(part)]
     marks = [word for word in words if word in _MARKS]
     return marks[0] if len(marks) == 1 and set(words) - {marks[0]} <= _AROUND else None
@@ -156,19 +166,21 @@ def _unglued(word: str) -> tuple[str, ...]:
 
 
 def _from_numbers(cells: Cells, sides: TwoSides, values: list[float], written: list[str], *, index: bool) -> dict[str, float]:
-    there = set(values)
-    numbered = sides.marks in _NUMBERED
-    first = float(sides.marks[0]) if sides.marks and numbered else None
-    if there <= {0, 0.5, 1}:
-        zero_based = first == 0 or (not numbered and index and 0 in there and marked(cells.name) is None)
-        one_based = first == 1 and there == {1}
-        if zero_based or one_based:
-            return {text: value - one_based for text, value in zip(written, values, strict=True)}
-    elif there <= {1, 2} and first != 0:
-        return {text: value - 1 for text, value in zip(written, values, strict=True)}
+    there, numbered = set(values), {float(mark): side for mark, side in zip(sides.marks, (FIRST, SECOND), strict=False) if mark.isdigit()}
+    coding: dict[float, float] = {}
+    if numbered and there <= {*numbered, 0.5}:
+        coding = {**numbered, 0.5: TIE}
+    elif is_turned(sides.marks):  # counted in the file's order, or in that of the columns as they were named
+        raise _ambiguous(cells, sides, written)
+    elif not numbered and there <= {0, 0.5, 1} and 0 in there and index and marked(cells.name) is None:
+        coding = {0: FIRST, 1: SECOND, 0.5: TIE}
+    elif not numbered and there <= {1, 2} and 2 in there:
+        coding = {1: FIRST, 2: SECOND}
     elif min(values) < 0 < max(values) and max(map(abs, values)) > 1 and all(v == round(v) and abs(v) <= 10 for v in values):
-        return {text: TIE if value == 0 else float(value > 0) for text, value in zip(written, values, strict=True)}
-    raise _ambiguous(cells, sides, written)
+        coding = {value: TIE if value == 0 else float(value > 0) for value in values}
+    if not coding:
+        raise _ambiguous(cells, sides, written)
+    return {text: coding[value] for text, value in zip(written, values, strict=True)}
 
 
 def _ambiguous(cells: Cells, sides: TwoSides, distinct: list[str]) -> DataError:

@@ -33,7 +33,7 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
         difference = sign * (second - first)
         return Choice(np.where(np.isnan(difference), np.nan, 0.5 + 0.5 * np.sign(difference)), None, "")
     part = parts["choice"]
-    spread = one_hot_columns(table.column_names, part.name)
+    spread = one_hot_columns(table.column_names, part.name, answers)
     if spread is not None and not spec.choices:
         columns = [Part(name, table.column(name)) for name in spread if name is not None]
         choice = read_one_hot(columns, source, rows, answers)
@@ -41,7 +41,8 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
         reading.told.append(f"preferred: {choice.meaning}")
         return choice
     part = _models_as_marks(part, reading, answers)
-    declared = dict(spec.choices) or ({} if "choice" in spec.columns else dict(reading.about.choices))
+    published = all(parts[native].name == reading.about.columns.get(native) for native in ("response_0", "response_1", "choice"))
+    declared = dict(spec.choices) or (dict(reading.about.choices) if published else {})
     index = "choice" in spec.columns or part.name == "choice" or bool({"id", "index", "idx"} & set(part.name.lower().split("_")))
     choice = read_choice(Cells.of(source, part.name, part.values, rows), answers, declared, index=index)
     ties = int((choice.side == 0.5).sum())

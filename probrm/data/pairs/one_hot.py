@@ -10,21 +10,23 @@ from probrm.data.columns.matching import Part
 from probrm.data.columns.values import Cells, binary
 from probrm.data.pairs.choices import Choice
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import MARKS, TwoSides, counterparts, parts_of
+from probrm.data.pairs.sides import MARKS, TwoSides, counterparts, is_turned, parts_of
 from probrm.errors import DataError
 
 _WON = {"winner", "win", "wins", "won", "better", "preferred", "chosen", "best", "is_better", "is_preferred", "is_chosen"}
 _TIES = ("tie", "tied", "draw")
 
 
-def one_hot_columns(names: Collection[str], named: str | None = None) -> tuple[str, str, str | None] | None:
+def one_hot_columns(names: Collection[str], named: str | None = None, sides: TwoSides | None = None) -> tuple[str, str, str | None] | None:
     """The columns of the first side's wins, of the second's, and of ties (None without); None where there are no such columns.
 
     Args:
         names: the file's columns.
         named: one that the user names as the choice: then only those that it belongs to.
+        sides: the columns of answers, whose marks say whose wins come first where they are named the other way round.
     """
-    for marks in MARKS:
+    turned = sides is not None and is_turned(sides.marks)
+    for marks in [sides.marks] if sides is not None and len(sides.marks) == 2 and turned else MARKS:
         for base, (first, second) in counterparts(names, marks).items():
             if not (_WON & set(plain(base).split("_")) or plain(base) in _WON) or named not in (None, first, second):
                 continue

@@ -16,6 +16,7 @@ from probrm.data.pairs.nested import column_at, holds_path
 from probrm.data.pairs.rating_names import OVERALL, is_order, is_rank, is_rating
 from probrm.data.pairs.reshaping import RESHAPES
 from probrm.data.pairs.side_by_side import side_by_side_columns, sides_of
+from probrm.data.pairs.sides import NAMED, marks_of
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.pairs.taken_for_text import choice_for_text
 from probrm.errors import DataError
@@ -136,7 +137,18 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
     parts = assign(table, columns, found, source, PAIR_NATIVE)
     if name == "side-by-side":
         parts = {native: part for native, part in parts.items() if native not in ("chosen", "rejected")}
+    if {"chosen", "rejected", "chosen_score", "rejected_score"} <= set(parts):
+        parts |= _with_their_sides(parts, spec)
     return Reading(source, table, name, parts, spec, fitting, [_note(name, parts, spec), *notes])
+
+
+def _with_their_sides(parts: dict[str, Part], spec: PairSpec) -> dict[str, Part]:
+    """The scores of both sides, exchanged where the user exchanged the sides and said nothing of the scores."""
+    scores = {"chosen_score": parts["chosen_score"], "rejected_score": parts["rejected_score"]}
+    turned = marks_of(parts["chosen"].name, parts["rejected"].name) == NAMED[::-1]
+    if not turned or set(scores) & set(spec.columns):
+        return scores
+    return dict(zip(scores, reversed(scores.values()), strict=True))
 
 
 def _could_be(name: str, table: pa.Table, spec: PairSpec) -> bool:

@@ -55,6 +55,11 @@ def marked(name: str) -> str | None:
     return next((word for word in reversed(words) if any(word in marks for marks in MARKS)), None)
 
 
+def is_turned(marks: tuple[str, ...]) -> bool:
+    """Whether the column named first has the mark of a second one."""
+    return marks[::-1] in MARKS and marks not in MARKS
+
+
 def counterparts(names: Collection[str], marks: tuple[str, str]) -> dict[str, tuple[str, str]]:
     """What both sides have → its two columns: ``score`` → ``("score_a", "score_b")``; in the order of the file."""
     sides = [{key: name for name in names if (key := parts_of(name, mark)) is not None} for mark in marks]
@@ -73,8 +78,8 @@ def two_sides(names: Collection[str]) -> TwoSides | None:
 
 
 def marks_of(first: str, second: str) -> tuple[str, str] | tuple[()]:
-    """The marks that distinguish two columns of answers; empty where there are none."""
-    for marks in (NAMED, *MARKS):
+    """The marks that distinguish two columns of answers, ``("b", "a")`` where they are named the other way round; empty without."""
+    for marks in (NAMED, *MARKS, NAMED[::-1], *(pair[::-1] for pair in MARKS)):
         before, behind = parts_of(first, marks[0]), parts_of(second, marks[1])
         if before is not None and before == behind:
             return marks

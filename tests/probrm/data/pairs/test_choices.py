@@ -46,6 +46,12 @@ def read(
         (["a", "b", "c"], LETTERS),
         (["modela", "ModelB", "a tie"], LETTERS),
         (["A is much better", "b is better", "both are bad"], LETTERS),
+        (["A>B", "B>>A", "A=B"], LETTERS),
+        (["a < b", "a > b", "tie"], ("response_b", "response_a")),
+        (["b", "model_a", "tie"], ("response_b", "response_a")),
+        (["2", "1", "tie"], ("response_2", "response_1")),
+        (["[[A]]", "[[B]]", "[[C]]"], LETTERS),
+        (["1 > 2", "1<2", "1=2"], ONES),
         (["Assistant 1", "assistant 2", "equally good"], LETTERS),
     ],
 )
@@ -62,6 +68,8 @@ def test_words(values: list[str], sides: tuple[str, str]) -> None:
         ([1, 1], ONES, False, [0, 0]),
         ([0, 1], ZEROS, False, [0, 1]),
         ([1, 1], ZEROS, False, [1, 1]),
+        ([1, 2], ("response_2", "response_1"), True, [1, 0]),
+        ([0, 1], ("response_1", "response_0"), True, [1, 0]),
         ([0, 1, 0.5], ZEROS, False, [0, 1, 0.5]),
         ([0, 1], LETTERS, True, [0, 1]),
         ([-3, 2, 0], LETTERS, False, [0, 1, 0.5]),
@@ -85,6 +93,8 @@ def test_numbers(values: list[float], sides: tuple[str, str], index: bool, expec
         ([1, 2, 3, 4], LETTERS, "winner"),
         ([0.2, 0.9], LETTERS, "winner"),
         ([1, 2, 3], LETTERS, "winner"),
+        ([1, 2], ("response_b", "response_a"), "winner"),  # counted in the file's order, or in that of the names
+        ([-3, 3], ("response_b", "response_a"), "winner"),
     ],
 )
 def test_what_could_mean_either_side_is_refused(values: list[Any], sides: tuple[str, str], name: str) -> None:
@@ -99,7 +109,7 @@ def test_a_flag_of_one_side_is_no_index() -> None:
     assert read([0, 1], LETTERS, name="a_is_better", declared={"first": "1", "second": "0"}).side.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("value", ["maybe", "a or b", "a is better than b", "gpt-2", "llama2", "not a", "plan b"])
+@pytest.mark.parametrize("value", ["maybe", "a or b", "a is better than b", "a>c", "gpt-2", "llama2", "not a", "plan b"])
 def test_a_word_that_names_no_side(value: str) -> None:
     with pytest.raises(DataError, match=f"row 3, column 'winner': found '{value}'"):
         read(["a", "b", value])

@@ -180,9 +180,14 @@ def test_a_declared_coding_is_checked_against_scores_too(tmp_path: Path) -> None
 )
 def test_sides_that_scores_contradict_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
     rows = [{"prompt": t.prompt, "chosen": t.rejected, "rejected": t.chosen, names[0]: 1.0, names[1]: 4.0} for t in PAIRS]
+    path = write_rows(rows, tmp_path / "a.jsonl")
     with pytest.raises(DataError, match=rf"contradicts the scores `{names[0]}`/`{names[1]}` in 30 of 30 rows") as caught:
-        read_pairs(write_rows(rows, tmp_path / "a.jsonl"))
+        read_pairs(path)
     assert "--columns chosen=rejected,rejected=chosen" in caught.value.fix
+    turned = read_pairs(path, PairSpec(columns={"chosen": "rejected", "rejected": "chosen"}))
+    assert read_as(turned) == expected()
+    assert turned.margin is not None
+    assert (turned.margin == 3).all()
 
 
 @pytest.mark.parametrize(("values", "tied"), [(("model_a", "model_b"), "tie"), (("model_a", "model_b"), "tie (bothbad)"), ((1, 2), "tie")])

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from probrm.data import PairSpec, read_pairs
+from probrm.errors import DataError
 from tests.pair_shapes import PAIRS, SHAPES, Truth, expected, read_as, rows_of, write_rows
 
 WITHOUT_CHOICES = (
@@ -76,6 +77,32 @@ def test_turning_all_preferences_round_turns_all_pairs_round(tmp_path: Path, nam
     turned = [replace(t, better=1 - t.better) for t in PAIRS]
     path = write_rows(rows_of(shape, turned), tmp_path / "pairs.jsonl")
     assert read_as(read_pairs(path, PairSpec(**shape.spec))) == sorted((p, r, c) for p, c, r in expected())
+
+
+ANSWERS = {
+    **dict.fromkeys(("a and b", "model_a and model_b", "degrees", "names of models"), ("response_a", "response_b")),
+    **{"A and B": ("answer_A", "answer_B"), "left and right": ("output_left", "output_right"), "names of columns": ("Answer1", "Answer2")},
+    **{"1 and 2": ("response_1", "response_2"), "numbers from 0": ("response_0", "response_1"), "safe-rlhf": ("response_0", "response_1")},
+    **{"one-hot": ("output_a", "output_b"), "scores of both": ("completion_1", "completion_2"), "llmbar": ("output_1", "output_2")},
+    **{"bare letters": ("a", "b"), "arena": ("conversation_a", "conversation_b")},
+}
+COUNTED = {"words and numbers": ("response_a", "response_b"), "signed": ("response_a", "response_b"), "shp": ("human_ref_A", "human_ref_B")}
+COUNTED |= {"helpsteer2-preference": ("response_1", "response_2"), "helpsteer3": ("response1", "response2")}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_naming_the_answers_the_other_way_round_turns_nothing_round(tmp_path: Path, name: str) -> None:
+    path = write_rows(rows_of(SHAPES[name]), tmp_path / "pairs.jsonl")
+    first, second = ANSWERS[name]
+    assert read_as(read_pairs(path, PairSpec(columns={"response_0": second, "response_1": first}))) == expected()
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_where_the_order_of_the_names_would_decide_it_is_refused(tmp_path: Path, name: str) -> None:
+    path = write_rows(rows_of(SHAPES[name]), tmp_path / "pairs.jsonl")
+    first, second = COUNTED[name]
+    with pytest.raises(DataError, match="not certain"):
+        read_pairs(path, PairSpec(columns={"response_0": second, "response_1": first}))
 
 
 @pytest.mark.parametrize("name", ["arena-kaggle", "pandalm", "shp", "summarize-from-feedback"])
