@@ -82,7 +82,7 @@ def marks_of(first: str, second: str) -> tuple[str, str] | tuple[()]:
     for marks in (NAMED, *MARKS, NAMED[::-1], *(pair[::-1] for pair in MARKS)):
         before, behind = parts_of(first, marks[0]), parts_of(second, marks[1])
         if before is not None and before == behind:
-            return marks
+            return (marks[0], marks[1])
     return ()
 
 
