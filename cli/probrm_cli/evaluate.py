@@ -16,6 +16,9 @@ def evaluate(
         str | None,
         typer.Option("--benchmark", metavar="NAME", help="The file is that of a published one: rewardbench, rewardbench-2, rm-bench, rmb."),
     ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="NAME", help="Of a file of rm-bench without such a column (default: by its name).")
+    ] = None,
     columns: Columns = None,
     preset: Preset = None,
     values: Values = None,
@@ -36,11 +39,15 @@ def evaluate(
             f"--benchmark {benchmark}: its file has a form of its own, which --columns, --preset and --values do not change",
             fix="leave them out",
         )
+    if domain is not None and benchmark is None:
+        raise ConfigError("--domain: belongs to a benchmark's file", fix="add --benchmark rm-bench, or leave it out")
     fitted = load(run)
     recipe = find_recipe(fitted.kind)
     bars = progress(quiet or as_json)
     if benchmark is not None:
-        result = recipe.benchmark(fitted, benchmark, data, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
+        result = recipe.benchmark(
+            fitted, benchmark, data, domain=domain, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars
+        )
         tell(result.notes, quiet)
         print_json(result.to_dict()) if as_json else print_benchmark(result)
         return

@@ -71,12 +71,25 @@ def parse_columns(text: str | None) -> dict[str, str]:
     Raises:
         ConfigError: a part without ``=``.
     """
+    return _parse_mapping(text, "--columns", "NAME=COLUMN", "write --columns prompt=question,response=answer")
+
+
+def parse_choices(text: str | None) -> dict[str, str]:
+    """``first=1,second=2,tie=0`` as a mapping.
+
+    Raises:
+        ConfigError: a part without ``=``.
+    """
+    return _parse_mapping(text, "--choices", "KIND=VALUE", "write --choices first=1,second=2,tie=0")
+
+
+def _parse_mapping(text: str | None, flag: str, form: str, fix: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for part in filter(None, (text or "").split(",")):
-        name, equals, column = part.partition("=")
+        name, equals, value = part.partition("=")
         if not equals:
-            raise ConfigError(f"--columns: found {part!r}, which is no NAME=COLUMN", fix="write --columns prompt=question,response=answer")
-        pairs[name.strip()] = column.strip()
+            raise ConfigError(f"{flag}: found {part!r}, which is no {form}", fix=fix)
+        pairs[name.strip()] = value.strip()
     return pairs
 
 

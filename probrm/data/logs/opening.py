@@ -16,6 +16,7 @@ from probrm.data.files.hints import did_you_mean
 from probrm.data.files.tables import read_table
 from probrm.data.logs.presets import PRESETS
 from probrm.data.logs.spec import LogSpec
+from probrm.data.logs.unpaired import is_unpaired, unpaired_parts
 from probrm.data.products.product import Asked, Product, Reading
 from probrm.data.products.registry import PRODUCTS, chosen, recognise
 from probrm.errors import DataError
@@ -69,7 +70,11 @@ def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Ope
             f"{source}: --feedback joins a product's log, and this is none that is recognised", fix="name its form: --preset litellm"
         )
     whole = read_table(source, texts=texts, ids=ids)
-    return Opened(with_paths(whole, spec.named), whole, spec, preset.read(whole, source) if preset else {})
+    parts: Mapping[str, Part] = preset.read(whole, source) if preset else {}
+    notes: list[str] = []
+    if is_unpaired(whole.column_names, spec):
+        parts = unpaired_parts(whole, spec, source, notes, fitting=fitting)
+    return Opened(with_paths(whole, spec.named), whole, spec, parts, notes)
 
 
 def _product(source: str, spec: LogSpec) -> tuple[Product | None, bool]:

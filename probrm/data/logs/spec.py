@@ -37,6 +37,8 @@ class LogSpec:
             (``actions``).
         feedback: a file that holds the feedback to a product's log, joined to it.
         on: the key of that join.
+        label_false_means: of a file with a label an answer (TRL's unpaired preferences), what a false one means: ``"negative"``, or
+            ``"no-action"``.
 
     Raises:
         ConfigError: a native name, preset, derived covariate or kind of action does not exist; a covariate is named twice; an
@@ -53,6 +55,7 @@ class LogSpec:
     missing_action: str | None = None
     feedback: str | None = None
     on: str | None = None
+    label_false_means: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(self.columns))
@@ -72,6 +75,8 @@ class LogSpec:
             raise ConfigError("feedback and on: one is given without the other", fix="write --feedback FILE --on request_id")
         if self.preset is not None:
             check_known("preset", self.preset, (*PRESETS, *PRODUCTS), f"--preset {next(iter(PRESETS))}")
+        if self.label_false_means is not None:
+            check_known("label_false_means", self.label_false_means, ("negative", "no-action"), "--label-false-means negative")
         for name in self.derive:
             check_known("derive", name, DERIVED, f"--derive {','.join(DERIVED)}")
         for action in parse_actions(self.actions):

@@ -58,6 +58,12 @@ def parse_turns(text: str) -> Turns | None:
     return tuple((_ROLES[role], content.strip()) for role, content in zip(pieces[::2], pieces[1::2], strict=True))
 
 
+def open_turns(prompt: Text | None) -> Text | None:
+    """A prompt that is a text of turns up to where the assistant is to answer, as a chat; another one as it is."""
+    turns = parse_turns(prompt) if isinstance(prompt, str) else None
+    return turns[:-1] if turns is not None and len(turns) > 1 and turns[-1] == ("assistant", "") else prompt
+
+
 def _split_chats(prompt: Text | None, chosen: Turns, rejected: Turns) -> Sides | Unusable:
     if chosen[-1][0] != "assistant" or rejected[-1][0] != "assistant":
         return Unusable.NO_ANSWER

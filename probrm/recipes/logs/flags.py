@@ -8,6 +8,12 @@ LOG = (
     Flag("missing-action", "data.missing_action", "0: a missing action means no action.", "0"),
     Flag("feedback", "data.feedback", "A file of feedback that is joined to a log of exposures.", "FILE"),
     Flag("on", "data.on", "The key of that join: request_id.", "KEY"),
+    Flag(
+        "label-false-means",
+        "data.label_false_means",
+        "What false means in TRL's prompt, completion, label: the answer is bad, or nobody acted.",
+        "negative|no-action",
+    ),
     listing("propensity-features", "data.propensity_features", "Columns that make users act, without making answers better."),
     listing("reward-features", "data.reward_features", "Columns that the reward sees in addition to the text."),
     listing("derive", "data.derive", "Propensity covariates from the text: length,code_block,list,question."),

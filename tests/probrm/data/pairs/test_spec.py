@@ -28,7 +28,7 @@ def test_there_and_back_through_json(spec: PairSpec):
 
 def test_nothing_said_is_the_default():
     assert PairSpec.from_dict({}) == PairSpec()
-    assert PairSpec().to_dict() == {"columns": {}, "preset": None, "attributes": [], "ties": "drop", "min_difference": 0.0}
+    assert PairSpec().to_dict() == {"columns": {}, "preset": None, "attributes": [], "ties": "drop", "min_difference": 0.0, "choices": {}}
 
 
 @pytest.mark.parametrize(
