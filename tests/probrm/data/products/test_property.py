@@ -15,8 +15,24 @@ from tests import products
 from tests.products import Shown
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), include_characters="\n\t"), min_size=1, max_size=30)
-# An empty text is no answer; one that is JSON is told apart by no product, and has a test of its own below.
-TEXTS = WORDS.map(lambda text: f"a {text}".rstrip())
+# An empty text is no answer. People paste JSON into chats, and models answer in it.
+JSON = st.sampled_from(
+    [
+        '{"answer": 42}',
+        '{"text": "b"}',
+        "[1, 2]",
+        '["a", "b"]',
+        "{",
+        "[",
+        "null",
+        '{"a": {"output": "c"}}',
+        '[{"x": 1}]',
+        '"quoted"',
+        "true",
+        "12",
+    ]
+)
+TEXTS = WORDS.map(lambda text: f"a {text}".rstrip()) | JSON
 
 
 @st.composite
