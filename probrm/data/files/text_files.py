@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from probrm.errors import DataError
 
 _BLOCK = 1 << 22  # bytes; a row longer than a block cannot be read, so a failure is tried again with the largest one
 _LARGEST_BLOCK = (1 << 31) - 1
+_AT_A_TIME = 8192
 
 
 def read_csv(path: str, source: str, as_text: frozenset[str], *, delimiter: str = ",") -> pa.Table:
@@ -73,7 +75,7 @@ def read_json(path: str, source: str, texts: frozenset[str], ids: frozenset[str]
         return _with_larger_block(read) if explicit else table
     except pa.ArrowInvalid:
         # A broken line, or a column of several types: the slow reader names the first and joins the second.
-        return _table(list(_read_lines(path, source)), texts)
+        return _joined(path, source, texts)
 
 
 def _with_larger_block(read: Callable[[int], pa.Table]) -> pa.Table:
@@ -139,6 +141,57 @@ def _read_lines(path: str, source: str) -> Iterator[dict[str, Any]]:
         raise _not_utf8(source, error) from error
 
 
+class _Mixed(Exception):
+    """A column holds values of several types."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+def _joined(path: str, source: str, texts: frozenset[str]) -> pa.Table:
+    """The lines of a file, some at a time, for as Python objects they take many times their space.
+
+    A column that turns out to hold several types is text in every row: the file is then read from its beginning again.
+    """
+    mixed: set[str] = set()
+    while True:
+        try:
+            return _pass(path, source, texts, mixed)
+        except _Mixed as found:
+            mixed.add(found.column)
+
+
+def _pass(path: str, source: str, texts: frozenset[str], mixed: set[str]) -> pa.Table:
+    kinds: dict[str, set[str]] = {}
+    tables: list[pa.Table] = []
+    lines = _read_lines(path, source)
+    while rows := list(islice(lines, _AT_A_TIME)):
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        columns = {}
+        for name in names:
+            values = [row.get(name) for row in rows]
+            if name in mixed:
+                columns[name] = _as_text(values, name in texts)
+                continue
+            kinds.setdefault(name, set()).update(_kind_of(value) for value in values if value is not None)
+            array = _typed(values) if len(kinds[name]) < 2 else None
+            if array is None:
+                raise _Mixed(name)
+            columns[name] = array
+        tables.append(pa.table(columns))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        for name in kinds:
+            parts = [table.select([name]) for table in tables if name in table.column_names]
+            try:
+                pa.concat_tables(parts, promote_options="permissive")
+            except pa.ArrowException:
+                raise _Mixed(name) from None
+        raise
+
+
 def _table(rows: list[dict[str, Any]], texts: frozenset[str]) -> pa.Table:
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _array([row.get(name) for row in rows], name in texts) for name in names})
@@ -146,11 +199,20 @@ def _table(rows: list[dict[str, Any]], texts: frozenset[str]) -> pa.Table:
 
 def _array(values: list[Any], is_text: bool) -> pa.Array:
     kinds = {_kind_of(value) for value in values if value is not None}
-    if len(kinds) < 2:
-        try:
-            return pa.array(values)
-        except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-            pass  # nested values of several types, or half of a surrogate pair, which UTF-8 does not have
+    array = _typed(values) if len(kinds) < 2 else None
+    return _as_text(values, is_text) if array is None else array
+
+
+def _typed(values: list[Any]) -> pa.Array | None:
+    """As Arrow types them; None of nested values of several types, or of half of a surrogate pair, which UTF-8 does not have."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return None
+
+
+def _as_text(values: list[Any], is_text: bool) -> pa.Array:
+    """Every value as JSON text, texts as they are; in a column of texts what is none is missing."""
     if is_text:
         values = [None if _kind_of(value) in ("number", "bool") else value for value in values]
     texts = (v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values)

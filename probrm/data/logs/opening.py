@@ -97,13 +97,22 @@ def _export(source: str, spec: LogSpec, found: Product, by_itself: bool, *, seve
     table, notes = with_paths(reading.table, spec.named), [f"{how}: {reading.table.num_rows} answers shown", *reading.notes]
     # A value's meaning has done its work in the export's own feedback; the label's is still asked for.
     spec = replace(spec, values={key: value for key, value in spec.values.items() if key.startswith("label:")})
+    spec = _renamed(spec, reading)
     action, parts = spec.columns.get("action"), {}
-    if action:
-        action = reading.aliases.get(action, action)
     if fitting and not spec.actions and action != "":
         action = action or _only(reading, source, several=several)
         spec, parts = _acted(reading, table, spec, action, source, notes, several=several)
     return Opened(table, reading.table, spec, parts, notes, reading.cause, bare=True)
+
+
+def _renamed(spec: LogSpec, reading: Reading) -> LogSpec:
+    """The spec with the columns of the table where it names feedback as the export does."""
+    columns = {native: reading.aliases.get(column, column) for native, column in spec.columns.items()}
+    actions = []
+    for text in spec.actions:
+        name, colon, kind = text.removeprefix("-").partition(":")
+        actions.append(f"{'-' * text.startswith('-')}{reading.aliases.get(name, name)}{colon}{kind}")
+    return replace(spec, columns=columns, actions=tuple(actions))
 
 
 def _acted(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from probrm.data.products.answers import reading_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import dig, records, text_of
+from probrm.data.products.records import parsed, records, text_of
 
 _NOBODY = ("n/a", "unknown user", "", "none", "null")
 _RATINGS = {"good": True, "bad": False, "--": None, "": None}
@@ -32,7 +35,7 @@ def read(source: str, asked: Asked) -> Reading:
         if isinstance(thumb, int | float) and not isinstance(thumb, bool):
             thumb = bool(thumb) if thumb in (0, 1) else thumb
         user = row.get("username")
-        prompt, response = str(row.get("prompt") or ""), text_of(dig(row, "response"))
+        prompt, response = str(row.get("prompt") or ""), _response(row.get("response"))
         answers.append(
             Answer(
                 id=str(row.get("id", "")),
@@ -46,6 +49,12 @@ def read(source: str, asked: Asked) -> Reading:
             )
         )
     return reading_of(answers, asked, source, aliases={"feedbackScore": "thumb", "rating": "thumb"})
+
+
+def _response(value: Any) -> str:
+    """The text of an answer; the data base keeps it in an object with its sources."""
+    inner = parsed(value)
+    return text_of(inner if isinstance(inner, Mapping) and "text" in inner and {"sources", "type"} & set(inner) else value)
 
 
 FOUND = {"anythingllm": Product("anythingllm", "an AnythingLLM chat export", _recognises, read)}

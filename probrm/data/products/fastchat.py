@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
@@ -15,8 +15,12 @@ _VOTES = {"leftvote": (1, 0), "rightvote": (0, 1), "tievote": (0, 0), "bothbad_v
 
 
 def _recognises(seen: Peek) -> bool:
-    events = seen.has("tstamp", "type") and bool({"state", "states", "model", "models"} & seen.names)
-    return events
+    return _is_battle(seen.names) or (seen.has("tstamp", "type") and bool({"state", "states", "model", "models"} & seen.names))
+
+
+def _is_battle(names: Collection[str]) -> bool:
+    """Whether these are the columns of cleaned battles."""
+    return {"model_a", "model_b", "winner", "conversation_a", "conversation_b"} <= set(names)
 
 
 def read(source: str, asked: Asked) -> Reading:
@@ -28,6 +32,11 @@ def read(source: str, asked: Asked) -> Reading:
     found: dict[tuple[str, int, str], Answer] = {}
     flagged, pairs, single, retried = 0, 0, 0, 0
     for row in records(source):
+        if _is_battle(row.keys()):
+            raise DataError(
+                f"{source}: cleaned battles hold votes between two answers and nothing else; these are pairs and no log of actions",
+                fix=f"fit a model of pairs: probrm fit bradley-terry --data {source}",
+            )
         kind, user = str(row.get("type")), row.get("ip")
         if kind == "chat" or kind in _SINGLE:
             answer = _answer(row.get("state"), row, user)

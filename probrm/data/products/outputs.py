@@ -12,7 +12,13 @@ _KEYS = ("output", "answer", "response", "result", "text", "content", "completio
 
 
 def answer_text(value: Any) -> str:
-    """OpenAI's choices, Anthropic's content, LangChain's generations, a list of messages, ``{"output": …}``, or plain text."""
+    """OpenAI's choices, Anthropic's content, LangChain's generations, a list of messages, ``{"output": …}``, or plain text.
+
+    JSON text that is none of these is an answer in JSON.
+    """
+    if isinstance(value, str):
+        inner = parsed(value)
+        return value if isinstance(inner, str) or not _is_output(inner) else answer_text(inner) or value
     value = parsed(value)
     if isinstance(value, Mapping):
         choice = dig(value, "choices", 0)
@@ -27,14 +33,23 @@ def answer_text(value: Any) -> str:
             if value.get(key) is not None and (found := answer_text(value[key])).strip():
                 return found
         return text_of(value)
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(one, Mapping) for one in value)
-        and any("role" in one or "message" in one for one in value)
-    ):
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value) and any(_SPOKEN & set(one) for one in value):
         return _last(chat_of(value))
     return text_of(value)
+
+
+_SPOKEN = {"role", "message"}
+
+
+def _is_output(value: Any) -> bool:
+    """Whether JSON text is what a program wrote around an answer; an answer may be JSON itself."""
+    if isinstance(value, Mapping):
+        return (
+            bool({"choices", "generations", "messages"} & set(value))
+            or {"role", "content"} <= set(value)
+            or set(value) in ({"output"}, {"content"})
+        )
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) and _SPOKEN & set(one) for one in value)
 
 
 def _last(chat: Messages) -> str:

@@ -29,9 +29,18 @@ def records(source: str) -> list[dict[str, Any]]:
     for part in parts:
         if kind_of(Path(part)) == "json":
             found.extend(_json_records(part))
+        elif kind_of(Path(part)) in ("csv", "tsv"):
+            found.extend(_csv_records(part))
         else:
-            found.extend(dict(row.items()) for row in read_table(part).to_pylist())
+            found.extend(read_table(part).to_pylist())
     return found
+
+
+def _csv_records(source: str) -> Iterator[dict[str, Any]]:
+    """Every cell as the text that it is: ``007`` is a name and ``12`` may be an answer; an empty one is missing."""
+    seen = _peek_file(source, source)
+    for row in read_table(source, texts=seen.names if seen else ()).to_pylist():
+        yield {name: None if value == "" else value for name, value in row.items()}
 
 
 def _json_records(source: str) -> Iterator[dict[str, Any]]:
@@ -179,10 +188,10 @@ _SILENT = (
 
 
 def text_of(value: Any) -> str:
-    """The text of a message's content: text, parts of which those of text count, or a message; empty where there is none."""
-    value = parsed(value)
+    """The text of a message's content: text as it is, parts of which those of text count, or a message; empty where there is none."""
     if isinstance(value, str):
         return value
+    value = parsed(value)
     if isinstance(value, Mapping):
         if str(value.get("type", "")).lower() in _SILENT:
             return ""
@@ -196,10 +205,13 @@ def text_of(value: Any) -> str:
 
 
 def chat_of(value: Any) -> Messages:
-    """Messages of anything that looks like a chat; plain text is one message of the user."""
-    value = parsed(value)
+    """Messages of anything that looks like a chat; plain text is one message of the user, and so is JSON text that is no chat."""
     if isinstance(value, str):
+        inner = parsed(value)
+        if not isinstance(inner, str) and _is_chat(inner) and (found := chat_of(inner)):
+            return found
         return (("user", value),) if value.strip() else ()
+    value = parsed(value)
     if isinstance(value, Mapping):
         for key in ("messages", "input", "prompt", "question", "query", "text", "content"):
             if value.get(key) is not None and (found := chat_of(value[key])):
@@ -210,6 +222,20 @@ def chat_of(value: Any) -> Messages:
             return chat_of(value[0])  # a batch of one chat
         return tuple(message for one in value if (message := message_of(one)) is not None)
     return ()
+
+
+def _is_chat(value: Any) -> bool:
+    """Whether JSON text is a chat, and not what somebody pasted into one."""
+    if isinstance(value, Mapping):
+        if {"messages", "input", "question", "query", "prompt"} & set(value):
+            return True
+        return "content" in value and bool({"role", "type"} & set(value))
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return _is_chat(value[0])
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) and bool(_SPEAKERS & set(one)) for one in value)
+
+
+_SPEAKERS = {"role", "type", "author", "from", "sender", "kwargs", "message", "message.role"}
 
 
 def message_of(value: Any) -> tuple[str, str] | None:

@@ -40,7 +40,9 @@ def recognise(source: str) -> Product | None:
 
 
 def among(seen: Peek) -> Product | None:
-    """The one product that recognises what was seen."""
+    """The one product that recognises what was seen; a table with a log's own columns is that log."""
+    if seen.has("prompt", "response", "action") or seen.has("messages", "action"):
+        return None
     found = [one for name in PRODUCTS if (one := product(name)).recognises(seen)]
     return found[0] if len(found) == 1 else None
 

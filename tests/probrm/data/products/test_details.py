@@ -397,6 +397,20 @@ def test_fastchat_votes_between_two_are_comparisons(tmp_path: Path) -> None:
 
 def test_fastchat_votes_alone_and_cleaned_battles_are_pairs(tmp_path: Path) -> None:
     assert "probrm fit bradley-terry" in refused(lines(tmp_path / "votes.json", votes())).fix
+    chat = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    battle = {
+        "question_id": "q",
+        "model_a": "m",
+        "model_b": "n",
+        "winner": "model_a",
+        "conversation_a": chat,
+        "conversation_b": chat,
+        "turn": 1,
+    }
+    for path in (lines(tmp_path / "battles.jsonl", [battle] * 60), listed(tmp_path / "battles.json", [battle] * 60)):
+        error = refused(path)
+        assert "cleaned battles hold votes between two answers" in error.what
+        assert "probrm fit bradley-terry" in error.fix
 
 
 def test_fastchat_turns_of_one_chat_are_answers_of_their_own(tmp_path: Path) -> None:

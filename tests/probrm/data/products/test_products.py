@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from probrm.data import Log, LogSpec, read_log
@@ -107,6 +108,14 @@ def test_a_model_of_one_action_sees_thumbs_up(name: str, tmp_path: Path) -> None
 def test_the_exports_own_name_of_the_feedback(name: str, column: str, tmp_path: Path) -> None:
     log = read_log(products.RENDER[name](LOG, tmp_path), LogSpec(columns={"action": column}))
     assert list(log.actions or {}) == ["thumb:up", "thumb:down"]
+    other = read_log(products.RENDER[name](LOG, tmp_path), LogSpec(actions=(f"-{column}:thumb",)))
+    assert [spec.against for spec in other.action_specs] == [True, False]
+    codes = {"label:-1": 0, "label:0": None}
+    labelled = read_log(
+        products.RENDER[name](LOG, tmp_path), LogSpec(columns={"label": column}, values=codes), require=("label",), min_rows=1
+    )
+    assert labelled.label is not None
+    assert sorted(set(labelled.label[~np.isnan(labelled.label)])) == [0, 1]
 
 
 def test_feedback_that_is_not_there_names_what_is(tmp_path: Path) -> None:
@@ -144,3 +153,21 @@ def test_values_may_be_said_to_mean_something_else(tmp_path: Path) -> None:
         read_log(path)
     assert "--values ace=1" in caught.value.fix
     assert truth(read_log(path, LogSpec(values={"ace": 1, "poor": -1}))) == EXPECTED
+
+
+def test_a_log_with_its_own_columns_is_that_log(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": one.id,
+            "prompt": one.prompt,
+            "response": one.response,
+            "action": int(one.thumb == 1),
+            "inputs": {},
+            "outputs": {},
+            "run_type": "llm",
+        }
+        for one in LOG
+    ]
+    log = read_log(products.lines(tmp_path / "log.jsonl", rows))
+    assert log.action is not None
+    assert log.action.tolist() == [float(one.thumb == 1) for one in LOG]
