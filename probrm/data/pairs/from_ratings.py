@@ -45,9 +45,8 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         if is_rank(ratings.overall_name) and left is not None and "overall" not in reading.spec.columns:
             _check_rank(difference, scored, reading, ratings.overall_name)
     else:
-        reading.told.append(
-            "preferred: higher mean of " + ", ".join(f"`{name}`" if d.startswith("higher") else d for name, d in _directions(names))
-        )
+        mean = "the mean of " if len(names) > 1 else ""
+        reading.told.append(f"preferred: {mean}{', '.join(map(direction, names))}")
     by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
     reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")
     if "weight" in reading.parts:
@@ -79,10 +78,6 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         table=reading.table,
     )
     return pairs.take(rated)
-
-
-def _directions(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(name, direction(name)) for name in names]
 
 
 def _mean_difference(scored: dict[str, tuple[np.ndarray, np.ndarray]], reading: Reading) -> np.ndarray:

@@ -75,13 +75,13 @@ def test_what_is_no_known_rating_decides_nothing_unless_it_is_named(read: Read, 
     noise: dict[str, Callable[[float, int], Any]] = {name: lambda g, k: 1000.0 * (EACH - g) + k}
     pairs = read(helpfulness=lambda g, k: g, **noise)
     assert read_as(pairs) == truth()
-    assert decides(pairs) == f"preferred: higher mean of `helpfulness`; attributes: helpfulness; ignored: {name}"
+    assert decides(pairs) == f"preferred: higher `helpfulness`; attributes: helpfulness; ignored: {name}"
     with pytest.raises(DataError, match="nothing is rated") as caught:
         read(**noise)
     assert "--attributes a,-b (- where lower is better)" in caught.value.fix
     named = read(spec={"attributes": (f"-{name}",)}, **noise)
     assert read_as(named) == truth()
-    assert decides(named) == f"preferred: higher mean of lower `{name}`; attributes: -{name} (lower is better)"
+    assert decides(named) == f"preferred: lower `{name}`; attributes: -{name} (lower is better)"
 
 
 def test_ranks_decide_before_ratings_and_tokens_nothing(read: Read) -> None:
@@ -94,7 +94,7 @@ def test_ranks_decide_before_ratings_and_tokens_nothing(read: Read) -> None:
 def test_a_position_beside_ratings_is_that_in_a_list(read: Read, name: str) -> None:
     pairs = read(**{name: lambda g, k: k}, helpfulness=lambda g, k: g)
     assert read_as(pairs) == truth()
-    assert decides(pairs) == f"preferred: higher mean of `helpfulness`; attributes: helpfulness; ignored: {name}"
+    assert decides(pairs) == f"preferred: higher `helpfulness`; attributes: helpfulness; ignored: {name}"
 
 
 def test_quality_decides_and_the_rest_are_attributes(read: Read) -> None:

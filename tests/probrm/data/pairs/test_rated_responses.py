@@ -161,7 +161,7 @@ def test_numberings_and_what_describes_the_prompt_are_no_attributes(write: Calla
     pairs = read_pairs(write(columns))
     assert pairs.attributes == ("helpfulness", "correctness")
     assert pairs.notes[-1] == (
-        "preferred: higher mean of `helpfulness`, `correctness`; attributes: helpfulness, correctness; "
+        "preferred: the mean of higher `helpfulness`, higher `correctness`; attributes: helpfulness, correctness; "
         "ignored: model, prompt_id, turn, difficulty"
     )
     assert "not used: weight; pairs made from ratings all weigh the same" in pairs.notes
