@@ -58,6 +58,12 @@ def read_sided(reading: Reading) -> Pairs:
     if difference is not None and (choice is None or "choice" in parts):
         _check(reading, difference, tie, answers, natives)
     margin = roles.read("margin", _scores("margin"))
+    if margin is not None and choice is None:
+        name, outcome = parts["margin"].name, np.where(tie, 0.5, 1.0)
+        turn = f"--columns chosen={answers.second},rejected={answers.first}"
+        fix = f"if the sides are the wrong way round: {turn}; if the column is no margin of the preferred side: --columns margin="
+        preferred = f"`{answers.first}` over `{answers.second}`"
+        check_scores(margin, outcome, source=source, choice=preferred, scores=f"the margin `{name}`", fix=fix)
     if margin is None and choice is not None and choice.strength is not None:
         margin = choice.strength[rows]
     margin = difference if margin is None else margin

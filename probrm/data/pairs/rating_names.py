@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 OVERALL = ("overall", "overall_score", "overall_rating", "score", "rating", "quality", "overall_quality", "reward")
 """Columns that hold an overall rating, the first that is there; none of them is an attribute."""
@@ -46,7 +47,7 @@ def is_order(name: str) -> bool:
     return bool({"rank", "ranking"} & set(plain(name).split("_")))
 
 
-def sign_of(name: str, columns: object) -> tuple[str, float]:
+def sign_of(name: str, columns: Collection[str]) -> tuple[str, float]:
     """The column that a named attribute is, and the sign with which it counts: ``-toxicity`` is ``("toxicity", -1)``.
 
     Ranks count reversed whether or not they have a minus, for lower is better in either case.
@@ -55,8 +56,7 @@ def sign_of(name: str, columns: object) -> tuple[str, float]:
         name: as the user wrote it.
         columns: names of the file; one that starts with a minus itself is that column.
     """
-    there = columns if isinstance(columns, list | tuple | set | dict | frozenset) else ()
-    reversed_ = name.startswith("-") and name not in there
+    reversed_ = name.startswith("-") and name not in columns
     column = name[1:] if reversed_ else name
     return column, -1.0 if reversed_ or is_rank(column) else 1.0
 

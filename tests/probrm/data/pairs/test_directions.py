@@ -190,6 +190,14 @@ def test_sides_that_scores_contradict_are_refused(tmp_path: Path, names: tuple[s
     assert (turned.margin == 3).all()
 
 
+def test_margins_that_are_mostly_negative_are_refused(tmp_path: Path) -> None:
+    rows = [{"prompt": t.prompt, "chosen": t.rejected, "rejected": t.chosen, "margin": -1.5} for t in PAIRS]
+    path = write_rows(rows, tmp_path / "a.jsonl")
+    with pytest.raises(DataError, match="contradicts the margin `margin` in 30 of 30 rows"):
+        read_pairs(path)
+    assert len(read_pairs(path, PairSpec(columns={"margin": ""}))) == 30
+
+
 @pytest.mark.parametrize(("values", "tied"), [(("model_a", "model_b"), "tie"), (("model_a", "model_b"), "tie (bothbad)"), ((1, 2), "tie")])
 def test_ties_are_no_wins(tmp_path: Path, values: tuple[Any, Any], tied: str) -> None:
     rows = two(winner=lambda t: tied if t.first.endswith("0.") else str(values[t.better]))
