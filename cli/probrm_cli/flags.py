@@ -10,7 +10,12 @@ from probrm.config.flags import parse_columns, parse_values
 from probrm.errors import ConfigError
 
 Data = Annotated[
-    str, typer.Option("--data", metavar="FILE", help="Parquet, CSV, JSON lines (.gz too), a folder saved by `datasets`, or a hub id.")
+    str,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Parquet, CSV, TSV, JSON lines (.gz, .zst too); a folder, glob or URL of these; a product's export; or a hub id.",
+    ),
 ]
 Columns = Annotated[
     str | None,

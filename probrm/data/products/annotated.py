@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from probrm.data.products.contents import chat_of, text_of
 from probrm.data.products.product import Answer, Messages
-from probrm.data.products.records import chat_of, text_of
 
 _PROMPTS = ("prompt", "question", "instruction", "query", "input", "messages", "chat", "conversation", "context", "user_prompt")
 _ANSWER = re.compile(

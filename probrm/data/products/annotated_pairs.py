@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from probrm.data.products import argilla, label_studio
 from probrm.data.products.annotated import Given
-from probrm.data.products.records import dig, parsed, records
+from probrm.data.products.contents import dig, parsed
+from probrm.data.products.records import records
 from probrm.data.products.registry import recognise
 from probrm.errors import DataError
 

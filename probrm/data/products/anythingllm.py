@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import parsed, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import parsed, records, text_of
+from probrm.data.products.records import records
 
 _NOBODY = ("n/a", "unknown user", "", "none", "null")
 _RATINGS = {"good": True, "bad": False, "--": None, "": None}

@@ -7,8 +7,9 @@ from typing import Any
 
 from probrm.data.products.annotated import Given, answers_of, texts_of
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig
 from probrm.data.products.product import Asked, Peek, Product, Reading
-from probrm.data.products.records import dig, records
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig, role_of, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import dig, records, role_of, text_of
+from probrm.data.products.records import records
 from probrm.data.products.trees import Node, answers_in
 
 _MARKS = {"submittedFeedback", "custom", "timing", "unstable_annotations", "unstable_data", "steps"}

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig, role_of
 from probrm.data.products.product import Answer, Asked, Messages, Peek, Product, Reading
-from probrm.data.products.records import dig, records, role_of
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 _SINGLE = {"upvote": "up", "downvote": "down"}

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import chat_of, dig
 from probrm.data.products.joining import joined
 from probrm.data.products.outputs import answer_text
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import chat_of, dig, records
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 _RATING = "helicone-score-feedback"

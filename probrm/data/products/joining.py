@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from probrm.data.files.arrow import kernels
 from probrm.data.files.hints import listed
+from probrm.data.products.contents import dig
 from probrm.data.products.product import Answer, Asked
-from probrm.data.products.records import dig, records
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 _NAMES = ("name", "annotation_name", "feedback_name", "key", "kind")

@@ -7,11 +7,11 @@ from typing import Any
 
 from probrm.data.exposures import Verdict
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig
 from probrm.data.products.langfuse_files import Export, read_export
 from probrm.data.products.langfuse_scores import Score, scores_of
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import dig
 from probrm.errors import DataError
 
 _TABLES = ("scores", "observations_v2", "observations", "traces")

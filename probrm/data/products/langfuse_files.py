@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from probrm.data.files.tables import kind_of
-from probrm.data.products.records import dig, records
+from probrm.data.products.contents import dig
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probrm.data.products.records import dig
+from probrm.data.products.contents import dig
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any
 
 from probrm.data.files.tables import kind_of
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig
 from probrm.data.products.joining import places
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import dig, records
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 _PAGE = 100

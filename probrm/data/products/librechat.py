@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import dig, records, text_of
+from probrm.data.products.records import records
 from probrm.data.products.trees import Node, answers_in
 
 _KEYS = ("messageId", "isCreatedByUser")

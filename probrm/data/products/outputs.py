@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from probrm.data.products.contents import chat_of, dig, parsed, text_of
 from probrm.data.products.product import Messages
-from probrm.data.products.records import chat_of, dig, parsed, text_of
 
 _KEYS = ("output", "answer", "response", "result", "text", "content", "completion", "value", "message")
 

@@ -102,7 +102,8 @@ def test_parts_that_do_not_go_together(tmp_path: Path) -> None:
 
 
 def test_files_of_several_kinds(tmp_path: Path) -> None:
-    write(tmp_path / "a.parquet"), write(tmp_path / "b.csv")
+    write(tmp_path / "a.parquet")
+    write(tmp_path / "b.csv")
     with pytest.raises(DataError, match=r"files of several kinds \(csv, parquet\)") as caught:
         read_table(str(tmp_path))
     assert "/*.parquet" in caught.value.fix
@@ -135,7 +136,8 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
 
 def test_the_hash_of_a_glob_is_that_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("a", "b"):
-        write(tmp_path / folder / "0.parquet"), write(tmp_path / folder / "1.parquet", 30)
+        write(tmp_path / folder / "0.parquet")
+        write(tmp_path / folder / "1.parquet", 30)
     monkeypatch.chdir(tmp_path)
     one = file_hash(f"{tmp_path}/a/*.parquet")
     assert one is not None

@@ -123,7 +123,8 @@ def test_every_shape_gives_the_same_log(name: str, log: list[Shown]) -> None:
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         if name in products.RENDER:
-            source, joined = products.RENDER[name](log, folder), {}
+            source = products.RENDER[name](log, folder)
+            joined: dict[str, Any] = {}
             if name == "litellm":
                 joined = {"feedback": str(folder / "feedback.csv"), "on": "request_id"}
             assert read(source, LogSpec(**joined)) == truth(log)
