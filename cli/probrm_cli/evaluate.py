@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, overridden
 
 
 def evaluate(
@@ -16,8 +16,12 @@ def evaluate(
         str | None,
         typer.Option("--benchmark", metavar="NAME", help="The file is that of a published one: rewardbench, rewardbench-2, rm-bench, rmb."),
     ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="NAME", help="Of a file of rm-bench without such a column (default: by its name).")
+    ] = None,
     columns: Columns = None,
     preset: Preset = None,
+    values: Values = None,
     embeddings: Embeddings = None,
     bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamples behind the intervals.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
@@ -30,19 +34,24 @@ def evaluate(
     from probrm_cli.tables import print_benchmark, print_evaluation
     from probrm_cli.terminal import print_json, progress, tell
 
-    if benchmark is not None and (columns is not None or preset is not None):
+    if benchmark is not None and any(flag is not None for flag in (columns, preset, values)):
         raise ConfigError(
-            f"--benchmark {benchmark}: its file has a form of its own, which --columns and --preset do not change", fix="leave them out"
+            f"--benchmark {benchmark}: its file has a form of its own, which --columns, --preset and --values do not change",
+            fix="leave them out",
         )
+    if domain is not None and benchmark is None:
+        raise ConfigError("--domain: belongs to a benchmark's file", fix="add --benchmark rm-bench, or leave it out")
     fitted = load(run)
     recipe = find_recipe(fitted.kind)
     bars = progress(quiet or as_json)
     if benchmark is not None:
-        result = recipe.benchmark(fitted, benchmark, data, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
+        result = recipe.benchmark(
+            fitted, benchmark, data, domain=domain, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars
+        )
         tell(result.notes, quiet)
         print_json(result.to_dict()) if as_json else print_benchmark(result)
         return
-    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset))
+    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset, values))
     found, notes = recipe.evaluate(fitted, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
     tell([*notes, *found.notes], quiet)
     if as_json:

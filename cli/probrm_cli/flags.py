@@ -6,14 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from probrm.config.flags import parse_columns
+from probrm.config.flags import parse_columns, parse_values
+from probrm.errors import ConfigError
 
 Data = Annotated[
-    str, typer.Option("--data", metavar="FILE", help="Parquet, CSV, JSON lines (.gz too), a folder saved by `datasets`, or a hub id.")
+    str,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Parquet, CSV, TSV, JSON lines (.gz, .zst too); a folder, glob or URL of these; a product's export; or a hub id.",
+    ),
 ]
 Columns = Annotated[
     str | None,
     typer.Option("--columns", metavar="NAME=COLUMN,…", help="Map the file's column names: prompt=question,response=answer."),
+]
+Values = Annotated[
+    str | None,
+    typer.Option("--values", metavar="VALUE=NUMBER,…", help="What values of the labels mean: good=1,bad=0,unsure=null."),
 ]
 Preset = Annotated[str | None, typer.Option("--preset", help="The form of a published file, if it is another one than the fit's.")]
 Embeddings = Annotated[
@@ -24,11 +34,15 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
 
 
-def overridden(base: dict[str, Any], columns: str | None, preset: str | None) -> dict[str, Any]:
+def overridden(base: dict[str, Any], columns: str | None, preset: str | None, values: str | None = None) -> dict[str, Any]:
     """A run's way of reading its file, with what the flags say otherwise about another file."""
     changed = dict(base)
     if columns is not None:
         changed["columns"] = base["columns"] | parse_columns(columns)
     if preset is not None:
         changed["preset"] = preset or None  # --preset '' reads another file without the fit's
+    if values is not None:
+        if "values" not in base:
+            raise ConfigError("--values: this model is fitted to pairs, which have no values to name", fix="leave --values out")
+        changed["values"] = base["values"] | parse_values(values)
     return changed

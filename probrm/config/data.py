@@ -37,7 +37,11 @@ def read_data(spec: type[_Spec], settings: Mapping[str, Any], *, presets: Iterab
     """
     for name, default in spec().to_dict().items():
         value = settings.get(name, default)
-        if isinstance(default, Mapping):
+        if name == "values":
+            right, kind, fix = isinstance(value, Mapping), "a table of values and the numbers that they mean", "values = {up = 1, down = 0}"
+        elif name == "missing_action":
+            right, kind, fix = value is None or (isinstance(value, str | int) and not isinstance(value, bool)), "0", "missing_action = 0"
+        elif isinstance(default, Mapping):
             right, kind = isinstance(value, Mapping) and _names(value.values()), "a table of column names"
             fix = f'{name} = {{prompt = "question", response = "answer"}}'
         elif isinstance(default, list):

@@ -71,13 +71,43 @@ def parse_columns(text: str | None) -> dict[str, str]:
     Raises:
         ConfigError: a part without ``=``.
     """
+    return _parse_mapping(text, "--columns", "NAME=COLUMN", "write --columns prompt=question,response=answer")
+
+
+def parse_choices(text: str | None) -> dict[str, str]:
+    """``first=1,second=2,tie=0`` as a mapping.
+
+    Raises:
+        ConfigError: a part without ``=``.
+    """
+    return _parse_mapping(text, "--choices", "KIND=VALUE", "write --choices first=1,second=2,tie=0")
+
+
+def _parse_mapping(text: str | None, flag: str, form: str, fix: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for part in filter(None, (text or "").split(",")):
-        name, equals, column = part.partition("=")
+        name, equals, value = part.partition("=")
         if not equals:
-            raise ConfigError(f"--columns: found {part!r}, which is no NAME=COLUMN", fix="write --columns prompt=question,response=answer")
-        pairs[name.strip()] = column.strip()
+            raise ConfigError(f"{flag}: found {part!r}, which is no {form}", fix=fix)
+        pairs[name.strip()] = value.strip()
     return pairs
+
+
+def parse_values(text: str | None) -> dict[str, str]:
+    """``up=1,down=0,null=0`` as a mapping from values to what they mean.
+
+    Raises:
+        ConfigError: a part without ``=``, or a value that stands there twice.
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, (text or "").split(","))):
+        value, equals, meaning = part.rpartition("=")
+        if not equals or not meaning.strip():
+            raise ConfigError(f"--values: found {part!r}; allowed: VALUE=NUMBER", fix="write --values up=1,down=0,null=0")
+        if value.strip() in found:
+            raise ConfigError(f"--values: {value.strip()!r} is given twice; allowed: each value once", fix="leave one of them out")
+        found[value.strip()] = meaning.strip()
+    return found
 
 
 def parse_list(text: str) -> list[str]:

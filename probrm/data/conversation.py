@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from probrm.data.messages import UnknownForm, is_message, is_part, read_content, read_turn
 from probrm.errors import DataError
+
+T = TypeVar("T")
 
 Messages = list[dict[str, str]]
 """The chat form: ``[{"role": "user", "content": "…"}, …]``, oldest first."""
@@ -48,7 +52,7 @@ def conversations_of(prompt: Any, responses: Any) -> list[Conversation]:
     """Conversations from the forms in which code has them: one prompt with its responses, or as many prompts as responses.
 
     Args:
-        prompt: text; messages ``[{"role": …, "content": …}]``, contents as text or as text parts; or a list of such prompts.
+        prompt: text; messages in any form that ``probrm.data.messages`` reads; or a list of such prompts.
         responses: one response or n: text, or an assistant's message.
 
     Raises:
@@ -65,19 +69,30 @@ def conversations_of(prompt: Any, responses: Any) -> list[Conversation]:
 def _prompt(prompt: Any) -> tuple[tuple[str, str], ...] | str:
     if isinstance(prompt, str):
         return prompt
-    if isinstance(prompt, Sequence) and prompt and all(isinstance(one, Mapping) and isinstance(one.get("role"), str) for one in prompt):
-        return tuple((one["role"], _text(one.get("content"), "the content of a message")) for one in prompt)
+    if isinstance(prompt, Sequence) and prompt and all(map(is_message, prompt)):
+        return tuple(_known(read_turn, one, Counter(), "the content of a message") for one in prompt)
     raise DataError(f"a prompt: found {_shown(prompt)}", fix='give text, or messages [{"role": "user", "content": "…"}]')
 
 
 def _text(value: Any, what: str) -> str:
-    if isinstance(value, Mapping) and "content" in value:
-        value = value["content"]
+    if isinstance(value, Mapping) and is_message(value):
+        return _known(read_turn, value, Counter(), what)[1]
     if isinstance(value, str):
         return value
-    if isinstance(value, Sequence) and value and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in value):
-        return "".join(part["text"] for part in value)
+    if isinstance(value, Sequence) and value and all(map(is_part, value)):
+        return _known(read_content, value, Counter(), what)
     raise DataError(f"{what}: found {_shown(value)}", fix='give text, or {"role": "assistant", "content": "…"}')
+
+
+def _known(read: Callable[[Any, Counter[str]], T], value: Any, left_out: Counter[str], what: str) -> T:
+    """What ``read`` makes of it; code has no notes to say what was left out, so nothing may be."""
+    try:
+        found = read(value, left_out)
+    except UnknownForm as error:
+        raise DataError(f"{what}: found {error.found}; allowed: {error.allowed}", fix='give {"role": "user", "content": "…"}') from None
+    if left_out:
+        raise DataError(f"{what}: found a part of type {next(iter(left_out))!r}; allowed: texts", fix="leave parts without text out")
+    return found
 
 
 def _shown(value: Any) -> str:

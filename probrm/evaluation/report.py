@@ -31,6 +31,7 @@ class Evaluation:
         baseline: the baseline's; empty without one.
         difference: model - baseline on the same resamples; empty without a baseline.
         notes: why a metric or an interval is missing or to be read with care.
+        one_class: whether all labels are equal: whoever always says that label is best then, so nothing is better or worse.
     """
 
     rows: int
@@ -38,10 +39,11 @@ class Evaluation:
     baseline: dict[str, Metric] = field(default_factory=dict)
     difference: dict[str, Metric] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    one_class: bool = False
 
     def verdicts(self) -> dict[str, Verdict | None]:
         """Whether the model is better or worse than the baseline beyond bootstrap error, by metric."""
-        return {name: verdict(name, change) for name, change in self.difference.items()}
+        return {name: None if self.one_class else verdict(name, change) for name, change in self.difference.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The object of ``evaluate --json``; undefined numbers are None."""
@@ -82,10 +84,18 @@ def report(sample: Sample, drawn: Mapping[str, Drawn], baseline: Mapping[str, Dr
     """The evaluation told by metrics that were drawn on the same resamples."""
     metrics = {name: one.metric(sample) for name, one in drawn.items()}
     notes = _notes(sample, drawn, metrics)
+    one_class = bool((sample.truth == sample.truth[0]).all())
+    if one_class:
+        there, other = int(sample.truth[0]), int(1 - sample.truth[0])
+        notes.insert(
+            0,
+            f"all {sample.rows} labels are {there} and no row has label {other}: a model that always says {there} is best by these numbers, "
+            f"so no verdict is given; label some answers {other}, too",
+        )
     if baseline is None:
-        return Evaluation(sample.observations, metrics, notes=notes)
+        return Evaluation(sample.observations, metrics, notes=notes, one_class=one_class)
     beside = {name: one.metric(sample) for name, one in baseline.items()}
-    return Evaluation(sample.observations, metrics, beside, subtract(sample, drawn, baseline), notes)
+    return Evaluation(sample.observations, metrics, beside, subtract(sample, drawn, baseline), notes, one_class)
 
 
 def _notes(sample: Sample, drawn: Mapping[str, Drawn], metrics: Mapping[str, Metric]) -> list[str]:

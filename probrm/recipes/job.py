@@ -14,6 +14,8 @@ from torch import nn
 
 from probrm.config import FitConfig
 from probrm.data import Batch, Log, Pairs, split_rows
+from probrm.data.files.opening import is_remote
+from probrm.data.files.parts import is_glob
 from probrm.encoders import Encoded
 from probrm.inference import FitOptions, Fitted
 from probrm.inference.device import resolve_device
@@ -158,4 +160,4 @@ def _absolute(source: object) -> str | None:
     """A file is found again from any folder; a hub id stays what it is; an object of the caller's own leaves no trace."""
     if not isinstance(source, str):
         return None
-    return os.path.abspath(source) if os.path.exists(source) else source
+    return os.path.abspath(source) if os.path.exists(source) or (is_glob(source) and not is_remote(source)) else source

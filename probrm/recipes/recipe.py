@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from probrm.config import FitConfig
     from probrm.data import Batch, Conversation
-    from probrm.encoders import Encoder, Observed
+    from probrm.encoders import Encoded, Encoder, Observed
     from probrm.evaluation import Evaluation
     from probrm.posterior import Rewards
     from probrm.report.blocks import Section
@@ -139,6 +139,10 @@ class Recipe(ABC):
     def texts(self, rows: Any, config: FitConfig) -> tuple[list[Conversation], Callable[[], Observed | None]]:
         """All that is encoded of the rows, and what gives an encoder's layer its choice."""
 
+    def distinguished(self, rows: Any, encoded: Encoded) -> tuple[Any, Encoded]:
+        """The rows that can be learnt from now that their vectors are known, and the vectors of their ``texts``: by default all."""
+        return rows, encoded
+
     @abstractmethod
     def columns(self, rows: Any, vectors: Float[Tensor, "t d"]) -> tuple[Any, Batch]:
         """How columns become tensors, from the vectors of ``texts``, and the rows as the model takes them."""
@@ -155,6 +159,7 @@ class Recipe(ABC):
         device = resolve_device(config.device)  # before the long part, not after it
         texts, observed = self.texts(rows, config)
         encoded = encode_all(texts, config.encoder, device=device, embeddings=embeddings, observed=observed, progress=progress)
+        rows, encoded = self.distinguished(rows, encoded)
         inputs, data = self.columns(rows, encoded.vectors)
         digest = file_hash(source)
         return self.job_class(
@@ -308,6 +313,7 @@ class Recipe(ABC):
         name: str,
         source: str,
         *,
+        domain: str | None = None,
         embeddings: str | Encoder | None = None,
         bootstrap: int = 1000,
         seed: int = 0,
@@ -319,6 +325,7 @@ class Recipe(ABC):
             run: a fitted run.
             name: of the benchmark, see ``probrm.reward_benchmarks``.
             source: its file.
+            domain: of a file of one domain without such a column (RM-Bench); None: as its name says.
             embeddings: as in ``reward``.
             bootstrap: resamples of prompts behind the intervals.
             seed: of the bootstrap.
@@ -330,7 +337,7 @@ class Recipe(ABC):
         """
         from probrm.reward_benchmarks import find_benchmark
 
-        items = find_benchmark(name).read(source)
+        items = find_benchmark(name, domain=domain).read(source)
         rewards = self.reward(run, items.conversations, embeddings=embeddings, cache=True, progress=progress)
         return items.score(rewards.reward, bootstrap=bootstrap, seed=seed, progress=progress)
 

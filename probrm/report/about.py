@@ -27,6 +27,10 @@ def data_section(material: Material) -> Section:
             facts.append((name.replace("_", " ").replace("effects", "covariates"), _listed(coords.get(dims[-1], []))))
     if "user" in coords:
         facts.append(("users", number(len(coords["user"]))))
+    if exposures := run.metrics.get("exposures"):
+        facts.append(
+            ("exposures", f"{exposures['verdict']}: {number(exposures['rows'])} answers shown, {number(exposures['acted'])} with an action")
+        )
     encoder = run.record.get("encoder", {})
     if encoder:
         name = basename(str(encoder.get("config", {}).get("name", "")))

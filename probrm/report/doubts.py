@@ -24,7 +24,7 @@ class Doubt(NamedTuple):
 
 def doubts(material: Material) -> list[Doubt]:
     """All of them, the grave ones first."""
-    found = [doubt for source in (_inference, _held_out, _identified, _truth, _inputs) for doubt in source(material)]
+    found = [doubt for source in (_inference, _held_out, _exposures, _identified, _truth, _inputs) for doubt in source(material)]
     return sorted(found, key=lambda doubt: not doubt.grave)
 
 
@@ -61,6 +61,12 @@ def _inference(material: Material) -> Iterator[Doubt]:
         yield Doubt(False, "How near the intervals come to the posterior was not measured in this fit.")
     elif found and found.get("verdict") != "bad" and material.trust.verdict != "yes":
         yield Doubt(False, f"Intervals can be trusted {material.trust}.")
+
+
+def _exposures(material: Material) -> Iterator[Doubt]:
+    found = material.run.metrics.get("exposures") or {}
+    if found.get("verdict") not in (None, "complete"):
+        yield Doubt(True, f"The exposures are {found['verdict']}: {found['why']}; {found['advice']}.")
 
 
 def _held_out(material: Material) -> Iterator[Doubt]:

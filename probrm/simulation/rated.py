@@ -136,7 +136,7 @@ def _ratings(table: pa.Table, columns: Mapping[str, str], threshold: float | Non
     if not len(rows):
         raise DataError(f"{source}, column {parts['rating'].name!r}: no row has a rating", fix="name another column: --rating NAME")
     prompt = parts.get("prompt") or parts["messages"]
-    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts)
+    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts, notes=notes)
     conversations, kept = keep_usable(found, rows, source, notes)
     rating = rating[kept]
     good, threshold = above_median(rating, threshold, source=source)

@@ -95,7 +95,7 @@ def test_a_benchmark_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("flags", [("--columns", "label=good"), ("--preset", "trl")])
 def test_a_benchmark_has_a_form_of_its_own(flags: tuple[str, str]) -> None:
-    refused(evaluate("--data", "b.parquet", "--benchmark", "rmb", *flags), "--benchmark rmb", "--columns and --preset")
+    refused(evaluate("--data", "b.parquet", "--benchmark", "rmb", *flags), "--benchmark rmb", "--columns, --preset and --values")
 
 
 def test_the_bootstrap_is_seeded() -> None:

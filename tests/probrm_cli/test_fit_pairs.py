@@ -200,7 +200,7 @@ def test_too_few_pairs(save: Save) -> None:
 
 
 def test_a_log_of_actions_is_no_file_of_pairs(save: Save) -> None:
-    refused(fit(save(pair_support.single_frame(pair_frame()).assign(action=1, surface="web"))), "0 usable pairs", "read as helpsteer")
+    refused(fit(save(pair_support.single_frame(pair_frame()).assign(action=1, surface="web"))), "nothing is rated", "--attributes a,-b")
 
 
 @pytest.mark.parametrize("command", ["score", "evaluate"])

@@ -256,7 +256,7 @@ def test_a_model_without_objectives_takes_no_weights() -> None:
     [
         (lambda f: f.drop(columns="rejected_brief"), "the other side has no such column: chosen_brief", "is scored on one side only"),
         (lambda f: f.assign(chosen_brief=3.0, rejected_brief=3.0), "no pair's two sides differ in it: brief", "is 3 everywhere"),
-        (lambda f: f.assign(chosen_brief="good"), "ignored columns: chosen_brief", "row 1, column 'chosen_brief': found 'good'"),
+        (lambda f: f.assign(chosen_brief="good"), "ignored: chosen_brief", "row 1, column 'chosen_brief': found 'good'"),
     ],
     ids=["on one side only", "that never varies", "as text"],
 )

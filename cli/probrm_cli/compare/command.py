@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet
+from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, Values
 
 
 def compare(
@@ -22,6 +22,7 @@ def compare(
     derive: Annotated[str | None, typer.Option("--derive", metavar="A,B", help="Likewise.")] = None,
     columns: Columns = None,
     preset: Preset = None,
+    values: Values = None,
     log_columns: Annotated[
         str | None, typer.Option("--log-columns", metavar="NAME=COLUMN,…", help="The same for --log alone, where it differs from --data.")
     ] = None,
@@ -52,6 +53,7 @@ def compare(
             columns=columns,
             shared=log_columns is None,
             preset=preset,
+            values=values,
             encoder=encoder,
             embeddings=embeddings,
             sets=sets or [],

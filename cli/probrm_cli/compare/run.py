@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Comparison:
     """What is asked for; the attributes are the command's flags.
 
-    ``reading`` is the ``[data]`` table that the flags make for models to be fitted; ``columns`` and ``preset`` as given also
+    ``reading`` is the ``[data]`` table that the flags make for models to be fitted; ``columns``, ``preset`` and ``values`` as given also
     change how runs read ``data``. ``shared`` says that ``columns`` are those of ``log``, too.
     """
 
@@ -34,6 +34,7 @@ class Comparison:
     columns: str | None
     shared: bool
     preset: str | None
+    values: str | None
     encoder: str | None
     embeddings: str | None
     sets: Sequence[str]
@@ -78,7 +79,8 @@ def run_comparison(asked: Comparison) -> None:
         _by_actions(runs, asked, compare_loo(runs, progress=bars))
         return
     specs = {
-        name: find_recipe(run.kind).read_spec(overridden(run.config["data"], asked.columns, asked.preset)) for name, run in runs.items()
+        name: find_recipe(run.kind).read_spec(overridden(run.config["data"], asked.columns, asked.preset, asked.values))
+        for name, run in runs.items()
     }
     found, notes = compare_runs(
         runs, asked.data, specs, embeddings=asked.embeddings, bootstrap=asked.bootstrap, seed=asked.seed, progress=bars

@@ -1,13 +1,12 @@
 """Flags of the variational reward model."""
 
-from probrm.config.flags import Flag, ModelFlags, listing
+from probrm.config.flags import Flag, ModelFlags
 from probrm.recipes.pairs.flags import PAIRS
 
 VRM = ModelFlags(
     "Variational reward model from pairs: what a prompt asks for (weights of objectives), and how well each answer does it.",
     (
         *PAIRS,
-        listing("attributes", "data.attributes", "Objectives that have scores in the file, in this order (default: all that are found)."),
         Flag("selection", "model.selection", "Several objectives where they predict better, or as you say.", "auto|objectives|one"),
         Flag("supervision", "model.supervision.loss", "How attribute scores teach the weights.", "kl|mse|rank|none"),
         Flag("lambda", "model.supervision.weight", "How much they count in addition to the pairs.", "X", float),

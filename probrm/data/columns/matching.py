@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from probrm.data.columns.paths import nested_names
 from probrm.data.files.hints import did_you_mean, listed
 from probrm.errors import DataError
 
@@ -64,7 +65,7 @@ def assign(
             continue
         if name is not None:
             if name not in table.column_names:
-                raise missing(source, native, name, table.column_names, natives)
+                raise missing(source, native, name, [*table.column_names, *(nested_names(table) if "." in name else ())], natives)
             parts[native] = Part(name, table.column(name))
         elif native in preset:
             parts[native] = preset[native]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from probrm.data.columns.coding import recoded
 from probrm.data.columns.matching import Part
 from probrm.data.columns.values import Cells, binary, names, numbers, scores
+from probrm.data.files.arrow import is_number, to_float
 from probrm.errors import DataError
+
+ANONYMOUS = "(unknown)"
+"""The one group of all rows that name no user."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Roles:
         fitting: whether a model will be fitted to the actions.
         required: native names whose values must be right; others are left out with a note when they are not, unless fitting.
         notes: gets what a user should know.
+        codes: what values of the action and the label mean, see ``probrm.data.columns.coding``.
+        missing_action: what a missing action means; None where it may not be missing.
     """
 
     source: str
@@ -32,11 +40,12 @@ class Roles:
     fitting: bool
     required: frozenset[str]
     notes: list[str] = field(default_factory=list)
+    codes: Mapping[str, float | None] = field(default_factory=dict)
+    missing_action: float | None = None
 
     def action(self) -> np.ndarray | None:
         """float32 (n,) of 0 and 1; when fitting, both occur."""
-        fix = "map it to 0/1, or name another column: --columns action=NAME"
-        action = self.read("action", lambda cells: binary(cells, fix=fix))
+        action = self.read("action", self._action)
         if action is not None and self.fitting and action.min() == action.max():
             raise DataError(
                 f"{self.source}, column {self.parts['action'].name!r}: the action is {int(action[0])} in all {len(action)} rows; "
@@ -45,16 +54,38 @@ class Roles:
             )
         return action
 
+    def _action(self, cells: Cells) -> np.ndarray:
+        cells = recoded(cells, self.codes, "action")
+        fix = "map it to 0/1: --values up=1,down=0; or name another column: --columns action=NAME"
+        if cells.values.null_count or pa.types.is_null(cells.values.type):
+            fix = f"where missing means no action: --missing-action 0; {fix}"
+            if pa.types.is_boolean(cells.values.type):
+                fix = f"where true, false and missing are thumbs up, down and none: --actions {cells.name}:thumb; {fix}"
+        if is_number(cells.values.type) and bool((to_float(cells.values) == -1).any()):
+            fix = "or --values -1=0, which takes a thumb down for no action; or name another column: --columns action=NAME"
+            fix = f"thumbs of -1, 0 and 1 are read as two actions, up and down: --actions {cells.name}; {fix}"
+        values = binary(cells, fix=fix, missing=self.missing_action is not None)
+        if self.missing_action is not None and (absent := np.isnan(values)).any():
+            values[absent] = self.missing_action
+            self.notes.append(f"column {cells.name!r}: missing in {int(absent.sum())} of {len(values)} rows, read as no action")
+        return values
+
     def label(self) -> np.ndarray | None:
         """float32 (n,) of 1, 0 and NaN; when required, some row has one."""
-        fix = "map it to 1, 0 or nothing, or leave the column out: --columns label="
-        label = self.read("label", lambda cells: binary(cells, fix=fix, missing=True))
+        label = self.read("label", self._label)
         if label is not None and "label" in self.required and np.isnan(label).all():
             raise DataError(
                 f"{self.source}, column {self.parts['label'].name!r}: no row has a label; allowed: 1, 0, or missing in some rows",
                 fix="name the column that holds explicit verdicts: --columns label=NAME",
             )
         return label
+
+    def _label(self, cells: Cells) -> np.ndarray:
+        cells = recoded(cells, self.codes, "label")
+        fix = "map it to 1, 0 or nothing: --values yes=1,no=0,unsure=null; or leave the column out: --columns label="
+        if is_number(cells.values.type) and bool((to_float(cells.values) == -1).any()):
+            fix = f"where -1 is bad and 0 says nothing: --values label:-1=0,label:0=null; or {fix}"
+        return binary(cells, fix=fix, missing=True)
 
     def weight(self) -> np.ndarray:
         """float32 (n,), positive and finite; ones without such a column."""
@@ -91,7 +122,7 @@ class Roles:
         return values
 
     def user(self) -> np.ndarray | None:
-        """Object (n,) of str. Who is unknown is somebody else in every such row."""
+        """Object (n,) of str; rows that name nobody are one anonymous group."""
         user = self.read("user_id", lambda cells: names(cells, fix="name the column that says who acted: --columns user_id=NAME"))
         if user is None:
             return None
@@ -104,8 +135,10 @@ class Roles:
             self.notes.append(f"column {column!r} names a single user, {user[0]!r}: there is nobody to compare with, so it is not used")
             return None
         if unknown.any():
-            self.notes.append(f"column {column!r} is empty in {int(unknown.sum())} rows; each of them counts as a user of its own")
-            user[unknown] = [f"(row {row + 1})" for row in self.rows[unknown]]
+            self.notes.append(
+                f"column {column!r} is empty in {int(unknown.sum())} rows: one anonymous group, without an activity of its own"
+            )
+            user[unknown] = ANONYMOUS
         return user
 
     def row_id(self) -> np.ndarray:

@@ -2,119 +2,100 @@
 
 from __future__ import annotations
 
-import json
-from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from probrm.data.columns.matching import Part
+from probrm.data.columns.said import read_said, single
 from probrm.data.columns.values import Cells
 from probrm.data.conversation import Conversation
-from probrm.data.files.arrow import is_list, is_text, kernels, to_flags
+from probrm.data.messages import Turns
 from probrm.errors import DataError
 
-Prompt = str | tuple[tuple[str, str], ...]
+Prompt = str | Turns
 T = TypeVar("T")
 _EMPTY = "rows have an empty or non-text prompt or response"
 _FILL = "check which columns hold the texts (--columns prompt=NAME,response=NAME), and fill or remove these rows"
-_LOOKS_LIKE_CHAT = r"^\s*\[\s*\{"
+_ALLOWED = "text, or lists of {role, content}"
 
 
-def read_conversations(prompt: Part, response: Part | None, rows: np.ndarray, source: str, *, chat: bool) -> list[Conversation | None]:
+def read_conversations(
+    prompt: Part | None,
+    response: Part | None,
+    rows: np.ndarray,
+    source: str,
+    *,
+    chat: bool,
+    notes: list[str] | None = None,
+    bare: bool = False,
+) -> list[Conversation | None]:
     """One conversation a row; None where the prompt or the response is empty or no text.
 
     Without a response column the last message of a chat is the response, if the assistant wrote it.
 
     Args:
-        prompt: text, or a chat: a list of {role, content}, or JSON text of one.
-        response: text.
+        prompt: text, or a chat in any form that ``read_said`` reads; None where the file has none and answers stand alone.
+        response: text, or messages of the assistant.
         rows: the file's rows to read.
         source: the file, for messages.
         chat: whether prompts that are no chat are unusable (the column is ``messages``) rather than plain text.
+        notes: gets what was left out of the messages.
+        bare: whether an answer with an empty prompt counts: the export does not hold what was asked.
 
     Raises:
-        DataError: a column holds neither text nor chats.
+        DataError: a column holds neither text nor chats, or a role or a part is unknown.
     """
-    prompts = read_prompts(Cells.of(source, prompt.name, prompt.values, rows), chat=chat)
+    notes = [] if notes is None else notes
+    if prompt is None:
+        assert response is not None
+        answers = read_answers(Cells.of(source, response.name, response.values, rows), notes=notes)
+        return [None if answer is None else Conversation("", answer) for answer in answers]
+    prompts = read_prompts(Cells.of(source, prompt.name, prompt.values, rows), chat=chat, notes=notes)
     if response is None:
         return [_from_chat(found) for found in prompts]
-    answers = read_texts(Cells.of(source, response.name, response.values, rows), "text")
+    answers = read_answers(Cells.of(source, response.name, response.values, rows), notes=notes)
+    if bare:
+        prompts = ["" if found is None else found for found in prompts]
     return [
         None if found is None or answer is None else Conversation(_without_answer(found, answer), answer)
         for found, answer in zip(prompts, answers, strict=True)
     ]
 
 
-def read_prompts(cells: Cells, *, chat: bool) -> list[Prompt | None]:
+def read_prompts(cells: Cells, *, chat: bool = False, notes: list[str]) -> list[Prompt | None]:
     """Text or chats, one a row; None where there is nothing, or no chat where ``chat`` says that only chats count.
 
     Raises:
-        DataError: the column holds neither text nor chats.
+        DataError: the column holds neither text nor chats, or a role or a part is unknown.
     """
-    allowed = "text, or lists of {role, content}"
-    kind = cells.values.type
-    if is_list(kind):
-        return _read_chats(cells, allowed)
-    texts = read_texts(cells, allowed)
-    if pa.types.is_null(kind):
-        return list(texts)
-    maybe = np.flatnonzero(to_flags(kernels.match_substring_regex(cells.values, _LOOKS_LIKE_CHAT)))
-    found: list[Prompt | None] = [None] * len(texts) if chat else list(texts)
-    for position in maybe:
-        messages = _parse_chat(texts[position])
-        if messages is not None:
-            found[position] = messages if any(content.strip() for _, content in messages) else None
-    return found
+    found = single(read_said(cells, _ALLOWED, notes), cells)
+    return [None if chat and isinstance(said, str) else said for said in found]
 
 
-def read_texts(cells: Cells, allowed: str) -> list[str | None]:
-    """Texts, one a row; None where there is nothing but white space.
+def read_answers(cells: Cells, *, notes: list[str]) -> list[str | None]:
+    """The texts of answers, one a row; None where there is nothing. Messages are the assistant's, with tools between them.
 
     Raises:
-        DataError: the column holds no text; ``allowed`` says what it may hold.
+        DataError: the column holds neither text nor messages, or those of a row start or end with somebody else's.
     """
-    kind = cells.values.type
-    if pa.types.is_null(kind):
-        return [None] * len(cells.rows)
-    if not is_text(kind):
-        raise cells.refuse_type(allowed, "name the columns that hold the texts: --columns prompt=NAME")
-    blank = kernels.equal(kernels.utf8_trim_whitespace(cells.values), "")
-    return kernels.if_else(blank, pa.scalar(None, kind), cells.values).to_pylist()
-
-
-def _read_chats(cells: Cells, allowed: str) -> list[Prompt | None]:
-    item = cells.values.type.value_type
-    if pa.types.is_null(item):  # every list is empty
-        return [None] * len(cells.rows)
-    fields = {item.field(i).name: item.field(i).type for i in range(item.num_fields)} if pa.types.is_struct(item) else {}
-    if not (is_text(fields.get("role", pa.null())) and is_text(fields.get("content", pa.null()))):
-        raise cells.refuse_type(allowed, 'write each prompt as text, or as [{"role": "user", "content": "…"}, …]')
-    found: list[Prompt | None] = []
-    for chunk in cells.values.chunks:
-        messages = chunk.flatten()
-        roles, contents = messages.field("role").to_pylist(), messages.field("content").to_pylist()
-        lengths = kernels.fill_null(kernels.list_value_length(chunk), 0).to_numpy(zero_copy_only=False)
-        for start, end in pairwise(np.concatenate([[0], np.cumsum(lengths)]).tolist()):
-            said = [content or "" for content in contents[start:end]]  # a call of a tool has no content
-            usable = any(content.strip() for content in said) and None not in roles[start:end]
-            found.append(tuple(zip(roles[start:end], said, strict=True)) if usable else None)
+    found: list[str | None] = []
+    for position, said in enumerate(single(read_said(cells, "text, or messages of the assistant", notes), cells)):
+        if said is None or isinstance(said, str):
+            found.append(said)
+        elif said[0][0] == said[-1][0] == "assistant":
+            found.append(join_turns(said))
+        else:
+            fix = "name the column of whole chats as the messages, without a response: --columns messages=NAME,response="
+            raise cells.error(position, "messages of the assistant", fix)
     return found
 
 
-def _parse_chat(text: str | None) -> tuple[tuple[str, str], ...] | None:
-    try:
-        messages: Any = json.loads(text or "")
-        return tuple((_text(m["role"]), _text(m["content"] or "")) for m in messages) or None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None  # then it is a text that happens to start like one
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+def join_turns(turns: Turns) -> str:
+    """The messages of an answer as one text; those of others are marked by their roles."""
+    if all(role == "assistant" for role, _ in turns):
+        return "\n\n".join(content for _, content in turns)
+    return "\n\n".join([turns[0][1], *(f"{role}: {content}" for role, content in turns[1:])])
 
 
 def _from_chat(prompt: Prompt | None) -> Conversation | None:

@@ -14,7 +14,7 @@ from probrm.errors import DataError
 
 _TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$"
-_MISSING = ("", "nan", "na", "none", "null", "n/a")
+MISSING = ("", "nan", "na", "none", "null", "n/a")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def parse_scores(cells: Cells, *, fix: str) -> tuple[np.ndarray, np.ndarray]:
     words = kernels.utf8_lower(kernels.utf8_trim_whitespace(cells.values))
     number = kernels.match_substring_regex(words, _NUMBER)
     found = to_float(kernels.if_else(number, words, pa.scalar(None, words.type)).cast(pa.float64()))
-    absent = to_flags(kernels.is_in(words, value_set=pa.array(_MISSING, words.type))) | to_flags(kernels.is_null(words))
+    absent = to_flags(kernels.is_in(words, value_set=pa.array(MISSING, words.type))) | to_flags(kernels.is_null(words))
     return found, ~(to_flags(number) | absent) | np.isinf(found)
 
 
@@ -150,5 +150,5 @@ def _from_words(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
         return to_flags(kernels.is_in(words, value_set=pa.array(allowed, words.type)))
 
     yes, no = among(_TRUE), among(_FALSE)
-    empty = among(_MISSING) | to_flags(kernels.is_null(values))
+    empty = among(MISSING) | to_flags(kernels.is_null(values))
     return np.where(yes, 1.0, np.where(no, 0.0, np.nan)), ~(yes | no | empty)

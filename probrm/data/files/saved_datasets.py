@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,12 @@ from probrm.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+def is_saved(source: str) -> bool:
+    """Whether a folder was written by ``save_to_disk``."""
+    folder = Path(source)
+    return os.path.isdir(source) and any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
 def read_folder(source: str) -> pa.Table:

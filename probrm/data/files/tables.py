@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import hashlib
 import os
 import re
@@ -13,14 +14,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from probrm.data.files.saved_datasets import read_folder, read_hub
+from probrm.data.files.opening import is_remote, open_bytes, open_raw, packing
+from probrm.data.files.parts import KINDS, expand, hive_values, is_glob, kind_of, read_parts
+from probrm.data.files.saved_datasets import is_saved, read_folder, read_hub
 from probrm.data.files.text_files import read_csv, read_json
 from probrm.data.files.writing import write_table
 from probrm.errors import DataError
 
-__all__ = ["file_hash", "read_table", "write_table"]
+__all__ = ["file_hash", "kind_of", "read_table", "write_table"]
 
-_KINDS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json", ".ndjson": "json"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?::[\w.\[\]%+-]+)?")
 
 
@@ -28,8 +30,9 @@ def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str]
     """Reads a whole table into memory.
 
     Args:
-        source: a ``.parquet``, ``.csv``, ``.jsonl``, ``.ndjson`` or ``.json`` file (each also ``.gz``), a folder written by
-            ``datasets``' ``save_to_disk``, or a hub id ``owner/name[:split]``.
+        source: a ``.parquet``, ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.json`` file (each also ``.gz`` and ``.zst``); a
+            folder or a glob of such files, in Hive partitions too; a URL of one of these that fsspec knows (``s3://``); a folder
+            written by ``datasets``' ``save_to_disk``; or a hub id ``owner/name[:split]``.
         texts: columns that must hold text: in files without types (CSV, JSON) ``15`` in a CSV stays the text "15", and what is
             no string in a JSON file becomes missing.
         ids: columns whose values are names: in a CSV ``007`` stays "007".
@@ -40,11 +43,14 @@ def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str]
     if not source:
         raise DataError("no file is named: the name is empty", fix="name a file, a folder or a hub id, for example --data logs.parquet")
     path = Path(source)
-    if os.path.isdir(source):  # os.path says no to names too long for the system, where pathlib raises
+    as_text = frozenset(texts), frozenset(ids)
+    if os.path.isfile(source):  # os.path says no to names too long for the system, where pathlib raises
+        table = _read_file(source, source, *as_text)
+    elif is_saved(source):
         table = read_folder(source)
-    elif os.path.isfile(source):
-        table = _read_file(path, source, frozenset(texts), frozenset(ids))
-    elif _kind(path) is None and _HUB_ID.fullmatch(source) and not os.path.isdir(path.parent):
+    elif is_remote(source) or os.path.isdir(source) or is_glob(source):
+        table = _read_parts(source, *as_text)
+    elif kind_of(path) is None and _HUB_ID.fullmatch(source) and not os.path.isdir(path.parent):
         table = read_hub(source)
     else:
         raise _missing(path, source)
@@ -57,43 +63,61 @@ def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str]
 
 
 def file_hash(source: str | Path) -> str | None:
-    """SHA-256 of a local file, or of a folder over its sorted file names and contents; None for what is not local (a hub id)."""
+    """SHA-256 of a local file, or of a folder or glob over its sorted file names and contents; None for what is not local."""
     path = Path(source)
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if not path.is_dir():
+        return _digest(path).hex()
+    if path.is_dir():
+        found = [(p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file()]
+    elif not is_remote(str(source)) and is_glob(str(source)):
+        found = [(Path(p).as_posix(), Path(p)) for p in glob.glob(str(source), recursive=True) if os.path.isfile(p)]
+        common = os.path.commonpath([str(Path(name).parent) for name, _ in found]) if found else ""  # equal from any folder
+        found = [(os.path.relpath(name, common or "."), p) for name, p in found]
+    else:
         return None
     digest = hashlib.sha256()
-    for inner in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(inner.relative_to(path).as_posix().encode() + b"\0")
-        with inner.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for name, inner in sorted(found):
+        digest.update(name.encode() + b"\0" + _digest(inner))
     return digest.hexdigest()
 
 
-def _kind(path: Path) -> str | None:
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    return _KINDS.get(name.suffix.lower())
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
-def _read_file(path: Path, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
-    kind = _kind(path)
+def _read_parts(source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
+    parts = expand(source)
+    if not parts:
+        what = "no file matches this pattern"
+        if os.path.isdir(source):
+            what = f"a folder that holds no file that is read; it holds {', '.join(sorted(os.listdir(source))[:8]) or 'nothing'}"
+        raise DataError(f"{source}: {what}", fix=f"name files ending in {', '.join(KINDS)}, or a folder made with Dataset.save_to_disk")
+    if len(parts) == 1 and not hive_values(parts[0].removeprefix(source)):
+        return _read_file(parts[0], parts[0], texts, ids)
+    return read_parts(source, parts, lambda part: _read_file(part, part, texts, ids), texts | ids)
+
+
+def _read_file(path: str, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
+    kind = kind_of(path)
     if kind is None:
+        ending = Path(path).suffix or "nothing"
         raise DataError(
-            f"{source}: files ending in {path.suffix or 'nothing'!r} are not read; allowed: {', '.join(_KINDS)}, each also with .gz",
+            f"{source}: files ending in {ending!r} are not read; allowed: {', '.join(KINDS)}, each also with .gz or .zst",
             fix="convert the file, or rename it if its ending is wrong",
         )
     try:
-        if path.stat().st_size == 0:
+        if not is_remote(path) and os.path.getsize(path) == 0:
             raise DataError(f"{source}: the file is empty (0 bytes)", fix="check how the file was made, or copy it again")
-        if kind == "csv":
-            return read_csv(path, source, texts | ids)
+        if kind in ("csv", "tsv"):
+            return read_csv(path, source, texts | ids, delimiter="\t" if kind == "tsv" else ",")
         if kind == "json":
             return read_json(path, source, texts, ids)
         return _read_parquet(path)
     except PermissionError as error:
         raise DataError(f"{source}: you may not read this file", fix=f"chmod u+r {source}") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{source}: there is no such file", fix="check the address") from error
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:  # damaged files, and the ways in which a gzip can be damaged
         what = str(error).splitlines()[0].removesuffix(".") if str(error) else type(error).__name__
         raise DataError(
@@ -101,12 +125,15 @@ def _read_file(path: Path, source: str, texts: frozenset[str], ids: frozenset[st
         ) from error
 
 
-def _read_parquet(path: Path) -> pa.Table:
-    if path.suffix != ".gz":
-        with pq.ParquetFile(path) as file:
+def _read_parquet(path: str) -> pa.Table:
+    if packing(path):
+        with open_bytes(path) as stream:
+            return pq.read_table(pa.BufferReader(stream.read()))
+    if is_remote(path):
+        with open_raw(path) as raw, pq.ParquetFile(raw) as file:
             return file.read()
-    with pa.input_stream(path) as stream:
-        return pq.read_table(pa.BufferReader(stream.read()))
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def _missing(path: Path, source: str) -> DataError:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.json as arrow_json
 
+from probrm.data.files.opening import arrow_input, open_text
 from probrm.errors import DataError
 
 _BLOCK = 1 << 22  # bytes; a row longer than a block cannot be read, so a failure is tried again with the largest one
 _LARGEST_BLOCK = (1 << 31) - 1
+_AT_A_TIME = 8192
 
 
-def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
-    """Reads a CSV with a header; types are inferred except for the columns in ``as_text``, which stay text."""
+def read_csv(path: str, source: str, as_text: frozenset[str], *, delimiter: str = ",") -> pa.Table:
+    """Reads a CSV, or with another delimiter a TSV, with a header; types are inferred except for the columns in ``as_text``, which stay text."""
 
     def read(block: int, *, threads: bool = True, on_bad: Callable[..., str] | None = None) -> pa.Table:
         return arrow_csv.read_csv(
-            path,
+            arrow_input(path),
             read_options=arrow_csv.ReadOptions(block_size=block, use_threads=threads),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_bad),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(as_text, pa.string())),
         )
 
@@ -56,7 +56,7 @@ def read_csv(path: Path, source: str, as_text: frozenset[str]) -> pa.Table:
     )
 
 
-def read_json(path: Path, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
+def read_json(path: str, source: str, texts: frozenset[str], ids: frozenset[str]) -> pa.Table:
     """Reads JSON lines, or one JSON list of objects."""
     if _first_character(path, source) == "[":
         return _table(_read_list(path, source), texts)
@@ -64,7 +64,9 @@ def read_json(path: Path, source: str, texts: frozenset[str], ids: frozenset[str
 
     def read(block: int) -> pa.Table:
         schema = pa.schema(list(explicit.items())) if explicit else None
-        return arrow_json.read_json(path, arrow_json.ReadOptions(block_size=block), arrow_json.ParseOptions(explicit_schema=schema))
+        return arrow_json.read_json(
+            arrow_input(path), arrow_json.ReadOptions(block_size=block), arrow_json.ParseOptions(explicit_schema=schema)
+        )
 
     try:
         table = _with_larger_block(read)
@@ -73,7 +75,7 @@ def read_json(path: Path, source: str, texts: frozenset[str], ids: frozenset[str
         return _with_larger_block(read) if explicit else table
     except pa.ArrowInvalid:
         # A broken line, or a column of several types: the slow reader names the first and joins the second.
-        return _table(list(_read_lines(path, source)), texts)
+        return _joined(path, source, texts)
 
 
 def _with_larger_block(read: Callable[[int], pa.Table]) -> pa.Table:
@@ -85,24 +87,19 @@ def _with_larger_block(read: Callable[[int], pa.Table]) -> pa.Table:
         return read(_LARGEST_BLOCK)
 
 
-def _open(path: Path) -> io.TextIOWrapper:
-    raw = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig")  # type: ignore[arg-type]
-
-
-def _check_utf8(path: Path, source: str) -> None:
+def _check_utf8(path: str, source: str) -> None:
     """Arrow's own message of a row that is no text comes from within a callback, where nobody can catch it."""
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             while file.read(_BLOCK):
                 pass
     except UnicodeDecodeError as error:
         raise _not_utf8(source, error) from error
 
 
-def _first_character(path: Path, source: str) -> str:
+def _first_character(path: str, source: str) -> str:
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             for line in file:
                 if line.strip():
                     return line.strip()[0]
@@ -111,9 +108,9 @@ def _first_character(path: Path, source: str) -> str:
     raise DataError(f"{source}: there is nothing in it but white space", fix="check how the file was made")
 
 
-def _read_list(path: Path, source: str) -> list[dict[str, Any]]:
+def _read_list(path: str, source: str) -> list[dict[str, Any]]:
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             rows = json.load(file)
     except UnicodeDecodeError as error:
         raise _not_utf8(source, error) from error
@@ -125,11 +122,11 @@ def _read_list(path: Path, source: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _read_lines(path: Path, source: str) -> Iterator[dict[str, Any]]:
+def _read_lines(path: str, source: str) -> Iterator[dict[str, Any]]:
     fix = "each line holds one JSON object and nothing else: correct or remove this line"
     number = 0
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
@@ -144,6 +141,57 @@ def _read_lines(path: Path, source: str) -> Iterator[dict[str, Any]]:
         raise _not_utf8(source, error) from error
 
 
+class _Mixed(Exception):
+    """A column holds values of several types."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+def _joined(path: str, source: str, texts: frozenset[str]) -> pa.Table:
+    """The lines of a file, some at a time, for as Python objects they take many times their space.
+
+    A column that turns out to hold several types is text in every row: the file is then read from its beginning again.
+    """
+    mixed: set[str] = set()
+    while True:
+        try:
+            return _pass(path, source, texts, mixed)
+        except _Mixed as found:
+            mixed.add(found.column)
+
+
+def _pass(path: str, source: str, texts: frozenset[str], mixed: set[str]) -> pa.Table:
+    kinds: dict[str, set[str]] = {}
+    tables: list[pa.Table] = []
+    lines = _read_lines(path, source)
+    while rows := list(islice(lines, _AT_A_TIME)):
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        columns = {}
+        for name in names:
+            values = [row.get(name) for row in rows]
+            if name in mixed:
+                columns[name] = _as_text(values, name in texts)
+                continue
+            kinds.setdefault(name, set()).update(_kind_of(value) for value in values if value is not None)
+            array = _typed(values) if len(kinds[name]) < 2 else None
+            if array is None:
+                raise _Mixed(name)
+            columns[name] = array
+        tables.append(pa.table(columns))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        for name in kinds:
+            parts = [table.select([name]) for table in tables if name in table.column_names]
+            try:
+                pa.concat_tables(parts, promote_options="permissive")
+            except pa.ArrowException:
+                raise _Mixed(name) from None
+        raise
+
+
 def _table(rows: list[dict[str, Any]], texts: frozenset[str]) -> pa.Table:
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _array([row.get(name) for row in rows], name in texts) for name in names})
@@ -151,11 +199,20 @@ def _table(rows: list[dict[str, Any]], texts: frozenset[str]) -> pa.Table:
 
 def _array(values: list[Any], is_text: bool) -> pa.Array:
     kinds = {_kind_of(value) for value in values if value is not None}
-    if len(kinds) < 2:
-        try:
-            return pa.array(values)
-        except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-            pass  # nested values of several types, or half of a surrogate pair, which UTF-8 does not have
+    array = _typed(values) if len(kinds) < 2 else None
+    return _as_text(values, is_text) if array is None else array
+
+
+def _typed(values: list[Any]) -> pa.Array | None:
+    """As Arrow types them; None of nested values of several types, or of half of a surrogate pair, which UTF-8 does not have."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return None
+
+
+def _as_text(values: list[Any], is_text: bool) -> pa.Array:
+    """Every value as JSON text, texts as they are; in a column of texts what is none is missing."""
     if is_text:
         values = [None if _kind_of(value) in ("number", "bool") else value for value in values]
     texts = (v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values)

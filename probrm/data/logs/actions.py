@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from probrm.data.columns.coding import recoded
 from probrm.data.columns.values import Cells, binary, scores
-from probrm.data.files.arrow import to_names
+from probrm.data.files.arrow import is_number, to_flags, to_float, to_names
 from probrm.data.files.hints import did_you_mean, listed, shown
+from probrm.data.logs.thumbs import is_thumb, read_thumbs
 from probrm.errors import ConfigError, DataError
 
-Kind = Literal["binary", "ordinal", "log-normal"]
-KINDS: tuple[Kind, ...] = ("binary", "ordinal", "log-normal")
+Kind = Literal["binary", "ordinal", "log-normal", "thumb"]
+KINDS: tuple[Kind, ...] = ("binary", "ordinal", "log-normal", "thumb")
 _NAMED: dict[str, Kind] = {kind: kind for kind in KINDS}
 MAX_LEVELS = 20
 
@@ -26,11 +28,13 @@ class ActionSpec:
 
     Attributes:
         column: what the file calls it.
-        kind: ``binary`` (done or not), ``ordinal`` (ordered levels) or ``log-normal`` (positive seconds).
+        kind: ``binary`` (done or not), ``ordinal`` (ordered levels) or ``log-normal`` (positive seconds); ``thumb`` (up, down or
+            none) only before it is read: it becomes two binary actions, ``COLUMN:up`` and ``COLUMN:down``.
         against: whether it speaks against the answer: a regeneration, a correction.
         levels: of an ordinal action, lowest first, as text; known once a file is read.
         centre: mean of the logarithm of a log-normal action over the fitted log, in log seconds.
         spread: its standard deviation, positive.
+        guessed: whether the kind was not said, so that a column of -1, 0 and 1 may be read as thumbs.
     """
 
     column: str
@@ -39,10 +43,13 @@ class ActionSpec:
     levels: tuple[str, ...] = ()
     centre: float = 0.0
     spread: float = 1.0
+    guessed: bool = field(default=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {"levels": list(self.levels)}
+        found = asdict(self) | {"levels": list(self.levels)}
+        del found["guessed"]
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ActionSpec:
@@ -68,28 +75,39 @@ def parse_actions(texts: Iterable[str]) -> tuple[ActionSpec, ...]:
             )
         if any(spec.column == name for spec in specs):
             raise ConfigError(f"actions: the column {name!r} is named twice", fix="name it once, as what it is")
-        specs.append(ActionSpec(name, known or "binary", text.startswith("-")))
+        specs.append(ActionSpec(name, known or "binary", text.startswith("-"), guessed=known is None))
     return tuple(specs)
 
 
 def read_actions(
-    table: pa.Table, specs: Sequence[ActionSpec], rows: np.ndarray, source: str
+    table: pa.Table,
+    specs: Sequence[ActionSpec],
+    rows: np.ndarray,
+    source: str,
+    *,
+    codes: Mapping[str, float | None] | None = None,
+    missing: float | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[dict[str, np.ndarray], tuple[ActionSpec, ...]]:
     """Values by column, float32 (n,), NaN where an action was not observed; and the specs with their levels.
 
-    Binary actions are 0 or 1, ordinal ones the position of their level, log-normal ones seconds.
+    Binary actions are 0 or 1, ordinal ones the position of their level, log-normal ones seconds. Thumbs become two binary actions.
 
     Args:
         table: the whole file.
         specs: what to read.
         rows: 0-based positions of the rows that are used.
         source: the file, for messages.
+        codes: what values mean, see ``probrm.data.columns.coding``.
+        missing: what a missing binary or ordinal action means; None: it was not observed.
+        notes: gets what a user should know.
 
     Raises:
         DataError: a column is not there, has a value that its kind does not allow, or does not vary.
     """
     found: dict[str, np.ndarray] = {}
     complete = []
+    notes = [] if notes is None else notes
     for spec in specs:
         if spec.column not in table.column_names:
             raise DataError(
@@ -97,20 +115,44 @@ def read_actions(
                 fix=did_you_mean(spec.column, table.column_names) or "name columns of the file: --actions copied,-regenerated",
             )
         column = table.column(spec.column)
-        cells = Cells.of(source, spec.column, column, rows)
+        written = Cells.of(source, spec.column, column, rows)
+        cells = recoded(written, codes or {}, "action")
+        if spec.kind == "thumb" or (spec.kind == "binary" and spec.guessed and is_thumb(cells)):
+            for thumb, values in read_thumbs(cells, spec, missing, notes):
+                found[thumb.column] = values
+                complete.append(thumb)
+            continue
         if spec.kind == "binary":
-            values = binary(cells, fix="map it to 0, 1 or nothing; graded actions are written COLUMN:ordinal", missing=True)
+            fix = f"name what it means: --values up=1,down=0; thumbs are written {spec.column}:thumb, graded actions {spec.column}:ordinal"
+            values = _or(missing, binary(cells, fix=fix, missing=True))
         elif spec.kind == "ordinal":
-            values, levels = _levels(cells, column)
+            values, levels = _levels(cells, column if cells is written else cells.values, missing)
             spec = replace(spec, levels=levels)
         else:
             values = _seconds(cells)
         found[spec.column] = _varying(cells, values, spec)
+        _note_missing(cells, values, spec, missing, notes)
         complete.append(spec)
     return found, tuple(complete)
 
 
-def _levels(cells: Cells, column: pa.ChunkedArray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _or(missing: float | None, values: np.ndarray) -> np.ndarray:
+    return values if missing is None else np.where(np.isnan(values), np.float32(missing), values).astype(np.float32)
+
+
+def _note_missing(cells: Cells, values: np.ndarray, spec: ActionSpec, missing: float | None, notes: list[str]) -> None:
+    """An action that is missing may mean that it was not taken: what it was read as is said."""
+    gaps = np.isnan(values)
+    if missing is not None:  # the values are filled
+        gaps = np.isnan(to_float(cells.values)) if is_number(cells.values.type) else ~to_flags(cells.values.is_valid())
+    count = int(gaps.sum())
+    if not count or spec.kind == "log-normal":
+        return
+    read = "not observed; where it means no action: --missing-action 0" if missing is None else "no action"
+    notes.append(f"action {spec.column!r}: missing in {count} of {len(cells.rows)} rows, read as {read}")
+
+
+def _levels(cells: Cells, column: pa.ChunkedArray, missing: float | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     if pa.types.is_dictionary(column.type) and column.type.ordered:  # a categorical of pandas or polars that says its order
         order = [str(name) for name in to_names(column.unify_dictionaries().chunk(0).dictionary)] if column.num_chunks else []
         names = to_names(cells.values)
@@ -120,6 +162,7 @@ def _levels(cells: Cells, column: pa.ChunkedArray) -> tuple[np.ndarray, tuple[st
         order = []
         fix = "give integers, or a categorical column that says its order; durations are written COLUMN:log-normal"
         values = scores(cells, fix=fix)
+        values = values if missing is None else np.where(np.isnan(values), missing, values)
         odd = np.isfinite(values) & (values != np.floor(values))
         if odd.any():
             raise cells.error(int(odd.argmax()), "integers, or missing", fix)

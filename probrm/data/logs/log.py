@@ -16,9 +16,10 @@ from probrm.data.columns.values import Cells, binary
 from probrm.data.conversation import Conversation
 from probrm.data.covariates.derived import derive
 from probrm.data.covariates.reading import check_for_fit, read_covariates
-from probrm.data.files.tables import read_table
+from probrm.data.exposures import Exposures, audit, refuse_none
 from probrm.data.logs.actions import ActionSpec, parse_actions, read_actions
-from probrm.data.logs.presets import PRESETS
+from probrm.data.logs.exposures import cause_of, taken
+from probrm.data.logs.opening import open_log
 from probrm.data.logs.side_by_side import read_shown
 from probrm.data.logs.spec import LogSpec
 from probrm.errors import DataError
@@ -26,7 +27,6 @@ from probrm.errors import DataError
 __all__ = ["Log", "LogSpec", "read_log"]
 
 _TRUTH = ("action", "label", "true_probability", "chosen")  # the last one only where there are pairs
-_TEXTS, _IDS = ("prompt", "messages", "response"), ("user_id", "session_id", "id", "pair")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Log:
         action_specs: what they are, in the order named.
         propensity_known: float32 (n,) in (0, 1], of the action, from an experiment; NaN where it is to be estimated.
         rival: int64 (n,), position of the answer that was shown beside a row's, −1 where there was none; None without pairs.
+        exposures: the audit of a log that is to be fitted; None otherwise.
         won: float32 (n,), 1 or 0 in the first row of each pair with a choice: whether it was chosen; NaN elsewhere.
     """
 
@@ -72,13 +73,20 @@ class Log:
     propensity_known: np.ndarray | None = None
     rival: np.ndarray | None = None
     won: np.ndarray | None = None
+    exposures: Exposures | None = None
 
     def __len__(self) -> int:
         return len(self.conversations)
 
 
 def read_log(
-    source: str, spec: LogSpec | None = None, *, require: Collection[str] = ("action",), min_rows: int = 50, drop_unshown: bool = True
+    source: str,
+    spec: LogSpec | None = None,
+    *,
+    require: Collection[str] = ("action",),
+    min_rows: int = 50,
+    drop_unshown: bool = True,
+    several: bool = True,
 ) -> Log:
     """Reads and checks a log.
 
@@ -90,40 +98,44 @@ def read_log(
             it vary, are constant covariates and single users left out, and are ignored columns named.
         min_rows: how many usable rows there must be.
         drop_unshown: whether rows with ``shown = 0`` are dropped; they are no exposures.
+        several: whether the model knows several actions, which the thumbs of a product's export are.
 
     Raises:
         DataError: the file, a column, a row or the log as a whole cannot be used; says which, and what is allowed.
     """
-    spec = spec or LogSpec()
-    preset = PRESETS[spec.preset] if spec.preset else None
-    texts = {spec.columns.get(name) or name for name in _TEXTS} | set(preset.texts if preset else ())
-    ids = {spec.columns.get(name) or name for name in _IDS} | set(preset.ids if preset else ())
-    table = read_table(source, texts=texts, ids=ids)
-    notes: list[str] = []
-    parts = assign(table, spec.columns, preset.read(table, source) if preset else {}, source)
-    several = parse_actions(spec.actions)
     fitting = "action" in require
-    if several:  # they take the place of the native one, whether or not the file has it
+    opened = open_log(source, spec or LogSpec(), several=several, fitting=fitting)
+    spec, table, notes = opened.spec, opened.table, opened.notes
+    parts = assign(table, spec.columns, opened.parts, source)
+    several_actions = parse_actions(spec.actions)
+    if several_actions:  # they take the place of the native one, whether or not the file has it
         parts.pop("action", None)
-    _require(parts, [native for native in require if not (several and native == "action")], table, source)
+    alone = spec.columns.get("prompt") == "" and "response" in parts
+    _require(parts, [native for native in require if not (several_actions and native == "action")], table, source, alone=alone)
 
     rows = _shown(parts, table.num_rows, source, notes) if drop_unshown else np.arange(table.num_rows, dtype=np.int64)
-    prompt = parts.get("prompt") or parts["messages"]
-    found = read_conversations(prompt, parts.get("response"), rows, source, chat="prompt" not in parts)
+    prompt = parts.get("prompt") or parts.get("messages")
+    if prompt is None:
+        notes.append("there is no prompt (--columns prompt=): answers are read alone")
+    chat = "prompt" not in parts
+    found = read_conversations(prompt, parts.get("response"), rows, source, chat=chat, notes=notes, bare=opened.bare)
     conversations, rows = keep_usable(found, rows, source, notes)
     if len(rows) < max(min_rows, 1):
         raise DataError(
             f"{source}: {len(rows)} usable rows; at least {max(min_rows, 1)} are needed" + "".join(f" ({note})" for note in notes),
             fix="give more rows; from fewer nothing can be distinguished",
         )
-    roles = Roles(source, parts, rows, fitting=fitting, required=frozenset(require), notes=notes)
+    missing_action = None if spec.missing_action is None else float(spec.missing_action)
+    roles = Roles(source, parts, rows, fitting, frozenset(require), notes, spec.values, missing_action)
     action, label = roles.action(), roles.label()
-    actions, specs = read_actions(table, several, rows, source) if several else (None, ())
+    actions, specs = None, ()
+    if several_actions:
+        actions, specs = read_actions(table, several_actions, rows, source, codes=spec.values, missing=missing_action, notes=notes)
     shown = read_shown(roles, [c.prompt_text for c in conversations]) if fitting else None
     known = roles.propensity()
-    if known is not None and len(several) > 1:
+    if known is not None and len(specs) > 1:
         raise DataError(
-            f"{source}, column {parts['propensity'].name!r}: a known propensity is that of one action, and --actions names {len(several)}",
+            f"{source}, column {parts['propensity'].name!r}: a known propensity is that of one action, and --actions names {len(specs)}",
             fix="name one action, or leave the propensity out: --columns propensity=",
         )
     truth = {parts[name].name: name.replace("_", " ") for name in _TRUTH[: None if shown else -1] if name in parts}
@@ -134,6 +146,18 @@ def read_log(
         propensity = check_for_fit(propensity, source, "--propensity-features", notes)
         reward = check_for_fit(reward, source, "--reward-features", notes)
         _note_covariates(table, parts, spec, [propensity, reward], notes)
+    found = None
+    if fitting:
+        acted, always = taken(action, actions, specs)
+        cause = opened.cause or cause_of(parts)
+        found = audit(
+            len(rows),
+            acted,
+            cause=cause,
+            always=always or shown is not None,
+            file_rows=0 if "true_probability" in parts else table.num_rows,
+        )
+        refuse_none(found, source)
     return Log(
         source=source,
         conversations=conversations,
@@ -147,20 +171,21 @@ def read_log(
         propensity=propensity,
         reward=reward,
         notes=notes,
-        table=table,
+        table=opened.whole,
         actions=actions,
         action_specs=specs,
         propensity_known=known,
         rival=None if shown is None else shown.rival,
         won=None if shown is None else shown.won,
+        exposures=found,
     )
 
 
-def _require(parts: dict[str, Part], require: Collection[str], table: pa.Table, source: str) -> None:
-    if "prompt" not in parts and "messages" not in parts:
+def _require(parts: dict[str, Part], require: Collection[str], table: pa.Table, source: str, *, alone: bool) -> None:
+    prompt = parts.get("prompt") or parts.get("messages")
+    if prompt is None and not alone:
         raise missing(source, "prompt", "prompt", table.column_names)
-    prompt = parts.get("prompt") or parts["messages"]
-    could_hold_answer = "prompt" not in parts or pa.types.is_nested(prompt.values.type)
+    could_hold_answer = prompt is not None and ("prompt" not in parts or pa.types.is_nested(prompt.values.type))
     for native in (*(() if could_hold_answer else ("response",)), *require):
         if native not in parts:
             raise missing(source, native, native, table.column_names)

@@ -89,5 +89,6 @@ PRESETS: dict[str, Preset] = {
         texts=("request", "response", "copy_events", "prompt"),
         ids=("programmer_id", "user_id"),
     ),
+    "trl-unpaired": Preset(lambda table, source: {}, texts=("prompt", "completion")),  # see ``unpaired``, which has to know more
 }
 """What ``--preset`` can name."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from probrm.data.columns.values import Cells, parse_scores, scores
 from probrm.data.files.hints import did_you_mean, listed
+from probrm.data.pairs.rating_names import is_rating, sign_of
 from probrm.data.pairs.recognise import Reading
 from probrm.errors import DataError
 
@@ -16,15 +17,19 @@ Candidates = Mapping[str, Sequence[Cells]]
 _FIX = "write numbers, or leave the cell empty where there is none; name the attributes to use: --attributes a,b"
 
 
-def read_attributes(candidates: Candidates, reading: Reading, *, one_sided: Sequence[str] = ()) -> dict[str, list[np.ndarray]]:
-    """Attribute → float64 scores as in ``candidates``, NaN where missing: those that the spec names, else all that hold scores.
+def read_attributes(
+    candidates: Candidates, reading: Reading, *, one_sided: Sequence[str] = (), rated: bool = False
+) -> dict[str, list[np.ndarray]]:
+    """Attribute → float64 scores as in ``candidates``, NaN where missing: those that the spec names, else all known ratings.
 
-    A column that is not named holds scores where at least half of what is in it are numbers.
+    A column that is not named is an attribute where its name is known to be that of a rating and at least half of what is in it are
+    numbers. Attributes that are named with a minus count reversed, and so do ranks.
 
     Args:
         candidates: what the file has.
         reading: the file.
         one_sided: columns that score one side only.
+        rated: whether every candidate is a rating whatever its name, as the form of the file says.
 
     Raises:
         DataError: when fitting, a named attribute is not there or on one side only, or a score is no finite number.
@@ -33,7 +38,8 @@ def read_attributes(candidates: Candidates, reading: Reading, *, one_sided: Sequ
     if one_sided:
         reading.notes.append(f"ignored, because the other side has no such column: {listed(one_sided)}")
     found: dict[str, list[np.ndarray]] = {}
-    for name in wanted or _scored(candidates, reading.notes):
+    known = {name: cells for name, cells in candidates.items() if rated or is_rating(name)}
+    for name in wanted or _scored(known, reading.notes):
         read = reading.optional("attribute", lambda name=name: _read(name, candidates, one_sided, source))
         found |= {} if read is None else {name: read}
     return found
@@ -75,9 +81,10 @@ def stack(sides: dict[str, tuple[np.ndarray, np.ndarray]]) -> tuple[tuple[str, .
 
 
 def _read(name: str, candidates: Candidates, one_sided: Sequence[str], source: str) -> list[np.ndarray]:
-    if name not in candidates:
-        raise _unknown(name, candidates, one_sided, source)
-    return [scores(cells, fix=_FIX) for cells in candidates[name]]
+    column, sign = sign_of(name, set(candidates))
+    if column not in candidates:
+        raise _unknown(column, candidates, one_sided, source)
+    return [sign * scores(cells, fix=_FIX) for cells in candidates[column]]
 
 
 def _scored(candidates: Candidates, notes: list[str]) -> list[str]:

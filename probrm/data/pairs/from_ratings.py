@@ -7,14 +7,18 @@ from collections import defaultdict
 
 import numpy as np
 
+from probrm.data.pairs.agreement import check_scores
 from probrm.data.pairs.attributes import keep_informative, stack
 from probrm.data.pairs.pairs import Pairs
 from probrm.data.pairs.rated_responses import Ratings
+from probrm.data.pairs.rating_names import direction, is_rank
 from probrm.data.pairs.recognise import Reading
 from probrm.errors import DataError
 
 _TINY = 1e-6  # ratings are often means rounded to some decimals
 _MOST = 10_000_000
+_SAME_SCALE = 2.0
+"""Attributes whose ranges differ by a larger factor are of different scales."""
 
 
 def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
@@ -33,11 +37,16 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
     if ratings.overall is not None:
         difference = ratings.overall[first] - ratings.overall[second]
     elif left is not None and right is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is what is wanted: missing
-            difference = np.nanmean(np.stack([a - b for a, b in scored.values()]), axis=0)
+        difference = _mean_difference(scored, reading)
     else:  # no attribute is left, so no pair has anything to be distinguished by
         difference = np.zeros(len(first))
+    if ratings.overall is not None:
+        reading.told.append(f"preferred: {direction(ratings.overall_name)}")
+        if is_rank(ratings.overall_name) and left is not None and "overall" not in reading.spec.columns:
+            _check_rank(difference, scored, reading, ratings.overall_name)
+    else:
+        mean = "the mean of " if len(names) > 1 else ""
+        reading.told.append(f"preferred: {mean}{', '.join(map(direction, names))}")
     by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
     reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")
     if "weight" in reading.parts:
@@ -69,6 +78,28 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         table=reading.table,
     )
     return pairs.take(rated)
+
+
+def _mean_difference(scored: dict[str, tuple[np.ndarray, np.ndarray]], reading: Reading) -> np.ndarray:
+    """The mean over the attributes that both responses have, in their own unit or, where scales differ, in standard deviations."""
+    values = {name: np.concatenate(sides) for name, sides in scored.items()}
+    ranges = {name: np.nanmax(column) - np.nanmin(column) for name, column in values.items()}
+    units = dict.fromkeys(scored, 1.0)
+    if max(ranges.values()) > _SAME_SCALE * min(ranges.values()):
+        units = {name: float(np.nanstd(column)) or 1.0 for name, column in values.items()}
+        reading.notes.append("the attributes have different scales: each is divided by its standard deviation before their mean is taken")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is what is wanted: missing
+        return np.nanmean(np.stack([(a - b) / units[name] for name, (a, b) in scored.items()]), axis=0)
+
+
+def _check_rank(difference: np.ndarray, scored: dict[str, tuple[np.ndarray, np.ndarray]], reading: Reading, rank: str) -> None:
+    """A rank in which higher is better would turn all preferences round; ratings in the same file show it."""
+    ratings = _mean_difference(scored, reading)
+    along = np.where(difference < 0, -ratings, ratings)
+    outcome = np.where(np.isnan(difference) | (difference == 0), 0.5, 1.0)
+    fix = f"name what decides: --columns overall=NAME, or --columns overall= for the mean of the ratings; lower `{rank}` is read as better"
+    check_scores(along, outcome, source=reading.source, choice=f"`{rank}`", scores=f"the ratings {', '.join(scored)}", fix=fix, most=2 / 3)
 
 
 def _within(ratings: Ratings, reading: Reading) -> tuple[np.ndarray, np.ndarray]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from probrm.data.files.tables import read_table
+from probrm.data.pairs.agreement import note_contradictions
 from probrm.data.pairs.chosen_rejected import read_sided
 from probrm.data.pairs.formats import IDS, TEXTS
 from probrm.data.pairs.from_ratings import pair_up
+from probrm.data.pairs.nested import heads
 from probrm.data.pairs.pairs import Pairs
 from probrm.data.pairs.rated_responses import read_ratings
+from probrm.data.pairs.rating_names import is_lower
 from probrm.data.pairs.recognise import Reading, recognise
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.pairs.ultrafeedback import read_completions
+from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.errors import DataError
 
 __all__ = ["PairSpec", "Pairs", "read_pairs"]
@@ -40,14 +47,13 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     """
     spec = spec or PairSpec()
     texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
-    reading = recognise(read_table(source, texts=texts, ids=ids), spec, source, fitting=fitting)
-    if reading.form == "helpsteer":
-        pairs = pair_up(read_ratings(reading), reading)
-    elif reading.form == "ultrafeedback":
-        pairs = pair_up(read_completions(reading), reading)
-    else:
-        pairs = read_sided(reading)
+    annotated = annotated_pairs(source) if spec.preset is None else None
+    table, notes = annotated or (read_table(source, texts=texts, ids=ids), [])
+    reading = recognise(table, spec, source, fitting=fitting)
+    reading.notes.extend(notes)
+    pairs = READERS[reading.about.reader](reading)
     pairs = _without_identical(pairs)
+    note_contradictions(pairs)
     pairs = _settle_ties(pairs, spec)
     if len(pairs) < max(min_pairs, 1):
         raise DataError(
@@ -56,10 +62,24 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
         )
     if fitting:
         _check_prompts(pairs)
-        _note_ignored(pairs, reading)
-    if pairs.attributes:
-        pairs.notes.append(f"attributes: {', '.join(pairs.attributes)}")
-    return pairs
+    pairs.notes.append(_what_decides(pairs, reading))
+    if reading.about.reader == "pair" and table.num_rows == reading.table.num_rows:
+        pairs = replace(pairs, table=table)  # as it is in the file
+    return _a_row_counts_once(pairs) if reading.about.reader == "pair" else pairs
+
+
+READERS: dict[str, Callable[[Reading], Pairs]] = {
+    "pair": read_sided,
+    "rated": lambda reading: pair_up(read_ratings(reading), reading),
+    "list": lambda reading: pair_up(read_completions(reading), reading),
+}
+"""``Form.reader`` → what reads such files."""
+
+
+def _a_row_counts_once(pairs: Pairs) -> Pairs:
+    """Divides the weights of the pairs that a row makes by their number."""
+    _, back, counts = np.unique(pairs.rows, return_inverse=True, return_counts=True)
+    return replace(pairs, weight=(pairs.weight / counts[back]).astype(np.float32))
 
 
 def _without_identical(pairs: Pairs) -> Pairs:
@@ -101,11 +121,15 @@ def _check_prompts(pairs: Pairs) -> None:
         )
 
 
-def _note_ignored(pairs: Pairs, reading: Reading) -> None:
-    used = {part.name for part in reading.parts.values()} | set(pairs.attributes)
-    used |= {f"{side}_{name}" for side in ("chosen", "rejected") for name in pairs.attributes}
-    if "safe" in pairs.attributes:
-        used |= {"is_response_0_safe", "is_response_1_safe"}
+def _what_decides(pairs: Pairs, reading: Reading) -> str:
+    """What makes a response preferred, in which direction; which attributes there are; and, of a fit, which columns are not used."""
+    told = list(reading.told)
+    if pairs.attributes:
+        told.append("attributes: " + ", ".join(f"{name} (lower is better)" if is_lower(name) else name for name in pairs.attributes))
+    used = {column for part in reading.parts.values() for column in heads(part.name)} | reading.used
+    names = {name.removeprefix("-") for name in pairs.attributes}
+    used |= names | {column for columns in reading.scored.items() if columns[0] in names for column in columns[1]}
     ignored = [name for name in reading.table.column_names if name not in used]
-    if ignored:
-        pairs.notes.append(f"ignored columns: {', '.join(ignored)}")
+    if ignored and reading.fitting:
+        told.append(f"ignored: {', '.join(ignored)}")
+    return "; ".join(told)

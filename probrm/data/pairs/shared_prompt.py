@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import re
 
+from probrm.data.columns.texts import join_turns
 from probrm.data.conversation import Conversation
+from probrm.data.messages import Turns
 
-Turns = tuple[tuple[str, str], ...]
 Text = str | Turns
 Sides = tuple[Conversation, Conversation]
 
@@ -57,6 +58,12 @@ def parse_turns(text: str) -> Turns | None:
     return tuple((_ROLES[role], content.strip()) for role, content in zip(pieces[::2], pieces[1::2], strict=True))
 
 
+def open_turns(prompt: Text | None) -> Text | None:
+    """A prompt that is a text of turns up to where the assistant is to answer, as a chat; another one as it is."""
+    turns = parse_turns(prompt) if isinstance(prompt, str) else None
+    return turns[:-1] if turns is not None and len(turns) > 1 and turns[-1] == ("assistant", "") else prompt
+
+
 def _split_chats(prompt: Text | None, chosen: Turns, rejected: Turns) -> Sides | Unusable:
     if chosen[-1][0] != "assistant" or rejected[-1][0] != "assistant":
         return Unusable.NO_ANSWER
@@ -67,7 +74,7 @@ def _split_chats(prompt: Text | None, chosen: Turns, rejected: Turns) -> Sides |
     said = {content.strip() for _, content in turns}
     if not turns or any(chat[shared][0] != "assistant" for chat in chats) or (isinstance(prompt, str) and not _among(prompt, said)):
         return Unusable.PROMPTS
-    answers = [_join(chat[shared:]) for chat in chats]
+    answers = [join_turns(chat[shared:]) for chat in chats]
     if said == {""} or not all(answer.strip() for answer in answers):
         return Unusable.EMPTY
     asked = prompt if isinstance(prompt, str) and turns == (("user", prompt),) else turns
@@ -89,12 +96,6 @@ def _with_prompt(prompt: Text | None, side: Turns) -> Turns:
 
 def _among(prompt: str, said: set[str]) -> bool:
     return any(prompt.strip() in content or (content and content in prompt) for content in said)
-
-
-def _join(turns: Turns) -> str:
-    if all(role == "assistant" for role, _ in turns):
-        return "\n\n".join(content for _, content in turns)
-    return "\n\n".join([turns[0][1], *(f"{role}: {content}" for role, content in turns[1:])])
 
 
 def _cut_at_words(chosen: str, rejected: str) -> Sides | Unusable:

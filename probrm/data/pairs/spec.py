@@ -12,6 +12,7 @@ from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS
 from probrm.errors import ConfigError
 
 _TIES = ("drop", "davidson")
+_CHOICES = ("first", "second", "tie")
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,13 @@ class PairSpec:
             ``probrm.data.pairs.formats.PAIR_NATIVE``. An empty name (``{"margin": ""}``) says that the file has no such column,
             even if one of its columns is called that.
         preset: a published form, see ``probrm.data.pairs.formats.PRESETS``; None: told from the columns.
-        attributes: the attributes that are read, in this order; empty: all that are found.
+        attributes: the attributes that are read, in this order; ``-toxicity`` counts reversed, lower being better. Empty: all whose names
+            are known to be those of ratings.
         ties: what becomes of pairs of which neither side is preferred: ``"drop"`` drops and counts them, ``"davidson"`` keeps
             them with outcome 0.5, to be modelled as Davidson (1970) does.
         min_difference: pairs made from ratings whose overall ratings differ by less are ties, and so are those that do not differ.
+        choices: what the values of the choice between two answers mean: ``{"first": "1", "second": "2", "tie": "0"}``, several values of
+            one kind separated by ``|``, ``negative`` and ``positive`` for a signed scale; empty: understood from the values.
 
     Raises:
         ConfigError: a native name or preset does not exist, an attribute is named twice or not at all, or a value is not allowed.
@@ -37,19 +41,29 @@ class PairSpec:
     attributes: tuple[str, ...] = ()
     ties: Literal["drop", "davidson"] = "drop"
     min_difference: float = 0.0
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(self.columns))
         object.__setattr__(self, "attributes", tuple(self.attributes))
+        object.__setattr__(self, "choices", dict(self.choices))
         for native in self.columns:
             check_known("columns", native, PAIR_NATIVE, "--columns prompt=question,chosen=winner,rejected=loser")
         if self.preset is not None:
             check_known("preset", self.preset, PRESETS, f"--preset {next(iter(PRESETS))}")
         check_known("ties", self.ties, _TIES, "--ties drop")
-        repeated = [name for name in self.attributes if self.attributes.count(name) > 1]
+        for kind in self.choices:
+            check_known("choices", kind, _CHOICES, "--choices first=1,second=2,tie=0")
+        if self.choices and not {"first", "second"} <= set(self.choices):
+            raise ConfigError(
+                f"choices: found {', '.join(self.choices)}; allowed: first and second, and perhaps tie",
+                fix="--choices first=1,second=2,tie=0",
+            )
+        plain = [name.removeprefix("-") for name in self.attributes]
+        repeated = [name for name in plain if plain.count(name) > 1]
         if repeated:
             raise ConfigError(f"attributes: {repeated[0]!r} is named twice", fix="name each attribute once")
-        if "" in self.attributes:
+        if "" in plain:
             raise ConfigError("attributes: one name is empty", fix="name columns of the file: --attributes helpfulness,correctness")
         if not 0 <= self.min_difference < math.inf:
             raise ConfigError(

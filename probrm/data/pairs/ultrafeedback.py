@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from probrm.data.columns.roles import Roles
-from probrm.data.columns.texts import keep_usable, read_prompts, read_texts
+from probrm.data.columns.texts import keep_usable, read_answers, read_prompts
 from probrm.data.columns.values import Cells, scores
 from probrm.data.conversation import Conversation
 from probrm.data.files.arrow import is_list, is_text, kernels
@@ -18,7 +18,9 @@ from probrm.data.files.hints import did_you_mean, listed
 from probrm.data.pairs.attributes import read_attributes
 from probrm.data.pairs.chosen_rejected import read_subset
 from probrm.data.pairs.rated_responses import Ratings
+from probrm.data.pairs.rating_names import is_rank
 from probrm.data.pairs.recognise import Reading
+from probrm.data.pairs.shared_prompt import open_turns
 from probrm.errors import DataError
 
 _ALLOWED = "lists of {response, overall_score, annotations: {helpfulness: {Rating: …}, …}}"
@@ -38,24 +40,28 @@ def read_completions(reading: Reading) -> Ratings:
     source, parts = reading.source, reading.parts
     everything = np.arange(reading.table.num_rows, dtype=np.int64)
     part = parts["completions"]
-    given, counts = _flatten(Cells.of(source, part.name, part.values, everything))
+    given, counts = _flatten(Cells.of(source, part.name, part.values, everything), reading.about.fields["response"])
     rows = np.repeat(everything, counts)
     number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
 
     def cells(*path: str) -> Cells:
         return Cells(source, ".".join((part.name, *path)), _field(given, path), rows)
 
-    prompts = read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, everything), chat=False)
-    pieces = ((prompts[row], answer) for row, answer in zip(rows.tolist(), read_texts(cells("response"), "text"), strict=True))
+    read = read_prompts(Cells.of(source, parts["prompt"].name, parts["prompt"].values, everything), notes=reading.notes)
+    prompts = [open_turns(prompt) for prompt in read]
+    pieces = (
+        (prompts[row], answer)
+        for row, answer in zip(rows.tolist(), read_answers(cells(reading.about.fields["response"]), notes=reading.notes), strict=True)
+    )
     found = [None if prompt is None or answer is None else Conversation(prompt, answer) for prompt, answer in pieces]
     what = "completions have an empty or non-text prompt or response"
     conversations, rows_kept = keep_usable(found, rows, source, reading.notes, what=what, fix="fill or remove them")
     usable = np.array([conversation is not None for conversation in found], dtype=bool)
 
-    overall = _overall(reading, _fields(given.type), cells)
+    overall, named = _overall(reading, _fields(given.type), cells)
     aspects = [name for name in _fields(given.type, "annotations") if "Rating" in _fields(given.type, "annotations", name)]
-    read = read_attributes({name: [cells("annotations", name, "Rating")] for name in aspects}, reading)
-    if not read and overall is None:
+    aspect_scores = read_attributes({name: [cells("annotations", name, "Rating")] for name in aspects}, reading, rated=True)
+    if not aspect_scores and overall is None:
         raise DataError(f"{source}, column {part.name!r}: no completion is rated; allowed: {_ALLOWED}", fix=_FIX)
     roles = Roles(source, parts, everything, fitting=reading.fitting, required=frozenset(), notes=reading.notes)
     user, subset = roles.user(), read_subset(roles)
@@ -66,34 +72,38 @@ def read_completions(reading: Reading) -> Ratings:
         ids=ids[usable],
         group=rows_kept,
         groups=len(everything),
-        attributes={name: values[usable] for name, (values,) in read.items()},
+        attributes={name: values[usable] for name, (values,) in aspect_scores.items()},
         overall=None if overall is None else overall[usable],
+        overall_name=named,
         user=None if user is None else user[rows_kept],
         subset=None if subset is None else subset[rows_kept],
     )
 
 
-def _overall(reading: Reading, there: list[str], cells: Callable[..., Cells]) -> np.ndarray | None:
-    named = reading.spec.columns.get("overall")
+def _overall(reading: Reading, there: list[str], cells: Callable[..., Cells]) -> tuple[np.ndarray | None, str]:
+    """The overall ratings, reversed where they are ranks, and what they are called."""
+    named, usual = reading.spec.columns.get("overall"), reading.about.fields["overall"]
     if named and named not in there:
         raise DataError(
             f"{reading.source}: the completions have no {named!r} (named for 'overall'); found: {listed(there)}",
             fix=did_you_mean(named, there) or "to take the mean of the aspects: --columns overall=",
         )
-    name = "overall_score" if named is None and "overall_score" in there else named
+    name = usual if named is None and usual in there else named
     if not name:
-        return None
+        return None, ""
     fix = "write numbers, or take the mean of the aspects: --columns overall="
     found = reading.optional("overall", lambda: scores(cells(name), fix=fix))
-    return None if found is None or np.isnan(found).all() else found
+    if found is None or np.isnan(found).all():
+        return None, ""
+    return (-found if is_rank(name) else found), name
 
 
-def _flatten(cells: Cells) -> tuple[pa.ChunkedArray, np.ndarray]:
+def _flatten(cells: Cells, response: str) -> tuple[pa.ChunkedArray, np.ndarray]:
     """All completions one after the other, and how many each row has."""
     kind = cells.values.type
     chunks = [_parse(cells)] if is_text(kind) else cells.values.chunks
     kind = chunks[0].type
-    if not (is_list(kind) and "response" in _fields(kind.value_type)):
+    if not (is_list(kind) and response in _fields(kind.value_type)):
         raise cells.refuse_type(_ALLOWED, _FIX)
     counts = [kernels.fill_null(kernels.list_value_length(chunk), 0).to_numpy(zero_copy_only=False) for chunk in chunks]
     return pa.chunked_array([chunk.flatten() for chunk in chunks]), np.concatenate(counts).astype(np.int64)

@@ -22,7 +22,7 @@ def fitted_log(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fitt
         DataError: the file has changed or gone since the fit.
         EncoderError: vectors that are not in the cache, and no encoder.
     """
-    log = read_log(fitted_source(run), recipe.read_spec(run.config["data"]))
+    log = read_log(fitted_source(run), recipe.read_spec(run.config["data"]), several=getattr(recipe, "several_actions", True))
     store = run.record["encoder"]["embeddings"]
     batch = run.inputs.batch(log, run_vectors(run, log.conversations, embeddings=store, progress=progress).vectors)
     held_out, selection = masks(log.row_id, run.split, run.config["inference"]["refit"])

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from probrm.config import FitConfig
 from probrm.data import Batch, Conversation, Log, LogSpec, read_log
+from probrm.data.columns.roles import ANONYMOUS
 from probrm.data.logs.presets import PRESETS
 from probrm.data.logs.repeats import repeated_answers
+from probrm.data.products.registry import PRODUCTS
 from probrm.encoders import Encoder, Observed
 from probrm.errors import ConfigError
 from probrm.inference import Fitted
@@ -46,7 +48,7 @@ class LogRecipe(Recipe):
     job_class: ClassVar[type[Job]] = LogJob
     inputs_class: ClassVar[Any] = LogInputs
     data_class: ClassVar[Any] = LogSpec
-    presets: ClassVar[Sequence[str]] = tuple(PRESETS)
+    presets: ClassVar[Sequence[str]] = (*PRESETS, *PRODUCTS)
     several_actions: ClassVar[bool] = False
     """Whether the model knows several actions a row."""
     titles: ClassVar[Mapping[str, str]] = {
@@ -64,7 +66,7 @@ class LogRecipe(Recipe):
             raise ConfigError(
                 f"data.actions: the model {self.kind!r} knows one action", fix="name it with --columns action=NAME, and leave --actions out"
             )
-        return read_log(source, config.data)
+        return read_log(source, config.data, several=self.several_actions)
 
     def texts(self, rows: Log, config: FitConfig) -> tuple[list[Conversation], Callable[[], Observed | None]]:
         """The answers, with their prompts."""
@@ -77,13 +79,20 @@ class LogRecipe(Recipe):
 
     def groups(self, rows: Log) -> tuple[list[str], list[str] | None, np.ndarray]:
         """Prompts, users where there are some, and which rows show an answer that others show, too."""
-        users = None if rows.user is None else list(rows.user)
-        return [c.prompt_text for c in rows.conversations], users, repeated_answers(rows.conversations) >= 0
+        # What is not known is nobody's and nothing's in common: rows without a prompt or a user are held out on their own.
+        prompts = [c.prompt_text or f"(row {row + 1})" for c, row in zip(rows.conversations, rows.rows, strict=True)]
+        users = None
+        if rows.user is not None:
+            users = [f"(row {row + 1})" if user == ANONYMOUS else user for user, row in zip(rows.user, rows.rows, strict=True)]
+        return prompts, users, repeated_answers(rows.conversations) >= 0
 
     def counts(self, job: LogJob) -> dict[str, dict[str, Any]]:
-        """The explicit labels."""
-        label = job.rows.label
-        return {"identifiability": {"labels": 0 if label is None else int(np.isfinite(label).sum()), "notes": []}}
+        """The explicit labels, and what the exposure audit found."""
+        label, exposures = job.rows.label, job.rows.exposures
+        found: dict[str, dict[str, Any]] = {
+            "identifiability": {"labels": 0 if label is None else int(np.isfinite(label).sum()), "notes": []}
+        }
+        return found if exposures is None else found | {"exposures": exposures.to_dict()}
 
     def notes(self, job: LogJob, fitted: Fitted) -> list[str]:
         """Which of the named inputs the model does not read."""
@@ -92,7 +101,8 @@ class LogRecipe(Recipe):
         unread = [f"{', '.join(names[column])} ({column.replace('_', ' ')})" for column in names if names[column] and column not in read]
         if bool((job.data["weight"] != 1).any()) and "weight" not in read:
             unread.append("the column weight")
-        return [f"the model {self.kind!r} does not use {what}" for what in unread]
+        told = [] if job.rows.exposures is None else [job.rows.exposures.sentence]
+        return told + [f"the model {self.kind!r} does not use {what}" for what in unread]
 
     def inspect_row(self, run: Run, log: Log, at: int, one: Batch) -> dict[str, Any]:
         """Everything about the row ``at`` of the fitted log, whose batch is ``one``: plain types, in nested tables."""
@@ -167,7 +177,7 @@ class LogRecipe(Recipe):
 
     def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
         """One row of the fitted log, read from its file again."""
-        log = read_log(fitted_source(run), self.read_spec(run.config["data"]))
+        log = read_log(fitted_source(run), self.read_spec(run.config["data"]), several=self.several_actions)
         at = position(log.row_id, row, "log has")
         store = run.record["encoder"]["embeddings"]
         vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors

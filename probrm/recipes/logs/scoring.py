@@ -25,7 +25,7 @@ def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
     """
     kept = (*_TEXTS, *kept)
     columns = {name: "" for name in NATIVE if name not in kept} | {name: column for name, column in spec.columns.items() if name in kept}
-    return replace(spec, columns=columns, propensity_features=(), derive=(), actions=())
+    return replace(spec, columns=columns, propensity_features=(), derive=(), actions=(), feedback=None, on=None)
 
 
 def scored_batch(run: Run, log: Log, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, list[str]]:

@@ -16,11 +16,12 @@ from probrm.errors import DataError
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
 from probrm.recipes.pairs.inputs import PairInputs, pair_texts, prompt_conversation
+from probrm.recipes.pairs.same_vectors import same_sides
 from probrm.runs.run import Run
 
-_ASIDE = ("margin", "weight", "tie", "user_id", "subset", "id")
+_ASIDE = ("margin", "weight", "tie", "user_id", "subset", "id", "chosen_score", "rejected_score")
 """Columns that say nothing about which response is which."""
-_SIDES = ("prompt", "chosen", "rejected", "response_0", "response_1", "choice")
+_SIDES = ("prompt", "chosen", "rejected", "response_0", "response_1", "score_0", "score_1", "choice")
 
 
 def is_pairs(there: Collection[str], spec: PairSpec) -> bool:
@@ -65,6 +66,19 @@ def pair_batch(run: Run, pairs: Pairs, *, embeddings: str | Encoder | None = Non
     texts = pair_texts(pairs, EncoderConfig.restore(run.record["encoder"]["config"]), prompts=run.model.uses_prompts)  # type: ignore[arg-type]
     encoded = run_vectors(run, texts, embeddings=embeddings, progress=progress)
     return inputs.batch(pairs, *split_sides(encoded.vectors, len(pairs))), encoded.notes
+
+
+def fitted_batch(run: Run, pairs: Pairs, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> tuple[Pairs, Batch]:
+    """The pairs of the fitted file that the fit could distinguish, and as the run's model takes them."""
+    inputs: PairInputs = run.inputs
+    config = EncoderConfig.restore(run.record["encoder"]["config"])
+    encoded = run_vectors(run, pair_texts(pairs, config, prompts=run.model.uses_prompts), embeddings=embeddings, progress=progress)  # type: ignore[arg-type]
+    chosen, rejected, _ = split_sides(encoded.vectors, len(pairs))
+    kept = ~same_sides(chosen, rejected)
+    batch = inputs.batch(pairs, *split_sides(encoded.vectors, len(pairs)))
+    if kept.all():
+        return pairs, batch
+    return pairs.take(kept), batch.subset(torch.from_numpy(np.flatnonzero(kept)))
 
 
 def single_texts(run: Run, conversations: Sequence[Conversation]) -> list[Conversation]:

@@ -7,7 +7,7 @@ import torch
 from probrm.data import PairSpec, read_pairs
 from probrm.inference.device import own_random_stream
 from probrm.progress import Progress, silent
-from probrm.recipes.pairs.files import pair_batch
+from probrm.recipes.pairs.files import fitted_batch
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import spread_of_probabilities
 from probrm.recipes.pairs.repeats import shares
@@ -30,7 +30,7 @@ def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progre
         EncoderError: vectors that are not in the cache, and no encoder.
     """
     pairs = read_pairs(fitted_source(run), spec)
-    batch, _ = pair_batch(run, pairs, embeddings=run.record["encoder"]["embeddings"], progress=progress)
+    pairs, batch = fitted_batch(run, pairs, embeddings=run.record["encoder"]["embeddings"], progress=progress)
     held_out, selection = masks(pairs.row_id, run.split, run.config["inference"]["refit"])
     constant, dims = {}, {}
     if bool((batch["weight"] != 1).any()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, ClassVar, Unpack
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from probrm.config import FitConfig
 from probrm.data import Batch, Conversation, Pairs, PairSpec, read_log, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
-from probrm.encoders import Encoder, Observed
+from probrm.encoders import Encoded, Encoder, Observed
 from probrm.inference import FitOptions, Fitted, fit
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
@@ -34,6 +34,7 @@ from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.pac_bayes import certified
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
 from probrm.recipes.pairs.repeats import chance_note, margin_note, occurrences
+from probrm.recipes.pairs.same_vectors import different_sides
 from probrm.recipes.provenance import fitted_source, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
@@ -94,6 +95,15 @@ class PairRecipe(Recipe):
         prompts = self.model_class.uses_prompts
         found = pair_texts(rows, config.encoder, prompts=prompts)
         return found, partial(observed_pairs, rows, found, prompts=prompts and config.encoder.text == "pair")
+
+    def distinguished(self, rows: Pairs, encoded: Encoded) -> tuple[Pairs, Encoded]:
+        """Pairs whose sides have different vectors."""
+        chosen, rejected, _ = split_sides(encoded.vectors, len(rows))
+        kept = different_sides(rows, chosen, rejected, encoded.config.max_length)
+        if kept.all():
+            return rows, encoded
+        sections = encoded.vectors.split(len(rows))  # chosen sides, rejected ones and perhaps prompts
+        return rows.take(kept), replace(encoded, vectors=torch.cat([section[torch.from_numpy(kept)] for section in sections]))
 
     def columns(self, rows: Pairs, vectors: Float[Tensor, "t d"]) -> tuple[PairInputs, Batch]:
         """All pairs."""

@@ -87,3 +87,11 @@ def test_draws_come_at_their_rate() -> None:
 def test_draws_of_certain_events() -> None:
     d = LogBernoulli(torch.tensor([0.0, -math.inf]), torch.tensor([-math.inf, 0.0]), validate_args=True)
     assert d.sample(torch.Size((50,))).mean(0).tolist() == [1.0, 0.0]
+
+
+def test_what_is_not_finite_is_left_to_whoever_steps() -> None:
+    """A search that goes too far sees it by the value; probabilities that do not sum to 1 are a mistake in a model."""
+    nan = torch.tensor([math.nan, 0.0])
+    assert LogBernoulli(nan, torch.tensor([math.nan, -math.inf])).log_prob(torch.ones(2)).isnan().tolist() == [True, False]
+    with pytest.raises(ValueError, match="must be 1"):
+        LogBernoulli(torch.tensor([-0.1]), torch.tensor([-0.1]))

@@ -219,7 +219,7 @@ def test_a_score_that_is_no_number(save: Save, name: str, value: str):
 def test_scores_that_are_all_words(save: Save):
     path = save(chosen_clarity=["four"] * N, rejected_clarity=["two"] * N)
     assert read_pairs(path).attributes == ()
-    assert "ignored columns: chosen_clarity, rejected_clarity" in read_pairs(path).notes
+    assert "ignored: chosen_clarity, rejected_clarity" in read_pairs(path).notes[-1]
     error = refused(path, PairSpec(attributes=("clarity",)))
     assert "row 1, column 'chosen_clarity': found 'four'" in error.what
 
@@ -267,7 +267,7 @@ def test_ids_that_repeat(save: Save):
 def test_a_choice_that_is_neither_0_nor_1(save: Save):
     sides = {"response_0": good()["chosen"], "response_1": good()["rejected"]}
     error = refused(save(chosen=None, rejected=None, **sides, better_response_id=first(2, 1)))
-    assert "row 7, column 'better_response_id': found 2; allowed: 0, 1" in error.what
-    assert "--columns choice=NAME" in error.fix
+    assert "row 7, column 'better_response_id': found 2; allowed: 0 (response_0), 1 (response_1)" in error.what
+    assert "--choices first=VALUE,second=VALUE,tie=VALUE" in error.fix
     sides["response_1"] = list(range(N))
     assert "column 'response_1': holds int64" in refused(save(chosen=None, rejected=None, **sides, better_response_id=[1] * N)).what

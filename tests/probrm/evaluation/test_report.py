@@ -76,3 +76,15 @@ def test_importing_the_room_loads_nothing_heavy():
     code = "import sys, probrm.evaluation as e; assert not {'sklearn', 'pandas', 'torch', 'numpy'} & set(sys.modules); e.evaluate"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_labels_of_one_class_say_so_and_give_no_verdict(only: float):
+    sample, model, baseline = _simulated()
+    alone = Sample.of(np.full(200, only), groups=sample.clusters.tolist())
+    report = evaluate(alone, model, baseline, bootstrap=30)
+    assert report.difference["nll"].low is not None
+    assert set(report.verdicts().values()) == {None}
+    assert set(report.to_dict()["verdict"].values()) == {None}
+    assert report.notes[0].startswith(f"all 200 labels are {only:.0f} and no row has label {1 - only:.0f}")
+    assert evaluate(alone, model, bootstrap=0).notes[0].startswith("all 200 labels are")

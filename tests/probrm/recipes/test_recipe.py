@@ -61,7 +61,7 @@ def test_a_benchmark_is_scored_on_rewards_from_the_cache(monkeypatch: pytest.Mon
 
     items = SimpleNamespace(conversations=texts, score=lambda rewards, **options: (rewards.tolist(), options))
     found = SimpleNamespace(
-        find_benchmark=lambda name: SimpleNamespace(read=lambda source: items if (name, source) == ("n", "f") else None)
+        find_benchmark=lambda name, domain: SimpleNamespace(read=lambda source: items if (name, source) == ("n", "f") else None)
     )
     monkeypatch.setitem(sys.modules, "probrm.reward_benchmarks", found)
     run: Any = "run"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probrm.errors import DataError
+from probrm.errors import ConfigError, DataError
 from probrm.reward_benchmarks import find_benchmark
 
 
@@ -78,5 +78,44 @@ def test_there_must_be_three_styles(write):
 
 
 def test_a_file_of_another_benchmark(write):
-    with pytest.raises(DataError, match="there is no column 'domain'; found: prompt, chosen, rejected, subset"):
+    with pytest.raises(DataError, match="row 1, column 'chosen': found 'a'; allowed: a list of 3 texts"):
         find_benchmark("rm-bench").read(write([{"prompt": "q", "chosen": "a", "rejected": "b", "subset": "math-prm"}]))
+
+
+def _without_domain(name: str, count: int = 2):
+    return [{key: value for key, value in _row(name, i).items() if key != "domain"} for i in range(count)]
+
+
+@pytest.mark.parametrize("domain", ["chat", "code", "math", "safety-refuse", "safety-response"])
+@pytest.mark.parametrize("ending", ["_filtered.json", ".jsonl"])
+def test_a_file_of_one_domain_is_of_the_domain_in_its_name(write, domain: str, ending: str):
+    read = find_benchmark("rm-bench").read(write(_without_domain(domain), domain + ending))
+    assert {item.subset for item in read.items} == {domain}
+    assert read.notes == [f"{domain}{ending}: all rows are of the domain {domain}, as the file's name says"]
+
+
+def test_or_of_the_one_that_is_said(write):
+    path = write(_without_domain("math"), "mine.json")
+    with pytest.raises(DataError, match="there is no column 'domain', and the file is not called after one") as caught:
+        find_benchmark("rm-bench").read(path)
+    assert "--domain chat" in caught.value.fix
+    read = find_benchmark("rm-bench", domain="math").read(path)
+    assert {item.subset for item in read.items} == {"math"}
+    assert read.notes == ["mine.json: all rows are of the domain math, as --domain says"]
+
+
+def test_a_folder_of_the_files_is_the_whole_benchmark(write, tmp_path):
+    names = ["chat", "code", "math", "safety-refuse", "safety-response"]
+    for name in names:
+        write(_without_domain(name), f"bench/{name}_filtered.json")
+    (tmp_path / "bench" / "README.md").write_text("not read")
+    read = find_benchmark("rm-bench").read(str(tmp_path / "bench"))
+    assert sorted({item.subset for item in read.items}) == sorted(names)
+    assert read.score(np.tile([1.0, 1, 1, 0, 0, 0], 10), bootstrap=0).scores["overall"].value == 1
+
+
+def test_a_domain_that_there_is_not():
+    with pytest.raises(ConfigError, match="there is no 'law'; allowed: chat, code, math"):
+        find_benchmark("rm-bench", domain="law")
+    with pytest.raises(ConfigError, match="only rm-bench has files of one domain"):
+        find_benchmark("rewardbench", domain="chat")

@@ -40,8 +40,8 @@ def test_several_splits_without_train_are_named(folder: Path):
 
 
 def test_a_folder_of_something_else(tmp_path: Path):
-    (tmp_path / "logs.parquet").touch()
-    with pytest.raises(DataError, match=r"not written by datasets' save_to_disk.*it holds logs\.parquet"):
+    (tmp_path / "logs.xlsx").touch()
+    with pytest.raises(DataError, match=r"a folder that holds no file that is read; it holds logs\.xlsx"):
         read_table(str(tmp_path))
 
 

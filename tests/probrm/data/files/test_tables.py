@@ -79,7 +79,7 @@ def test_parquet_with_a_damaged_page(save: Callable[..., str]):
 @pytest.mark.parametrize("name", ["log.xlsx", "log.txt", "log", "log.gz"])
 def test_wrong_ending_lists_the_allowed_ones(tmp_path: Path, name: str):
     (tmp_path / name).write_text("x")
-    with pytest.raises(DataError, match=r"are not read; allowed: \.parquet, \.csv, \.jsonl"):
+    with pytest.raises(DataError, match=r"are not read; allowed: \.parquet, \.csv, \.tsv, \.jsonl"):
         read_table(str(tmp_path / name))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,25 @@ def test_json_line_longer_than_a_block(tmp_path: Path):
 
 def test_half_a_surrogate_pair_in_json(tmp_path: Path):
     assert read_table(put(tmp_path, "a.jsonl", '{"a": "x\\ud800"}\n{"a": "y"}\n'))["a"].to_pylist() == ["x?", "y"]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 100])
+def test_rows_of_several_types_are_the_same_however_many_are_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+):
+    monkeypatch.setattr("probrm.data.files.text_files._AT_A_TIME", at_a_time)
+    rows = [
+        {"a": 1, "m": [{"role": "user", "content": "x"}], "n": 1},
+        {"a": 2.5, "m": [{"role": "user", "content": [{"text": "y"}]}], "late": True},
+        {"a": None, "m": None, "s": {"k": 1}},
+        {"a": 3, "m": "z", "n": "four", "s": {"l": "m"}},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = read_table(str(tmp_path / "rows.jsonl"))
+    assert table.to_pydict() == {
+        "a": [1, 2.5, None, 3],
+        "m": ['[{"role": "user", "content": "x"}]', '[{"role": "user", "content": [{"text": "y"}]}]', None, "z"],
+        "n": ["1", None, None, "four"],
+        "late": [None, True, None, None],
+        "s": [None, None, {"k": 1, "l": None}, {"k": None, "l": "m"}],
+    }

@@ -78,8 +78,8 @@ def test_optional_columns(save: Callable[..., str]):
     assert log.true_probability is not None
     assert log.true_probability.tolist() == [0.25] * 60
     assert log.user is not None
-    assert log.user[:4].tolist() == ["7", "(row 2)", "7", "(row 4)"]
-    assert any("empty in 30 rows; each of them counts as a user of its own" in note for note in log.notes)
+    assert log.user[:4].tolist() == ["7", "(unknown)", "7", "(unknown)"]
+    assert any("empty in 30 rows: one anonymous group" in note for note in log.notes)
 
 
 def test_names_of_users_stay_as_written_in_a_csv(save: Callable[..., str]):

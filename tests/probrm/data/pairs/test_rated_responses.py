@@ -160,7 +160,10 @@ def test_numberings_and_what_describes_the_prompt_are_no_attributes(write: Calla
     columns = rated(prompt_id=[str(i) for i in range(N)], turn=np.arange(N), difficulty=[i // EACH for i in range(N)], weight=[2.0] * N)
     pairs = read_pairs(write(columns))
     assert pairs.attributes == ("helpfulness", "correctness")
-    assert "left out, because no pair's two sides differ in it: difficulty" in pairs.notes
+    assert pairs.notes[-1] == (
+        "preferred: the mean of higher `helpfulness`, higher `correctness`; attributes: helpfulness, correctness; "
+        "ignored: model, prompt_id, turn, difficulty"
+    )
     assert "not used: weight; pairs made from ratings all weigh the same" in pairs.notes
     assert pairs.row_id.tolist() == read_pairs(write(rated())).row_id.tolist()
 

@@ -50,8 +50,10 @@ def test_every_column_of_the_native_form(write: Write, name: str):
         "id": [f"p{i}" for i in range(N)],
         "chosen_clarity": [float(i % 5) for i in range(N)],
         "rejected_clarity": [None if i == 2 else 1.5 for i in range(N)],
-        "chosen_length": [i % 4 for i in range(N)],
-        "rejected_length": [i % 3 for i in range(N)],
+        "chosen_depth": [i % 4 for i in range(N)],
+        "rejected_depth": [i % 3 for i in range(N)],
+        "chosen_n_tokens": [i % 5 for i in range(N)],
+        "rejected_n_tokens": [i % 3 for i in range(N)],
         "chosen_model": ["7" if i == 3 else "m" for i in range(N)],
         "rejected_model": ["8" if i == 4 else "n" for i in range(N)],
     }
@@ -71,18 +73,17 @@ def test_every_column_of_the_native_form(write: Write, name: str):
     assert pairs.subset.tolist() == ["easy" if i % 2 else "(missing)" for i in range(N)]
     assert pairs.row_id.tolist() == extra["id"]
     assert pairs.rows.tolist() == list(range(N))
-    assert pairs.attributes == ("clarity", "length")
-    np.testing.assert_allclose(pairs.chosen_scores, np.stack([extra["chosen_clarity"], extra["chosen_length"]], 1))
+    assert pairs.attributes == ("clarity", "depth")
+    np.testing.assert_allclose(pairs.chosen_scores, np.stack([extra["chosen_clarity"], extra["chosen_depth"]], 1))
     rejected = np.array(extra["rejected_clarity"], float)
-    np.testing.assert_allclose(pairs.rejected_scores, np.stack([rejected, extra["rejected_length"]], 1))
+    np.testing.assert_allclose(pairs.rejected_scores, np.stack([rejected, extra["rejected_depth"]], 1))
     assert (pairs.outcome == 1).all()
     for array in (pairs.outcome, pairs.weight, pairs.margin, pairs.chosen_scores, pairs.rejected_scores):
         assert array.dtype == np.float32
     assert pairs.rows.dtype == np.int64
     assert pairs.notes == [
         "read as pairs: prompt, chosen, rejected",
-        "ignored columns: chosen_model, rejected_model",
-        "attributes: clarity, length",
+        "preferred: `chosen` over `rejected`; attributes: clarity, depth; ignored: chosen_n_tokens, rejected_n_tokens, chosen_model, rejected_model",
     ]
 
 

@@ -92,9 +92,9 @@ def test_without_prompts_there_is_no_such_column(read: Any) -> None:
 
 def test_scores_are_those_of_the_chosen_side_in_units_of_all_sides(read: Any) -> None:
     given = {"chosen_clear": [3.0, 3.0, 4.0, np.nan, 2.0], "rejected_clear": [1.0, 2.0, 0.0, 1.0, 1.0]}
-    pairs = read(**given, chosen_short=[0.0, 0.0, 1.0, 0.0, 1.0], rejected_short=[1.0, 0.0, 0.0, 1.0, 0.0])
+    pairs = read(**given, chosen_concise=[0.0, 0.0, 1.0, 0.0, 1.0], rejected_concise=[1.0, 0.0, 0.0, 1.0, 0.0])
     inputs = PairInputs.fit(pairs, *vectors(pairs))
-    assert inputs.attributes == ("clear", "short")
+    assert inputs.attributes == ("clear", "concise")
     scores = inputs.batch(pairs, *vectors(pairs))["scores"]
     distinct = np.array([3.0, 4.0, np.nan, 2.0, 1.0, 2.0, 1.0, 1.0])  # a, a', d, f, b, c, e, g; d is chosen where it has no score
     mean, sd = np.nanmean(distinct), np.nanstd(distinct)
@@ -103,9 +103,11 @@ def test_scores_are_those_of_the_chosen_side_in_units_of_all_sides(read: Any) ->
 
 
 def test_attributes_of_another_file_are_found_by_name(read: Any) -> None:
-    pairs = read(chosen_clear=[3.0, 3, 4, 1, 2], rejected_clear=[1.0, 2, 0, 1, 1], chosen_short=[0.0, 0, 1, 0, 1], rejected_short=[1.0] * 5)
+    pairs = read(
+        chosen_clear=[3.0, 3, 4, 1, 2], rejected_clear=[1.0, 2, 0, 1, 1], chosen_concise=[0.0, 0, 1, 0, 1], rejected_concise=[1.0] * 5
+    )
     inputs = PairInputs.fit(pairs, *vectors(pairs))
-    other = read(chosen_short=[0.0, 1, 1, 0, 1], rejected_short=[1.0] * 5)
+    other = read(chosen_concise=[0.0, 1, 1, 0, 1], rejected_concise=[1.0] * 5)
     scores = inputs.batch(other, *vectors(other))["scores"]
     assert bool(scores[:, 0].isnan().all())
     short = (torch.tensor([0.0, 1, 1, 0, 1]) - inputs.attribute_mean[1]) / inputs.attribute_sd[1]

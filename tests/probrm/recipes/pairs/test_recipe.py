@@ -222,7 +222,7 @@ def test_ties_and_bad_weights_of_a_scored_file_do_not_matter(run: Run, save: Any
     plain, _ = score(run, save(frame))
     found, notes = score(run, save(frame.assign(tie=1, weight=-1.0, subset=2.5, margin="x", user_id=None)))
     assert found["p_chosen"].equals(plain["p_chosen"])
-    assert notes == ["read as pairs: prompt, chosen, rejected"]
+    assert notes == ["read as pairs: prompt, chosen, rejected", "preferred: `chosen` over `rejected`"]
 
 
 def test_single_responses_get_rewards(run: Run, save: Any) -> None:

@@ -1,0 +1,157 @@
+"""Messages as chat products and data sets write them: who speaks, and what is said, as text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Turn = tuple[str, str]
+Turns = tuple[Turn, ...]
+
+_SYNONYMS = {
+    "user": ("user", "human", "prompter"),
+    "assistant": ("assistant", "gpt", "model", "ai", "bot", "chatbot", "function_call", "tool_call"),
+    "system": ("system", "developer"),
+    "tool": ("tool", "function", "observation", "tool_response", "tool_result", "function_response"),
+}
+ROLES = {name: role for role, names in _SYNONYMS.items() for name in names}
+"""What a role is called, in lower case → the role."""
+ROLES_ALLOWED = "; ".join(f"{role} ({', '.join(names[1:])})" for role, names in _SYNONYMS.items())
+
+_SPEAKER = ("role", "from", "author", "sender")
+_SAID = ("content", "value", "text")
+_TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+"""Kind of a content part → where its text is."""
+_CALLS, _RESULTS = ("tool_use", "tool_call", "tool-call", "function_call"), ("tool_result", "tool-result", "function_call_output")
+_LEFT_OUT = (
+    *("image", "image_url", "input_image", "audio", "audio_url", "input_audio", "video", "video_url", "file", "input_file", "document"),
+    *("thinking", "redacted_thinking", "reasoning", "source", "source-url", "step-start"),
+)
+"""Kinds of content parts that an encoder of texts cannot see; they are left out and counted."""
+PARTS_ALLOWED = ", ".join((*_TEXT_PARTS, _CALLS[0], _RESULTS[0], "and, left out and counted, image, audio, video, file, reasoning"))
+
+
+class UnknownForm(ValueError):
+    """A message, a role or a part that is not known.
+
+    Attributes:
+        found: what it is, in the words that follow "found".
+        allowed: what is.
+    """
+
+    def __init__(self, found: str, allowed: str) -> None:
+        super().__init__(found)
+        self.found, self.allowed = found, allowed
+
+
+def is_message(value: Any) -> bool:
+    """Whether this is an object with a speaker and something said, or a call of a tool."""
+    if not isinstance(value, Mapping) or _first(value, _SPEAKER) is None:
+        return False
+    said = [value[key] for key in _SAID if key in value]
+    return any(one is None or isinstance(one, str | Mapping | Sequence) for one in said) or _calls(value) is not None
+
+
+def is_part(value: Any) -> bool:
+    """Whether this is one part of a message's content: ``{"type": "text", "text": …}``."""
+    if not isinstance(value, Mapping) or is_message(value):
+        return False
+    return isinstance(value.get("type"), str) or [key for key, inner in value.items() if inner is not None] in (["text"], ["parts"])
+
+
+def read_turn(message: Mapping[str, Any], left_out: Counter[str]) -> Turn:
+    """One message as ``(role, text)``; calls of tools and their results are kept as text.
+
+    Args:
+        message: with a speaker under ``role``, ``from`` or ``author``, and a content under ``content``, ``value`` or ``text``.
+        left_out: counts the parts without text by kind.
+
+    Raises:
+        UnknownForm: the role or a part is unknown.
+    """
+    said = [read_content(_first(message, _SAID), left_out), _call_text(_calls(message))]
+    return read_role(_first(message, _SPEAKER)), "\n\n".join(filter(None, said))
+
+
+def read_role(name: Any) -> str:
+    """``user``, ``assistant``, ``system`` or ``tool``, from any of their names in any case.
+
+    Raises:
+        UnknownForm: another name.
+    """
+    if isinstance(name, Mapping):  # ChatGPT's export: {"role": "user", "name": null}
+        name = name.get("role")
+    role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    if role is None:
+        raise UnknownForm(f"the role {name!r}", ROLES_ALLOWED)
+    return role
+
+
+def read_content(content: Any, left_out: Counter[str]) -> str:
+    """The text of a message's content: a text, nothing, one part, or a list of parts, whose texts are joined.
+
+    Raises:
+        UnknownForm: a part is unknown, or the content is something else.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, Mapping):
+        parts = content.get("parts")  # ChatGPT's export: {"content_type": "text", "parts": ["…"]}
+        return _part_text(content, left_out) if parts is None else read_content(parts, left_out)
+    if isinstance(content, Sequence):
+        return "".join(part if isinstance(part, str) else _part_text(part, left_out) for part in content)
+    raise UnknownForm(f"the content {_shown(content)}", "text, or a list of parts")
+
+
+def _part_text(part: Any, left_out: Counter[str]) -> str:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind in _LEFT_OUT:
+        left_out[kind] += 1
+        return ""
+    if kind in _CALLS:
+        return _call_text([part])
+    if kind in _RESULTS:
+        result = _first(part, ("content", "output", "result"))
+        return result if isinstance(result, str) else _result_text(result, left_out)
+    where = "text" if kind is None and isinstance(part, Mapping) else _TEXT_PARTS.get(kind or "")
+    text = part.get(where) if where else None
+    if not isinstance(text, str):
+        raise UnknownForm(f"a content part of type {kind!r}" if kind else f"the content part {_shown(part)}", PARTS_ALLOWED)
+    return text
+
+
+def _result_text(result: Any, left_out: Counter[str]) -> str:
+    try:
+        return read_content(result, left_out)
+    except UnknownForm:  # what a tool returns may be any object; it is kept as JSON
+        return json.dumps(result, ensure_ascii=False, default=str)
+
+
+def _calls(message: Mapping[str, Any]) -> Any:
+    single = message.get("function_call")
+    return message.get("tool_calls") or ([single] if isinstance(single, Mapping) else None)
+
+
+def _call_text(calls: Any) -> str:
+    """Calls of tools, one a line: ``tool call: weather({"city": "Oslo"})``."""
+    lines = []
+    for call in calls or ():
+        inner = call.get("function") if isinstance(call, Mapping) and isinstance(call.get("function"), Mapping) else call
+        if not isinstance(inner, Mapping):
+            raise UnknownForm(f"the tool call {_shown(call)}", 'an object such as {"name": …, "arguments": …}')
+        given = _first(inner, ("arguments", "input", "args"))
+        text = given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False, default=str)
+        lines.append(f"tool call: {_first(inner, ('name', 'tool_name', 'toolName')) or 'unnamed'}({text})")
+    return "\n".join(lines)
+
+
+def _first(value: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """The first of these keys that is there and not null: files with types write null where a key is missing."""
+    return next((value[key] for key in keys if value.get(key) is not None), None)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,64 @@
+"""Scores of Langfuse in their three forms: the blob export's, and those of the API's versions 2 and 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from probrm.data.products.contents import dig
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score; ``observation``, ``trace`` and ``session`` are what it is about, as far as it says."""
+
+    name: str
+    value: Any
+    source: str
+    time: str
+    observation: str | None
+    trace: str | None
+    session: str | None
+
+
+def scores_of(rows: Sequence[Mapping[str, Any]], named: Sequence[str]) -> tuple[list[Score], list[str]]:
+    """Users' and annotators' scores, and notes; scores of evaluators only where they are named."""
+    found, judged, names = [], 0, set()
+    for row in rows:
+        score = _score(row)
+        if score.source == "EVAL" and score.name not in named:
+            judged += 1
+            names.add(score.name)
+        elif score.value is not None:
+            found.append(score)
+    if not judged:
+        return found, []
+    return found, [f"left out: {judged} scores by evaluators (source EVAL: {', '.join(sorted(names))}); name them to use them"]
+
+
+def _score(row: Mapping[str, Any]) -> Score:
+    def get(*keys: str) -> Any:
+        return next((row[key] for key in keys if row.get(key) is not None and row[key] == row[key] and row[key] != ""), None)
+
+    kind, name, trace = dig(row, "subject", "kind"), dig(row, "subject", "id"), dig(row, "subject", "traceId")
+    value = get("value")
+    if str(get("data_type", "dataType") or "").upper() in ("CATEGORICAL", "TEXT"):
+        value = get("string_value", "stringValue") or value
+    if isinstance(value, str) and str(get("data_type", "dataType") or "").upper() in ("NUMERIC", "BOOLEAN"):
+        value = {"true": 1, "false": 0}.get(value.lower(), value)
+    if isinstance(value, bool):
+        value = int(value)
+    return Score(
+        name=str(row.get("name")),
+        value=value,
+        source=str(row.get("source") or "API").upper(),
+        time=str(get("timestamp", "updated_at", "updatedAt", "created_at") or ""),
+        observation=_text(name if kind == "observation" else get("observation_id", "observationId")),
+        trace=_text(name if kind == "trace" else trace or get("trace_id", "traceId")),
+        session=_text(name if kind == "session" else get("session_id", "sessionId")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

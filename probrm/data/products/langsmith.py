@@ -1,0 +1,131 @@
+"""LangSmith: runs, and feedback in the runs' own statistics or in rows of another file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from probrm.data.files.tables import kind_of
+from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import dig
+from probrm.data.products.joining import places
+from probrm.data.products.outputs import answer_text, prompt_of
+from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
+from probrm.data.products.records import records
+from probrm.errors import DataError
+
+_PAGE = 100
+_JUDGES = ("model", "auto_eval", "evaluator")
+"""Sources of feedback that are programs."""
+_SESSION = ("thread_id", "session_id", "conversation_id")
+
+
+def _recognises(seen: Peek) -> bool:
+    if any("feedback" in name.lower() for name in seen.inside) and any("run" in name.lower() for name in seen.inside):
+        return seen.has("run_id", "key", "score") or seen.has("id", "inputs", "outputs")
+    return seen.has("id", "inputs", "outputs") and bool({"run_type", "dotted_order", "feedback_stats"} & seen.names)
+
+
+def read(source: str, asked: Asked) -> Reading:
+    """Root runs; feedback on a run below counts for its root.
+
+    Raises:
+        DataError: feedback that matches no run; what the readers of records and feedback say.
+    """
+    runs, rows = _files(source, asked)
+    root: dict[str, str] = {}
+    answers: dict[str, Answer] = {}
+    failed, mixed = 0, 0
+    for run in runs:
+        name = str(run["id"])
+        root[name] = str(run.get("trace_id") or name)
+        if _text(run.get("parent_run_id")) is not None:
+            continue
+        if run.get("error") or str(run.get("status") or "success") not in ("success", "completed"):
+            failed += 1
+            continue
+        answers[root[name]], torn = _answer(run)
+        mixed += torn
+    notes = [f"dropped: {failed} root runs failed"] if failed else []
+    if mixed:
+        notes.append(
+            f"feedback: {mixed} runs have several ratings that disagree; the share of ratings above one half decides, a tie is none"
+        )
+    if rows:
+        notes += _add(rows, root, answers, asked, str(asked.feedback or source))
+    aliases = {f"feedback_stats.{name}{end}": name for answer in answers.values() for name in answer.feedback for end in ("", ".avg")}
+    page = len(runs) == _PAGE
+    cause = ("truncated", f"the file has exactly {_PAGE} runs, which is the API's page size") if page else None
+    return reading_of(list(answers.values()), asked, source, aliases=aliases, cause=cause, notes=notes, what="root runs")  # type: ignore[arg-type]
+
+
+def _files(source: str, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Runs and rows of feedback: of a folder, files whose names say feedback are that."""
+    extra = records(asked.feedback) if asked.feedback else []
+    if not os.path.isdir(source):
+        return records(source), extra
+    names = [name for name in sorted(os.listdir(source)) if kind_of(Path(name))]
+    runs = [row for name in names if "feedback" not in name.lower() for row in records(os.path.join(source, name))]
+    return runs, extra + [row for name in names if "feedback" in name.lower() for row in records(os.path.join(source, name))]
+
+
+def _answer(run: Mapping[str, Any]) -> tuple[Answer, int]:
+    metadata = dig(run, "extra", "metadata") or dig(run, "metadata") or {}
+    response = answer_text(run.get("outputs"))
+    feedback, torn = {}, 0
+    for name, stats in (dig(run, "feedback_stats") or {}).items():
+        mean, count = dig(stats, "avg"), dig(stats, "n") or 0
+        if mean is None or not count:
+            continue
+        if count > 1 and 0 < float(mean) < 1:
+            torn += 1
+            mean = None if float(mean) == 0.5 else float(float(mean) > 0.5)
+        if mean is not None:
+            feedback[str(name)] = float(mean)
+    answer = Answer(
+        id=str(run["id"]),
+        prompt=prompt_of(run.get("inputs"), response),
+        response=response,
+        user=_text(metadata.get("user_id") or metadata.get("userId")),
+        session=_text(next((metadata[key] for key in _SESSION if metadata.get(key)), None)),
+        timestamp=_text(run.get("start_time")),
+        feedback=feedback,
+        more={"name": run.get("name")},
+    )
+    return answer, torn
+
+
+def _add(rows: list[dict[str, Any]], root: Mapping[str, str], answers: dict[str, Answer], asked: Asked, source: str) -> list[str]:
+    """Rows of feedback instead of the statistics of the same key; those that programs gave only where they are named."""
+    judged, lost, named = 0, 0, {str(row.get("key")) for row in rows}
+    for answer in answers.values():
+        answer.feedback = {name: value for name, value in answer.feedback.items() if name not in named}
+    traces = [_text(row.get("trace_id")) or root.get(str(row.get("run_id")), str(row.get("run_id"))) for row in rows]
+    at = places(traces, list(answers))
+    order = list(answers.values())
+    for row, place in zip(rows, at.tolist(), strict=True):
+        key = str(row.get("key"))
+        if str(dig(row, "feedback_source", "type") or "") in _JUDGES and key not in asked.named:
+            judged += 1
+        elif place < 0:
+            lost += 1
+        else:
+            value = row.get("score") if row.get("score") is not None else row.get("value")
+            if value is not None:
+                order[place].feedback[key] = value
+    if lost and lost + judged == len(rows):
+        raise DataError(
+            f"{source}: none of the {lost} rows of feedback is about a run that is there",
+            fix="export runs and feedback of the same project and time",
+        )
+    notes = [f"left out: {judged} rows of feedback that programs gave; name their key to use it"] if judged else []
+    return [*notes, f"feedback: {lost} of {len(rows)} rows are about runs that are not in the export"] if lost else notes
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" or value != value else str(value)
+
+
+FOUND = {"langsmith": Product("langsmith", "LangSmith runs", _recognises, read)}

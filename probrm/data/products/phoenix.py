@@ -1,0 +1,184 @@
+"""Phoenix and OpenInference: spans as a dataframe or as the download of lines, and annotations of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from probrm.data.files.tables import kind_of
+from probrm.data.products.answers import reading_of
+from probrm.data.products.contents import chat_of, dig
+from probrm.data.products.joining import places
+from probrm.data.products.outputs import answer_text, prompt_of
+from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
+from probrm.data.products.records import records
+from probrm.errors import DataError
+
+_PAGE = 1000
+_INLINE = re.compile(r"^(trace\.)?annotations\.(\d+)\.(?:annotation\.)?(name|annotator_kind|score|label)$")
+
+
+def _recognises(seen: Peek) -> bool:
+    if any("annotation" in name.lower() for name in seen.inside) and any("span" in name.lower() for name in seen.inside):
+        return _is_span(seen.first, seen.names) or "annotation_name" in seen.names
+    return _is_span(seen.first, seen.names)
+
+
+def _is_span(first: Mapping[str, Any], names: frozenset[str]) -> bool:
+    context = "context.span_id" in names or isinstance(dig(first, "context", "span_id"), str)
+    return context and ("attributes" in names or any(name.startswith("attributes.") for name in names))
+
+
+def read(source: str, asked: Asked) -> Reading:
+    """One answer a trace: its root span, or its last LLM span where the root has no output.
+
+    Raises:
+        DataError: annotations that match no span; what the readers of records and feedback say.
+    """
+    rows, annotations = _files(source, asked)
+    spans = [_span(row) for row in rows]
+    traces: dict[str, list[dict[str, Any]]] = {}
+    for span in spans:
+        traces.setdefault(span["trace"], []).append(span)
+    answers: dict[str, Answer] = {}
+    for trace, members in traces.items():
+        if (one := _shown(members)) is not None:
+            answers[trace] = _answer(one)
+    owner = {span["id"]: span["trace"] for span in spans}
+    inline = [(span["trace"], note) for span in spans for note in _inline(span["attributes"])]
+    outside = [(owner.get(str(row.get("span_id") or row.get("context.span_id")), ""), _note(row)) for row in annotations]
+    notes = _annotate([*inline, *outside], answers, asked, str(asked.feedback or source))
+    page = len(rows) == _PAGE
+    cause = ("truncated", f"there are exactly {_PAGE:,} spans, which is the default limit of get_spans_dataframe") if page else None
+    return reading_of(list(answers.values()), asked, source, cause=cause, notes=notes, what="traces")  # type: ignore[arg-type]
+
+
+def _files(source: str, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    extra = records(asked.feedback) if asked.feedback else []
+    if not os.path.isdir(source):
+        return records(source), extra
+    names = [name for name in sorted(os.listdir(source)) if kind_of(Path(name))]
+    spans = [row for name in names if "annotation" not in name.lower() for row in records(os.path.join(source, name))]
+    return spans, extra + [row for name in names if "annotation" in name.lower() for row in records(os.path.join(source, name))]
+
+
+def _span(row: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = dict(_flat("", dig(row, "attributes") or {}))
+    attributes.update(
+        {name.removeprefix("attributes."): value for name, value in row.items() if name.startswith("attributes.") and value is not None}
+    )
+    attributes = dict(_flat("", attributes))
+    return {
+        "id": str(row.get("context.span_id") or dig(row, "context", "span_id")),
+        "trace": str(row.get("context.trace_id") or dig(row, "context", "trace_id")),
+        "parent": row.get("parent_id"),
+        "kind": str(row.get("span_kind") or attributes.get("openinference.span.kind") or "").upper(),
+        "status": str(row.get("status_code") or "").upper(),
+        "time": row.get("start_time"),
+        "attributes": attributes,
+    }
+
+
+def _flat(name: str, value: Any) -> Any:
+    """Nested mappings as dotted names."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), inner)
+    elif value is not None:
+        yield name, value
+
+
+def _output(span: Mapping[str, Any]) -> str:
+    attributes = span["attributes"]
+    said = attributes.get("llm.output_messages") or _numbered(attributes, "llm.output_messages")
+    return answer_text(attributes.get("output.value")) or answer_text([_message(one) for one in said or ()])
+
+
+def _numbered(attributes: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """``llm.input_messages.0.message.role`` and the like as a list."""
+    found: dict[int, dict[str, Any]] = {}
+    for key, value in attributes.items():
+        if key.startswith(f"{name}.") and (parts := key.removeprefix(f"{name}.").split(".", 1))[0].isdigit() and len(parts) == 2:
+            found.setdefault(int(parts[0]), {})[parts[1]] = value
+    return [found[i] for i in sorted(found)]
+
+
+def _message(one: Any) -> dict[str, Any]:
+    if not isinstance(one, Mapping):
+        return {"role": "assistant", "content": one}
+    inner = dig(one, "message") or one
+    return {"role": inner.get("message.role") or inner.get("role"), "content": inner.get("message.content") or inner.get("content")}
+
+
+def _shown(members: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The span that holds what a user saw."""
+    fine = [span for span in members if span["status"] != "ERROR" and _output(span).strip()]
+    roots = [span for span in fine if span["parent"] in (None, "") or span["parent"] != span["parent"]]
+    llm = [span for span in fine if span["kind"] == "LLM"]
+    return roots[0] if roots else llm[-1] if llm else None
+
+
+def _answer(span: Mapping[str, Any]) -> Answer:
+    attributes, response = span["attributes"], _output(span)
+    asked = attributes.get("llm.input_messages") or _numbered(attributes, "llm.input_messages")
+    prompt = chat_of([_message(one) for one in asked]) if asked else prompt_of(attributes.get("input.value"), response)
+    return Answer(
+        id=span["id"],
+        prompt=prompt,
+        response=response,
+        user=_text(attributes.get("user.id")),
+        session=_text(attributes.get("session.id")),
+        timestamp=_text(span["time"]),
+        more={"model": attributes.get("llm.model_name")},
+    )
+
+
+def _inline(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in attributes.items():
+        if match := _INLINE.match(key):
+            found.setdefault(f"{match[1]}{match[2]}", {})[match[3]] = value
+    return list(found.values())
+
+
+def _note(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": row.get("annotation_name") or row.get("name"),
+        "annotator_kind": row.get("annotator_kind"),
+        "score": row.get("result.score") if row.get("result.score") is not None else dig(row, "result", "score"),
+        "label": row.get("result.label") or dig(row, "result", "label"),
+    }
+
+
+def _annotate(given: list[tuple[str, dict[str, Any]]], answers: dict[str, Answer], asked: Asked, source: str) -> list[str]:
+    """People's annotations; those of programs only where they are named."""
+    judged, lost = 0, 0
+    order = list(answers.values())
+    at = places([trace for trace, _ in given], list(answers))
+    for (_, note), place in zip(given, at.tolist(), strict=True):
+        name, score = str(note.get("name")), note.get("score")
+        if str(note.get("annotator_kind") or "HUMAN").upper() != "HUMAN" and name not in asked.named:
+            judged += 1
+        elif place < 0:
+            lost += 1
+        else:
+            value = note.get("label") if score is None or score != score else score
+            if value is not None:
+                order[place].feedback[name] = value
+    if lost and lost + judged == len(given):
+        raise DataError(
+            f"{source}: none of the {lost} annotations is about a span that is there",
+            fix="export spans and annotations of the same project and time",
+        )
+    notes = [f"left out: {judged} annotations by programs (annotator_kind LLM or CODE); name them to use them"] if judged else []
+    return [*notes, f"feedback: {lost} of {len(given)} annotations are about spans that are not in the export"] if lost else notes
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" or value != value else str(value)
+
+
+FOUND = {"phoenix": Product("phoenix", "Phoenix spans", _recognises, read)}

@@ -1,0 +1,74 @@
+"""The page "Your logs look like this": each of its files, read with its command, gives its table."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from probrm.config.flags import parse_columns, parse_list, parse_values
+from probrm.data import LogSpec, read_log
+from probrm.data.products.registry import PRODUCTS
+from tests.test_docs import parse
+from tests.test_house import ROOT
+
+PAGE = (ROOT / "docs" / "your_data_logs.md").read_text()
+SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:] if "| prompt |" in part}
+_FILE = re.compile(r"^`([\w./=-]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_TABLE = re.compile(r"^\| prompt \|.*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_PARSERS: dict[str, Any] = {"columns": parse_columns, "values": parse_values, "actions": lambda text: tuple(parse_list(text))}
+
+
+def command(section: str) -> list[str]:
+    """The words of its one command."""
+    (block,) = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return shlex.split(block.replace("\\\n", " "))[1:]
+
+
+def spec_of(words: list[str]) -> tuple[str, LogSpec]:
+    """The source that a command names, and how it is read."""
+    flags = dict(zip(words[2::2], words[3::2], strict=True))
+    source = flags.pop("--data")
+    found = {name.removeprefix("--").replace("-", "_"): value for name, value in flags.items()}
+    return source, LogSpec(**{name: _PARSERS.get(name, str)(value) for name, value in found.items()})
+
+
+def read(source: str, spec: LogSpec) -> list[list[str]]:
+    """The rows of the page's table."""
+    log = read_log(source, spec, min_rows=1)
+    actions = log.actions if log.actions is not None else {"action": log.action}
+    rows = [["prompt", "response", "user", *actions]]
+    for i, conversation in enumerate(log.conversations):
+        prompt = conversation.prompt_text if isinstance(conversation.prompt, str) else conversation.prompt[-1][1]
+        values = []
+        for name, column in actions.items():
+            assert column is not None
+            levels = next((one.levels for one in log.action_specs if one.column == name), ())
+            value = column[i]
+            values.append("" if np.isnan(value) else levels[int(value)] if levels else f"{value:g}")
+        rows.append([prompt, conversation.response, "" if log.user is None else str(log.user[i]), *values])
+    return rows
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_what_the_page_says_is_read(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = SECTIONS[title]
+    files = _FILE.findall(section)
+    assert files
+    for name, text in files:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    words = command(section)
+    parse(words)
+    (table,) = _TABLE.findall(section)
+    told = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert read(*spec_of(words)) == [told[0], *told[2:]]
+
+
+def test_every_product_has_a_section() -> None:
+    assert {f"`--preset {name}`" for name in PRODUCTS} <= set(re.findall(r"`--preset [\w-]+`", PAGE))
