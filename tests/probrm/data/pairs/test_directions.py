@@ -51,7 +51,9 @@ def test_lower_ranks_are_better_and_it_is_said(read: Read, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "relabel", [lambda g: g, lambda g: 100 * g - 7, lambda g: float(np.exp(g)), lambda g: -1 / g, lambda g: str(g)], ids=str
+    "relabel",
+    [lambda g: g, lambda g: 100 * g - 7, lambda g: float(np.exp(g)), lambda g: -1 / g, lambda g: str(g)],
+    ids=["as it is", "in other units", "exponentials", "inverses", "texts"],
 )
 def test_monotone_relabelling_changes_no_preference(read: Read, relabel: Callable[[float], Any]) -> None:
     assert read_as(read(score=lambda g, k: relabel(g))) == truth()
