@@ -138,7 +138,7 @@ def test_several_actions_from_the_fit_to_single_rows(log: str) -> None:
     [
         ("copied,stars:ordnal", ["'stars:ordnal'", "binary, ordinal, log-normal", "did you mean 'ordinal'?"]),
         ("copied,liked", ["log.parquet", "no column 'liked'", "--actions"]),
-        ("copied,stars", ["log.parquet, row 1, column 'stars'", "0, 1, true, false, or missing", "COLUMN:ordinal"]),
+        ("copied,stars", ["log.parquet, row 1, column 'stars'", "0, 1, true, false, or missing", "stars:ordinal"]),
         ("copied,dwell:ordinal", ["column 'dwell'", "integers, or missing", "COLUMN:log-normal"]),
         ("copied,surface:log-normal", ["column 'surface'", "finite numbers, or missing"]),
         ("copied,-copied", ["the column 'copied' is named twice"]),

@@ -65,7 +65,7 @@ def test_what_is_not_given_is_no_setting_and_what_is_zero_or_empty_is_one(asked:
     assert asked[1].settings == {"data": {"attributes": []}, "model": {"supervision": {"weight": 0.0}}, "seed": 0}
 
 
-@pytest.mark.parametrize("flag", ["--lambda", "--supervision", "--attributes", "--propensity-features"])
+@pytest.mark.parametrize("flag", ["--lambda", "--supervision", "--propensity-features"])
 def test_a_model_has_its_own_flags_only(asked: list[Any], flag: str) -> None:
     refused(call("fit", "bradley-terry", "--data", "p", flag, "1"), "probrm fit bradley-terry", flag)
     assert asked == []
