@@ -1,6 +1,6 @@
 """Simulation-based calibration of the implicit model: globals and rewards of single rows, for each way of inference.
 
-    python -m benchmarks.implicit_sbc [--laplace 100] [--svi 40] [--nuts 20] [--nuts-wide 100] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
+    python -m benchmarks.implicit_sbc [--laplace 200] [--svi 40] [--nuts 20] [--nuts-wide 100] [--workers 2] [--out DIR] [--figure docs/figures/implicit_sbc.png]
 
 Worlds have 150 rows and two weights; those of ``nuts-wide`` have 2,000 rows and 64 weights.
 
@@ -73,7 +73,7 @@ INFERENCES: dict[str, InferenceConfig] = {
     "nuts": NUTS(warmup=150, draws=THIN["nuts"] * MOST),
     "nuts-wide": NUTS(warmup=150, draws=THIN["nuts-wide"] * MOST),
 }
-COUNTS = {"laplace": 100, "svi": 40, "nuts": 20, "nuts-wide": 0}
+COUNTS = {"laplace": 200, "svi": 40, "nuts": 20, "nuts-wide": 0}
 """Simulations."""
 Draws = Mapping[str, Tensor]
 MAPS = {"rate": (torch.logit, torch.sigmoid), "scale": (torch.log, torch.exp)}
