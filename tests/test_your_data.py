@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,15 @@ from probrm.data import LogSpec, PairSpec, read_log, read_pairs
 from probrm.data.pairs.formats import PRESETS
 from probrm.recipes.logs.flags import LOG
 from probrm.recipes.pairs.flags import PAIRS
+from tests.pages import command, sections, table, write_files
 from tests.test_docs import parse
 from tests.test_house import ROOT
 
 PAGE = (ROOT / "docs" / "your_data.md").read_text()
-SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:] if "| prompt |" in part}
-_FILE = re.compile(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_TABLE = re.compile(r"^\| prompt \|.*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+SECTIONS = sections(PAGE)
 _NOTES = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 GENERIC = {"hh-rlhf", "trl", "side-by-side", "helpsteer"}
 """Forms whose sections are not named after them."""
-
-
-def command(section: str) -> list[str]:
-    """The words of its one command."""
-    (block,) = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return shlex.split(block.replace("\\\n", " "))[1:]
 
 
 def settings(words: list[str], flags: Any) -> dict[str, Any]:
@@ -55,16 +47,11 @@ def read(words: list[str]) -> tuple[list[list[str]], list[str]]:
 def test_what_the_page_says_is_read(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     section = SECTIONS[title]
-    files = _FILE.findall(section)
-    assert files
-    for name, text in files:
-        Path(name).write_text(text)
+    write_files(section)
     words = command(section)
     parse(words)
-    (table,) = _TABLE.findall(section)
-    told = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     found, notes = read(words)
-    assert found == [told[0], *told[2:]]
+    assert found == table(section)
     for lines in _NOTES.findall(section):
         assert set(lines.splitlines()) <= set(notes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,13 @@ import pytest
 from probrm.config.flags import parse_columns, parse_list, parse_values
 from probrm.data import LogSpec, read_log
 from probrm.data.products.registry import PRODUCTS
+from tests.pages import command, sections, table, write_files
 from tests.test_docs import parse
 from tests.test_house import ROOT
 
 PAGE = (ROOT / "docs" / "your_data_logs.md").read_text()
-SECTIONS = {part.split("\n", 1)[0]: part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:] if "| prompt |" in part}
-_FILE = re.compile(r"^`([\w./=-]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_TABLE = re.compile(r"^\| prompt \|.*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+SECTIONS = sections(PAGE)
 _PARSERS: dict[str, Any] = {"columns": parse_columns, "values": parse_values, "actions": lambda text: tuple(parse_list(text))}
-
-
-def command(section: str) -> list[str]:
-    """The words of its one command."""
-    (block,) = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return shlex.split(block.replace("\\\n", " "))[1:]
 
 
 def spec_of(words: list[str]) -> tuple[str, LogSpec]:
@@ -58,16 +50,10 @@ def read(source: str, spec: LogSpec) -> list[list[str]]:
 def test_what_the_page_says_is_read(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     section = SECTIONS[title]
-    files = _FILE.findall(section)
-    assert files
-    for name, text in files:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(text)
+    write_files(section)
     words = command(section)
     parse(words)
-    (table,) = _TABLE.findall(section)
-    told = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    assert read(*spec_of(words)) == [told[0], *told[2:]]
+    assert read(*spec_of(words)) == table(section)
 
 
 def test_every_product_has_a_section() -> None:

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from probrm.coordinates.whitening import upper_factor
+
 _LEAST = 1.001
 """Of a precision in units of the prior's: no direction knows less than the prior."""
 
@@ -62,7 +64,7 @@ class ScaleConditional(nn.Module):
         self.register_buffer("basis", basis)
         self.register_buffer("root", root)
         self.register_buffer("shrunk", basis.T @ (root * loc[rest[w]]))
-        self.register_buffer("factor", torch.linalg.solve_triangular(lower.T, torch.eye(len(o)).to(lower), upper=True))
+        self.register_buffer("factor", upper_factor(lower))
         self.register_buffer("shear", shear)
 
     def _split(self, x: Float[Tensor, "*s D"]) -> tuple[Tensor, Tensor, Tensor]:

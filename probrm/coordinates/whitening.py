@@ -44,8 +44,7 @@ class Whitening(nn.Module):
         self.register_buffer("loc", loc)
         self.register_buffer("spread", diagonal.rsqrt())
         self.register_buffer("shear", shear)
-        identity = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)
-        self.register_buffer("factor", torch.linalg.solve_triangular(lower.T, identity, upper=True))  # (L^{-T}): cov = factor factorᵀ
+        self.register_buffer("factor", upper_factor(lower))
 
     @classmethod
     def diagonal(cls, loc: Float[Tensor, " D"], scale: Float[Tensor, " D"], exchangeable: int = 0) -> Whitening:
@@ -85,8 +84,18 @@ class Whitening(nn.Module):
         rest = (gradient[..., users:] - gradient[..., :users] @ self.shear) @ self.factor
         return torch.cat([block, rest], -1)
 
+    def dense_precision(self, inside: Float[Tensor, "G G"] | None = None) -> Float[Tensor, "G G"]:
+        """Precision of the coordinates behind the exchangeable block, that block summed out: ``F⁻ᵀ inside F⁻¹``, by default with the identity inside."""
+        inverse = torch.linalg.solve_triangular(self.factor, torch.eye(len(self.factor)).to(self.factor), upper=True)
+        return inverse.T @ (inverse if inside is None else inside @ inverse)
+
     def variance(self) -> Float[Tensor, " D"]:
         """The diagonal of the covariance."""
         rest = self.factor.square().sum(-1)
         block = self.spread.square() + (self.shear @ self.factor).square().sum(-1)
         return torch.cat([block, rest])
+
+
+def upper_factor(lower: Float[Tensor, "g g"]) -> Float[Tensor, "g g"]:
+    """``L^{-T}`` of a precision's Cholesky factor: times its transpose the covariance."""
+    return torch.linalg.solve_triangular(lower.T, torch.eye(len(lower)).to(lower), upper=True)

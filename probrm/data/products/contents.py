@@ -22,6 +22,11 @@ def parsed(value: Any) -> Any:
     return value
 
 
+def text_or_none(value: Any) -> str | None:
+    """A value as text; None where it says nothing: missing, empty or not a number."""
+    return None if value is None or value == "" or value != value else str(value)
+
+
 def dig(value: Any, *path: str | int) -> Any:
     """What a path leads to, through JSON text too; None where it leads nowhere. Keys with dots may be written in one step."""
     for step in path:

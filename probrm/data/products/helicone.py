@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig
+from probrm.data.products.contents import chat_of, dig, text_or_none
 from probrm.data.products.joining import joined
 from probrm.data.products.outputs import answer_text
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
@@ -42,9 +42,9 @@ def read(source: str, asked: Asked) -> Reading:
             id=str(row["request_id"]),
             prompt=chat_of(body),
             response=answer_text(reply),
-            user=_text(row.get("request_user_id")),
-            session=_text(properties.get("Helicone-Session-Id") or properties.get("Session")),
-            timestamp=_text(row.get("request_created_at")),
+            user=text_or_none(row.get("request_user_id")),
+            session=text_or_none(properties.get("Helicone-Session-Id") or properties.get("Session")),
+            timestamp=text_or_none(row.get("request_created_at")),
             feedback=_feedback(row, asked),
             more={"model": row.get("request_model") or row.get("response_model"), **_properties(properties)},
         )
@@ -88,10 +88,6 @@ def _properties(properties: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in properties.items()
         if not name.lower().startswith("helicone-") and isinstance(value, str | int | float)
     }
-
-
-def _text(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
 
 
 FOUND = {"helicone": Product("helicone", "Helicone requests", _recognises, read)}

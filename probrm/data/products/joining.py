@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,54 @@ def places(wanted: Sequence[str | None], among: Sequence[str | None]) -> np.ndar
     ids, table = pa.array(wanted, pa.large_string()), pa.array(among, pa.large_string())
     found = kernels.index_in(ids, value_set=table, skip_nulls=True)
     return np.array(kernels.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Given:
+    """One piece of feedback in rows of their own.
+
+    Attributes:
+        about: key of the answer.
+        name: kind of feedback.
+        value: None where it says nothing.
+        judged: whether a program gave it.
+    """
+
+    about: str | None
+    name: str
+    value: Any
+    judged: bool
+
+
+def attached(given: Sequence[Given], answers: Mapping[str, Answer], asked: Asked, source: str, *, what: str, place: str) -> list[str]:
+    """Adds feedback to the answers that it is about, that of programs only where its kind is named, and says what was left out.
+
+    Args:
+        given: the feedback.
+        answers: by their keys.
+        asked: what the user named.
+        source: the file, for messages.
+        what: what the export calls such rows.
+        place: what it calls what they are about.
+
+    Raises:
+        DataError: there is some, and none of it is about an answer that is there.
+    """
+    judged, lost, order = 0, 0, list(answers.values())
+    for one, at in zip(given, places([one.about for one in given], list(answers)).tolist(), strict=True):
+        if one.judged and one.name not in asked.named:
+            judged += 1
+        elif at < 0:
+            lost += 1
+        elif one.value is not None:
+            order[at].feedback[one.name] = one.value
+    if lost and lost + judged == len(given):
+        raise DataError(
+            f"{source}: none of the {lost} {what} is about a {place} that is there",
+            fix=f"export {place}s and {what} of the same project and time",
+        )
+    notes = [f"left out: {judged} {what} that programs gave; name their key to use it"] if judged else []
+    return [*notes, f"feedback: {lost} of {len(given)} {what} are about {place}s that are not in the export"] if lost else notes
 
 
 def joined(answers: Sequence[Answer], asked: Asked, source: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from probrm.data.exposures import Verdict
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import dig
+from probrm.data.products.contents import dig, text_or_none
 from probrm.data.products.langfuse_files import Export, read_export
 from probrm.data.products.langfuse_scores import Score, scores_of
 from probrm.data.products.outputs import answer_text, prompt_of
@@ -64,9 +64,9 @@ def _spans(export: Export, source: str) -> list[dict[str, Any]]:
                 "root": _true(root) if root is not None else not row.get("parent_observation_id"),
                 "type": str(row.get("type") or "").upper(),
                 "error": str(row.get("level") or "").upper() == "ERROR",
-                "user": _text(row.get("user_id") or trace.get("user_id")),
-                "session": _text(row.get("session_id") or trace.get("session_id")),
-                "time": _text(row.get("start_time")),
+                "user": text_or_none(row.get("user_id") or trace.get("user_id")),
+                "session": text_or_none(row.get("session_id") or trace.get("session_id")),
+                "time": text_or_none(row.get("start_time")),
                 "input": row.get("input"),
                 "output": answer_text(row.get("output")),
                 "more": {"environment": row.get("environment"), "model": row.get("provided_model_name") or row.get("model")},
@@ -81,9 +81,9 @@ def _spans(export: Export, source: str) -> list[dict[str, Any]]:
                     "root": True,
                     "type": "TRACE",
                     "error": False,
-                    "user": _text(row.get("user_id")),
-                    "session": _text(row.get("session_id")),
-                    "time": _text(row.get("timestamp")),
+                    "user": text_or_none(row.get("user_id")),
+                    "session": text_or_none(row.get("session_id")),
+                    "time": text_or_none(row.get("timestamp")),
                     "input": row.get("input"),
                     "output": answer_text(row.get("output")),
                     "more": {"environment": row.get("environment"), "model": None},
@@ -174,10 +174,6 @@ def _cause(export: Export, scores: list[Score]) -> tuple[Verdict, str] | None:
 
 def _true(value: Any) -> bool:
     return value is True or str(value).lower() in ("true", "1")
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" or value != value else str(value)
 
 
 FOUND = {"langfuse": Product("langfuse", "a Langfuse export", _recognises, read)}

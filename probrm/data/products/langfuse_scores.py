@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probrm.data.products.contents import dig
+from probrm.data.products.contents import dig, text_or_none
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,7 @@ def _score(row: Mapping[str, Any]) -> Score:
         value=value,
         source=str(row.get("source") or "API").upper(),
         time=str(get("timestamp", "updated_at", "updatedAt", "created_at") or ""),
-        observation=_text(name if kind == "observation" else get("observation_id", "observationId")),
-        trace=_text(name if kind == "trace" else trace or get("trace_id", "traceId")),
-        session=_text(name if kind == "session" else get("session_id", "sessionId")),
+        observation=text_or_none(name if kind == "observation" else get("observation_id", "observationId")),
+        trace=text_or_none(name if kind == "trace" else trace or get("trace_id", "traceId")),
+        session=text_or_none(name if kind == "session" else get("session_id", "sessionId")),
     )
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -9,12 +9,11 @@ from typing import Any
 
 from probrm.data.files.tables import kind_of
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import dig
-from probrm.data.products.joining import places
+from probrm.data.products.contents import dig, text_or_none
+from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.errors import DataError
 
 _PAGE = 100
 _JUDGES = ("model", "auto_eval", "evaluator")
@@ -41,7 +40,7 @@ def read(source: str, asked: Asked) -> Reading:
     for run in runs:
         name = str(run["id"])
         root[name] = str(run.get("trace_id") or name)
-        if _text(run.get("parent_run_id")) is not None:
+        if text_or_none(run.get("parent_run_id")) is not None:
             continue
         if run.get("error") or str(run.get("status") or "success") not in ("success", "completed"):
             failed += 1
@@ -88,9 +87,9 @@ def _answer(run: Mapping[str, Any]) -> tuple[Answer, int]:
         id=str(run["id"]),
         prompt=prompt_of(run.get("inputs"), response),
         response=response,
-        user=_text(metadata.get("user_id") or metadata.get("userId")),
-        session=_text(next((metadata[key] for key in _SESSION if metadata.get(key)), None)),
-        timestamp=_text(run.get("start_time")),
+        user=text_or_none(metadata.get("user_id") or metadata.get("userId")),
+        session=text_or_none(next((metadata[key] for key in _SESSION if metadata.get(key)), None)),
+        timestamp=text_or_none(run.get("start_time")),
         feedback=feedback,
         more={"name": run.get("name")},
     )
@@ -98,34 +97,20 @@ def _answer(run: Mapping[str, Any]) -> tuple[Answer, int]:
 
 
 def _add(rows: list[dict[str, Any]], root: Mapping[str, str], answers: dict[str, Answer], asked: Asked, source: str) -> list[str]:
-    """Rows of feedback instead of the statistics of the same key; those that programs gave only where they are named."""
-    judged, lost, named = 0, 0, {str(row.get("key")) for row in rows}
+    """Rows of feedback instead of the statistics of the same key."""
+    named = {str(row.get("key")) for row in rows}
     for answer in answers.values():
         answer.feedback = {name: value for name, value in answer.feedback.items() if name not in named}
-    traces = [_text(row.get("trace_id")) or root.get(str(row.get("run_id")), str(row.get("run_id"))) for row in rows]
-    at = places(traces, list(answers))
-    order = list(answers.values())
-    for row, place in zip(rows, at.tolist(), strict=True):
-        key = str(row.get("key"))
-        if str(dig(row, "feedback_source", "type") or "") in _JUDGES and key not in asked.named:
-            judged += 1
-        elif place < 0:
-            lost += 1
-        else:
-            value = row.get("score") if row.get("score") is not None else row.get("value")
-            if value is not None:
-                order[place].feedback[key] = value
-    if lost and lost + judged == len(rows):
-        raise DataError(
-            f"{source}: none of the {lost} rows of feedback is about a run that is there",
-            fix="export runs and feedback of the same project and time",
+    given = [
+        Given(
+            text_or_none(row.get("trace_id")) or root.get(str(row.get("run_id")), str(row.get("run_id"))),
+            str(row.get("key")),
+            row.get("score") if row.get("score") is not None else row.get("value"),
+            str(dig(row, "feedback_source", "type") or "") in _JUDGES,
         )
-    notes = [f"left out: {judged} rows of feedback that programs gave; name their key to use it"] if judged else []
-    return [*notes, f"feedback: {lost} of {len(rows)} rows are about runs that are not in the export"] if lost else notes
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" or value != value else str(value)
+        for row in rows
+    ]
+    return attached(given, answers, asked, source, what="rows of feedback", place="run")
 
 
 FOUND = {"langsmith": Product("langsmith", "LangSmith runs", _recognises, read)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig
+from probrm.data.products.contents import chat_of, dig, text_or_none
 from probrm.data.products.joining import joined
 from probrm.data.products.outputs import answer_text
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
@@ -59,18 +59,14 @@ def _answer(row: dict[str, Any]) -> Answer:
         id=str(row["request_id"]),
         prompt=chat_of(row["messages"]),
         response=answer_text(row["response"]),
-        user=_text(row.get("end_user") or metadata.get("user_api_key_end_user_id") or row.get("user")),
-        session=_text(row.get("session_id")),
-        timestamp=_text(row.get("startTime")),
+        user=text_or_none(row.get("end_user") or metadata.get("user_api_key_end_user_id") or row.get("user")),
+        session=text_or_none(row.get("session_id")),
+        timestamp=text_or_none(row.get("startTime")),
         more={"model": row.get("model")},
     )
     call = row.get("litellm_call_id") or metadata.get("litellm_call_id")
     answer.keys = {"request_id": str(row["request_id"])} | ({"litellm_call_id": str(call)} if call else {})
     return answer
-
-
-def _text(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
 
 
 FOUND = {"litellm": Product("litellm", "LiteLLM spend logs", _recognises, read)}

@@ -10,12 +10,11 @@ from typing import Any
 
 from probrm.data.files.tables import kind_of
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig
-from probrm.data.products.joining import places
+from probrm.data.products.contents import chat_of, dig, text_or_none
+from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.errors import DataError
 
 _PAGE = 1000
 _INLINE = re.compile(r"^(trace\.)?annotations\.(\d+)\.(?:annotation\.)?(name|annotator_kind|score|label)$")
@@ -50,7 +49,8 @@ def read(source: str, asked: Asked) -> Reading:
     owner = {span["id"]: span["trace"] for span in spans}
     inline = [(span["trace"], note) for span in spans for note in _inline(span["attributes"])]
     outside = [(owner.get(str(row.get("span_id") or row.get("context.span_id")), ""), _note(row)) for row in annotations]
-    notes = _annotate([*inline, *outside], answers, asked, str(asked.feedback or source))
+    given = [_given(trace, note) for trace, note in (*inline, *outside)]
+    notes = attached(given, answers, asked, str(asked.feedback or source), what="annotations", place="span")
     page = len(rows) == _PAGE
     cause = ("truncated", f"there are exactly {_PAGE:,} spans, which is the default limit of get_spans_dataframe") if page else None
     return reading_of(list(answers.values()), asked, source, cause=cause, notes=notes, what="traces")  # type: ignore[arg-type]
@@ -129,9 +129,9 @@ def _answer(span: Mapping[str, Any]) -> Answer:
         id=span["id"],
         prompt=prompt,
         response=response,
-        user=_text(attributes.get("user.id")),
-        session=_text(attributes.get("session.id")),
-        timestamp=_text(span["time"]),
+        user=text_or_none(attributes.get("user.id")),
+        session=text_or_none(attributes.get("session.id")),
+        timestamp=text_or_none(span["time"]),
         more={"model": attributes.get("llm.model_name")},
     )
 
@@ -153,32 +153,11 @@ def _note(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _annotate(given: list[tuple[str, dict[str, Any]]], answers: dict[str, Answer], asked: Asked, source: str) -> list[str]:
-    """People's annotations; those of programs only where they are named."""
-    judged, lost = 0, 0
-    order = list(answers.values())
-    at = places([trace for trace, _ in given], list(answers))
-    for (_, note), place in zip(given, at.tolist(), strict=True):
-        name, score = str(note.get("name")), note.get("score")
-        if str(note.get("annotator_kind") or "HUMAN").upper() != "HUMAN" and name not in asked.named:
-            judged += 1
-        elif place < 0:
-            lost += 1
-        else:
-            value = note.get("label") if score is None or score != score else score
-            if value is not None:
-                order[place].feedback[name] = value
-    if lost and lost + judged == len(given):
-        raise DataError(
-            f"{source}: none of the {lost} annotations is about a span that is there",
-            fix="export spans and annotations of the same project and time",
-        )
-    notes = [f"left out: {judged} annotations by programs (annotator_kind LLM or CODE); name them to use them"] if judged else []
-    return [*notes, f"feedback: {lost} of {len(given)} annotations are about spans that are not in the export"] if lost else notes
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" or value != value else str(value)
+def _given(trace: str, note: Mapping[str, Any]) -> Given:
+    """An annotation: its score, else its label."""
+    score = note.get("score")
+    value = note.get("label") if score is None or score != score else score
+    return Given(trace, str(note.get("name")), value, str(note.get("annotator_kind") or "HUMAN").upper() != "HUMAN")
 
 
 FOUND = {"phoenix": Product("phoenix", "Phoenix spans", _recognises, read)}

@@ -11,7 +11,7 @@ from torch import Tensor
 from probrm.coordinates.layout import Layout
 from probrm.coordinates.parts import Coordinates, linear_of
 from probrm.coordinates.path_following import PathFollowing, Spline
-from probrm.coordinates.whitening import Whitening
+from probrm.coordinates.whitening import Whitening, upper_factor
 from probrm.data.batch import Batch
 from probrm.inference.integrated.process import Integrated
 from probrm.inference.laplace.potential import Potential
@@ -111,11 +111,9 @@ class _Search:
 
 def _whiten(linear: Whitening, which: Int[Tensor, " k"], curvature: Float[Tensor, "k k"]) -> None:
     """Some whitened latents get unit curvature: ``factor`` keeps its triangle, so that all of them are turned a little."""
-    inverse = torch.linalg.solve_triangular(linear.factor, torch.eye(len(linear.factor)).to(linear.factor), upper=True)
     middle = torch.eye(len(linear.factor)).to(linear.factor)
     middle[which[:, None], which] = curvature
-    lower = torch.linalg.cholesky(inverse.T @ middle @ inverse)
-    linear.factor = torch.linalg.solve_triangular(lower.T, torch.eye(len(lower)).to(lower), upper=True)
+    linear.factor = upper_factor(torch.linalg.cholesky(linear.dense_precision(middle)))
 
 
 def _bend(coordinates: PathFollowing, low: Float[Tensor, " r"], high: Float[Tensor, " r"]) -> None:

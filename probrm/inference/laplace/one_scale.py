@@ -40,9 +40,7 @@ def given_scale(model: RewardModel, layout: Layout, coordinates: Coordinates, da
     if following:
         prior = torch.cat([prior[: coordinates.index], prior[coordinates.index + 1 :]])
     rest = torch.arange(len(linear.loc), device=prior.device) != at
-    inverse = torch.linalg.solve_triangular(linear.factor, torch.eye(len(linear.factor)).to(linear.factor), upper=True)
-    precision = (inverse.T @ inverse)[rest][:, rest]
-    exact = ScaleConditional(linear.loc, precision, at, float(linear.variance()[at].sqrt()), prior[rest])
+    exact = ScaleConditional(linear.loc, linear.dense_precision()[rest][:, rest], at, float(linear.variance()[at].sqrt()), prior[rest])
     if not following:
         return exact
     coordinates.base = exact

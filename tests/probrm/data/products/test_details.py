@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from probrm.data import LogSpec, read_log
+from probrm.data.products.contents import text_or_none
 from probrm.data.products.joining import places
 from probrm.errors import DataError
 from tests import products
@@ -195,7 +196,7 @@ def test_phoenix_at_its_default_limit(tmp_path: Path) -> None:
 
 
 def test_phoenix_annotations_by_programs_are_left_out(tmp_path: Path) -> None:
-    assert any("left out: 60 annotations by programs" in note for note in read_log(products.phoenix(LOG, tmp_path)).notes)
+    assert any("left out: 60 annotations that programs gave" in note for note in read_log(products.phoenix(LOG, tmp_path)).notes)
 
 
 def test_phoenix_messages_and_children(tmp_path: Path) -> None:
@@ -420,3 +421,9 @@ def test_fastchat_turns_of_one_chat_are_answers_of_their_own(tmp_path: Path) -> 
     log = read_log(lines(tmp_path / "turns.json", [*events, longer]))
     assert log.conversations[-1].prompt == (("user", LOG[0].prompt), ("assistant", LOG[0].response), ("user", "And?"))
     assert log.conversations[-1].response == "That is all."
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, None), ("", None), (float("nan"), None), ("u1", "u1"), (7, "7"), (0, "0")])
+def test_a_value_that_says_nothing_is_no_text(value: object, text: str | None) -> None:
+    """A user called "nan" would be one for all rows without a user."""
+    assert text_or_none(value) == text
