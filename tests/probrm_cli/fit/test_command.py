@@ -74,7 +74,7 @@ def test_covariates_derived_from_the_texts() -> None:
 def test_reward_features() -> None:
     run = fitted("--reward-features", "hour", "--propensity-features", "surface")
     assert run.model.shape.reward_effects == ("hour",)
-    assert run.draws["reward_effects"].shape == (1000, 1)
+    assert run.draws["reward_effects"].shape == (support.DRAWS, 1)
 
 
 def test_renamed_columns(save: Save) -> None:
@@ -237,7 +237,7 @@ def test_default_then_file_then_flags_then_set() -> None:
 
 def test_another_inference_drops_the_files_settings_of_its_own() -> None:
     Path("c.toml").write_text('[inference]\nname = "svi"\nmax_steps = 30\n')
-    assert fitted("--config", "c.toml").config["inference"] == {"name": "laplace", "draws": 1000, "refit": False}
+    assert fitted("--config", "c.toml").config["inference"] == {"name": "laplace", "draws": support.DRAWS, "refit": False}
 
 
 def test_a_recorded_config_is_a_config_file() -> None:

@@ -34,7 +34,7 @@ def test_json_of_the_contract() -> None:
 def test_a_person_gets_a_table_with_weights_left_out() -> None:
     done = call("posterior", support.run_path())
     assert done.code == 0
-    assert "posterior of implicit (1000 draws)" in done.out
+    assert f"posterior of implicit ({support.DRAWS} draws)" in done.out
     assert "propensity_effects[surface[web]]" in done.out  # brackets are no markup
     assert "user_activity[u0]" in done.out
     assert "reward_weights[h0]" not in done.out
@@ -112,7 +112,7 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
     posterior = data["posterior"]
     assert posterior["user_activity"].dims == ("chain", "draw", "user")
     assert list(posterior["propensity_effects"]["propensity_effect"].values) == ["surface[web]", "hour"]
-    assert posterior["base_rate"].shape == (1, 1000)
+    assert posterior["base_rate"].shape == (1, support.DRAWS)
     run = probrm.load(support.run_path())
     np.testing.assert_array_equal(posterior["user_activity"].values[0], run.draws["user_activity"].numpy())
     assert data.attrs["model"] == "implicit"
@@ -162,7 +162,7 @@ def test_the_table_names_its_interval_and_the_verdicts() -> None:
     found = json.loads(call("posterior", support.short_run_path(), "--json").out)
     assert found["trust"]["verdict"] in {"yes", "with care", "no"}
     assert found["trust"]["reasons"]
-    assert found["diagnostics"]["approximation"]["draws"] == 4000  # four times as many as are kept
+    assert found["diagnostics"]["approximation"]["draws"] == 4 * support.DRAWS  # four times as many as are kept
 
 
 def test_filters_that_find_nothing_or_are_none() -> None:
@@ -185,7 +185,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, **stats: np.ndarray) -> None:
 def test_resampled_draws_in_table_json_and_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ratios that speak for a high base rate: e^(5 π), which is bounded."""
     draws = probrm.load(support.short_run_path()).draws["base_rate"].double().numpy()
-    changed(monkeypatch, log_density=5 * draws, log_guide=np.zeros(1000))
+    changed(monkeypatch, log_density=5 * draws, log_guide=np.zeros(support.DRAWS))
     done = call("posterior", "run", "--psis", "--var", "base_rate", "--json", "--netcdf", "draws.nc")
     assert done.code == 0, done.err
     w = np.exp(5 * draws)
@@ -195,23 +195,28 @@ def test_resampled_draws_in_table_json_and_file(monkeypatch: pytest.MonkeyPatch)
     data = arviz.from_netcdf("draws.nc")
     assert float(data["posterior"]["base_rate"].mean()) == pytest.approx(found, abs=1e-5)
     assert json.loads(data.attrs["psis"])["verdict"] == "good"
-    assert "1000 draws, resampled by importance" in call("posterior", "run", "--psis").out
+    assert f"{support.DRAWS} draws, resampled by importance" in call("posterior", "run", "--psis").out
 
 
 def test_resampling_is_refused_where_it_cannot_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    heavy = np.random.default_rng(0).standard_normal(1000) ** 2 / 2
-    changed(monkeypatch, log_density=heavy, log_guide=np.zeros(1000))
-    refused(call("posterior", "run", "--psis", "--netcdf", "draws.nc"), "--psis: Pareto k̂ is ", "reliable up to 0.67", "--referee")
+    heavy = np.random.default_rng(0).standard_normal(support.DRAWS) ** 2 / 2
+    changed(monkeypatch, log_density=heavy, log_guide=np.zeros(support.DRAWS))
+    refused(
+        call("posterior", "run", "--psis", "--netcdf", "draws.nc"),
+        "--psis: Pareto k̂ is ",
+        f"reliable up to {1 - 1 / np.log10(support.DRAWS):.2f}",
+        "--referee",
+    )
     changed(monkeypatch)
     refused(call("posterior", "run", "--psis"), "--psis: the densities of the draws are not in the run")
-    changed(monkeypatch, n_steps=np.ones(1000), diverging=np.zeros(1000, bool))
+    changed(monkeypatch, n_steps=np.ones(support.DRAWS), diverging=np.zeros(support.DRAWS, bool))
     refused(call("posterior", "run", "--psis"), "--psis: the draws are NUTS'")
     refused(call("posterior", "run", "--referee"), "--referee: the run was sampled by NUTS")
     assert not Path("draws.nc").exists()
 
 
 def test_a_samplers_table_has_effective_draws_and_r_hat(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed(monkeypatch, n_steps=np.ones(1000), diverging=np.zeros(1000, bool))
+    changed(monkeypatch, n_steps=np.ones(support.DRAWS), diverging=np.zeros(support.DRAWS, bool))
     done = call("posterior", "run", "--var", "base_rate")
     assert "ESS bulk" in done.out
     assert "R̂" in done.out
