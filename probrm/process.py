@@ -77,7 +77,7 @@ class Process(nn.Module):
         return {}
 
     def rows(self, values: Mapping[str, Tensor], batch: Batch, statements: Statements) -> None:
-        """The sites of a batch's rows, given one draw of the globals."""
+        """The sites of a batch's rows, given one draw of the globals. They depend on tensors alone: a GPU replays a recorded step."""
         raise NotImplementedError
 
     def forward(self, batch: Batch, values: Mapping[str, Tensor] | None = None) -> None:

@@ -213,7 +213,7 @@ def accept_any_device() -> None:
     original = room.resolve_device
     for module in list(sys.modules.values()):
         if getattr(module, "resolve_device", None) is original:
-            module.resolve_device = lambda device: device  # type: ignore[attr-defined]
+            module.resolve_device = lambda device, numbers=None: device  # type: ignore[attr-defined]
 
 
 @functools.cache

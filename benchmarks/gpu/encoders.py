@@ -41,7 +41,8 @@ def _large(settings: Settings, sheet: Sheet, folder: Path) -> None:
     texts = [Conversation("", " ".join(f"w{token}" for token in sequence)) for sequence in sequences]
     work = operations(config, length)
     best = 0.0
-    for budget in (64, 128) if tiny else (4096, 32768):
+    budgets = (64, 128) if tiny else (4096, 32768)
+    for budget, compiled in ((budgets[0], False), (budgets[1], False), (budgets[1], True)):
         # "response": the texts alone, without a prompt around them.
         how = {
             "pooling": "mean",
@@ -51,9 +52,11 @@ def _large(settings: Settings, sheet: Sheet, folder: Path) -> None:
             "precision": "bfloat16",
             "batch_tokens": budget,
             "text": "response",
+            "compile": compiled,
         }
         encoder = load_encoder(EncoderConfig(name=str(folder), **how), device=device)
-        title = f"Qwen3-0.6B, {budget:,} tokens a pass"
+        title = f"Qwen3-0.6B, {budget:,} tokens a pass{', compiled' if compiled else ''}"
+        sheet.row(f"{title}: first texts", seconds(partial(encoder.encode, texts[:8]), device), "s")
         rate = count * length / _forward_seconds(encoder, sequences, texts, device)
         sheet.row(f"{title}: forward pass", rate, "tokens/s")
         sheet.row(f"{title}: share of the ceiling", rate * work / top)

@@ -19,6 +19,7 @@ from probrm.heads import HeadConfig
 from probrm.inference import SVI
 from probrm.inference.device import isolated
 from probrm.inference.svi.minibatches import Minibatches
+from probrm.inference.svi.recorded import CudaGraph, Recorded
 from probrm.inference.svi.train import _bound, _optimiser, svi_step
 from probrm.recipes.logs.shape import LogShape
 from probrm_models.implicit.config import ImplicitConfig
@@ -26,6 +27,8 @@ from probrm_models.implicit.model import ImplicitModel
 
 RATIO = 1.3
 """Aim at the larger batch."""
+REPLAYS = 1e-4
+"""Sums of a GPU differ in the last digits from run to run."""
 _REFERENCE = 256
 """Rows that the base rate is a mean over, as in every fit."""
 
@@ -75,66 +78,80 @@ def plain_loss(heads: Any, batch: Batch) -> Tensor:
 
 
 def measure(settings: Settings, sheet: Sheet) -> None:
-    """Milliseconds a step and their ratio, by head and batch size."""
+    """Milliseconds a step and their ratio, by head and batch size; and that a replayed step is the one that was written."""
     device, columns = settings.device, 16 if settings.tiny else 384
     sizes, hidden = ((16, 32), (8, 4)) if settings.tiny else ((1024, 8192), (256, 64))
     with isolated(0, device):
         for title, head in (("linear heads", HeadConfig()), (f"MLP heads {columns}-{hidden[0]}-{hidden[1]}-1", HeadConfig("mlp", hidden))):
             for size in sizes:
                 data = rows(4 * size, columns, device)
-                work = _contestants(columns, head, data, size, device)
                 with pyro.validation_enabled(False):
-                    found = alternating(work, device, budget=0.2 if settings.tiny else 8.0)
+                    found = alternating(_contestants(columns, head, data, size, device), device, budget=0.2 if settings.tiny else 6.0)
                 for name, each in found.items():
                     sheet.row(f"{title}, batch {size}: {name}", 1e3 * each, "ms a step")
                 aim = RATIO if size == sizes[-1] else None
-                sheet.row(f"{title}, batch {size}: ratio", found["SVI"] / found["plain torch"], most=aim)
-        if device.startswith("cuda"):  # last: what fails within a capture leaves the process without a usable device
-            captured(columns, (HeadConfig(), HeadConfig("mlp", hidden)), sizes[-1], device, sheet)
+                sheet.row(f"{title}, batch {size}: SVI, in times plain torch", found["SVI"] / found["plain torch"], most=aim)
+                if "plain torch, replayed" in found:
+                    sheet.row(f"{title}, batch {size}: the same, both replayed", found["SVI"] / found["plain torch, replayed"])
+            if device.startswith("cuda"):
+                apart = replays_apart(columns, head, rows(4 * sizes[0], columns, device), sizes[0], device)
+                sheet.row(f"{title}: weights after 30 steps, replayed or as written", apart, "largest difference", most=REPLAYS)
 
 
 def _contestants(columns: int, head: HeadConfig, data: Batch, size: int, device: str) -> dict[str, Callable[[], object]]:
+    """Steps of SVI as fits do them, and of plain torch; on a GPU both as they are written and replayed."""
+    batches, place = Minibatches(data, size, seed=0), [0]
+
+    def on_batches(step: Callable[[Batch], object]) -> Callable[[], object]:
+        def one() -> object:
+            place[0] += 1
+            return step(batches[place[0] % 4])  # one epoch again and again: shuffles are measured elsewhere
+
+        return one
+
+    found = {"SVI": on_batches(_svi(columns, head, data, size, device)), "plain torch": on_batches(_plain(columns, head, device))}
+    if device.startswith("cuda"):
+        found["SVI, as written"] = on_batches(_svi(columns, head, data, size, device, replayed=False))
+        found["plain torch, replayed"] = on_batches(_plain(columns, head, device, replayed=True))
+    return found
+
+
+def _svi(columns: int, head: HeadConfig, data: Batch, size: int, device: str, *, replayed: bool = True) -> Recorded:
     model, guide = svi(columns, head, data, device)
     loss_fn = _bound(model)(model, guide)
-    optimiser = _optimiser(loss_fn, guide, SVI())
+    loss_fn(data.slice(0, size))
+    return Recorded(svi_step, loss_fn, _optimiser(loss_fn, guide, SVI()), _recorder(device, replayed))
+
+
+def _plain(columns: int, head: HeadConfig, device: str, *, replayed: bool = False) -> Recorded:
     heads = plain(columns, head, device)
     adam = torch.optim.AdamW(heads.parameters(), lr=1e-3, fused=True)
-    batches, place = Minibatches(data, size, seed=0), [0]
-    loss_fn(batches[0])
 
-    def batch() -> Batch:
-        place[0] += 1
-        return batches[place[0] % 4]  # one epoch again and again: shuffles are measured elsewhere
-
-    def plain_step() -> None:
+    def step(heads: nn.Module, adam: torch.optim.Optimizer, batch: Batch) -> Tensor:
         adam.zero_grad(set_to_none=True)
-        plain_loss(heads, batch()).backward()
+        loss = plain_loss(heads, batch)
+        loss.backward()
         adam.step()
+        return loss
 
-    return {"SVI": lambda: svi_step(loss_fn, optimiser, batch()), "plain torch": plain_step}
+    return Recorded(step, heads, adam, _recorder(device, replayed))
 
 
-def captured(columns: int, heads: tuple[HeadConfig, ...], size: int, device: str, sheet: Sheet) -> None:
-    """The step of SVI replayed as a CUDA graph: what a step would cost without its launches. Fits do not do this."""
-    for head in heads:
-        data = rows(size, columns, device)
-        model, guide = svi(columns, head, data, device)
-        loss_fn = _bound(model)(model, guide)
-        optimiser = _optimiser(loss_fn, guide, SVI())
-        for group in optimiser.param_groups:
-            group["capturable"] = True
-        aside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
-        try:
-            with pyro.validation_enabled(False):
-                with torch.cuda.stream(aside):
-                    for _ in range(3):
-                        svi_step(loss_fn, optimiser, data)
-                torch.cuda.current_stream().wait_stream(aside)
-                optimiser.zero_grad(set_to_none=True)
-                with torch.cuda.graph(graph):
-                    svi_step(loss_fn, optimiser, data)
-            found = alternating({"graph": graph.replay}, device, budget=2.0)
-        except RuntimeError as error:
-            sheet.note(f"{head.name} heads: the step cannot be captured as a CUDA graph: {str(error).splitlines()[0]}")
-            return
-        sheet.row(f"{head.name} heads, batch {size}: SVI replayed as a CUDA graph", 1e3 * found["graph"], "ms a step")
+def _recorder(device: str, replayed: bool) -> CudaGraph | None:
+    return CudaGraph() if replayed and device.startswith("cuda") else None
+
+
+def replays_apart(columns: int, head: HeadConfig, data: Batch, size: int, device: str) -> float:
+    """Largest difference of any parameter after 30 steps with the same random numbers, the learning rate halved on the way."""
+    ends = []
+    for replayed in (True, False):
+        torch.manual_seed(1)
+        step = _svi(columns, head, data, size, device, replayed=replayed)
+        batches = Minibatches(data, size, seed=0)
+        with pyro.validation_enabled(False):
+            for i in range(30):
+                for group in step.optimiser.param_groups:
+                    group["lr"] = 0.02 if i < 20 else 0.01
+                step(batches[i])
+        ends.append(torch.cat([p.detach().flatten() for p in step.loss_fn.parameters()]))
+    return float((ends[0] - ends[1]).abs().max())

@@ -33,13 +33,14 @@ class Depth:
 
     Attributes:
         model: any transformer whose output has a ``last_hidden_state``.
+        blocks: in their order; None where they cannot be distinguished.
         last: how many blocks there are, the number of the last state; None where they cannot be distinguished.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
-        self._blocks = find_blocks(model)
-        self.last: int | None = None if self._blocks is None else len(self._blocks)
+        self.blocks = find_blocks(model)
+        self.last: int | None = None if self.blocks is None else len(self.blocks)
         self._dropped_after: int | None = None
 
     def states(self, layers: Sequence[int | None], **inputs: Tensor) -> list[Tensor]:
@@ -72,16 +73,16 @@ class Depth:
 
     def drop_after(self, layer: int) -> None:
         """Forget the blocks that state ``layer`` does not need, and their memory; the first of them stays as a place to stop at."""
-        assert self._blocks is not None
+        assert self.blocks is not None
         self._dropped_after = layer if self._dropped_after is None else min(layer, self._dropped_after)
-        del self._blocks[self._dropped_after + 1 :]
+        del self.blocks[self._dropped_after + 1 :]
 
     def _watch(self, layer: int, found: dict[int | None, Any], *, stop: bool) -> Callable[[], None]:
-        assert self._blocks is not None
+        assert self.blocks is not None
 
         def look(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             found[layer] = args[0] if args else kwargs.get("hidden_states")
             if stop:
                 raise _Reached
 
-        return self._blocks[layer].register_forward_pre_hook(look, with_kwargs=True).remove
+        return self.blocks[layer].register_forward_pre_hook(look, with_kwargs=True).remove

@@ -55,5 +55,6 @@ def vectors_key(files: Mapping[str, str], config: EncoderConfig) -> str:
         "rendering": RENDERING_VERSION,
         # Left out where they are what they were before there was a choice: the vectors of then are those of now.
         **{name: layer for name, layer in layers.items() if layer != "last"},
+        **({"compile": True} if config.compile else {}),
     }
     return settings_key(files, settings)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
+from probrm.encoders.compiled import compile_blocks
 from probrm.encoders.config import EncoderConfig, Layer, Precision
 from probrm.encoders.depth import Depth
 from probrm.encoders.forward import ForwardPass
@@ -25,6 +26,8 @@ from probrm.progress import Progress, silent
 _AT_ONCE = 8192
 """Texts rendered and sorted together: enough for batches of equal length, and token ids of a few dozen megabytes."""
 _PROBE_COUNT = 8
+_ON_A_CPU, _ON_A_GPU = 4096, 32_768
+"""Padded tokens in a forward pass, where the settings do not say."""
 _LAYERS = ("layer", "prompt_layer")
 _COMPARABLE_BYTES = 8 * 2**30
 """Weights above this are not loaded a second time, in float32, only to be compared with."""
@@ -56,6 +59,7 @@ class TransformerEncoder:
         self._folder = folder
         self._device = device
         self._loading_notes: list[str] = []
+        self._compiled = False
         self._settled = config.precision != "auto"
         dtype = getattr(torch, config.precision) if self._settled else self._starting_dtype()
         self._tokenizer = load_tokenizer(folder)
@@ -68,7 +72,7 @@ class TransformerEncoder:
             pad=next((token for token in (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id) if token is not None), 0),
             pooling=config.pooling,
             normalize=config.normalize,
-            budget=config.batch_tokens,
+            budget=config.batch_tokens or (_ON_A_GPU if device.type == "cuda" else _ON_A_CPU),
             device=device,
         )
         self._config = self._numbered(config)
@@ -142,6 +146,9 @@ class TransformerEncoder:
         if not conversations:
             return torch.empty(0, self._dim)
         self.prepare(conversations)
+        if self._config.compile and not self._compiled:
+            compile_blocks(self._forward, self._probe_texts(conversations), self._folder.label)
+            self._compiled = True
         parts = []
         with progress.task("Encoding", len(conversations)) as advance:
             for start in range(0, len(conversations), _AT_ONCE):

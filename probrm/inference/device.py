@@ -12,9 +12,19 @@ import torch
 from probrm.encoders.threads import encoding_threads
 from probrm.errors import ConfigError
 
+_MANY = 8_000_000
+"""Numbers in the rows from which on their products are worth several threads, or a GPU."""
 
-def resolve_device(device: str) -> str:
-    """``auto`` becomes ``cuda`` where there is one, else ``cpu``.
+
+def resolve_device(device: str, numbers: int | None = None) -> str:
+    """``auto`` becomes ``cuda`` where there is one and work enough for it, else ``cpu``.
+
+    A fit is thousands of short operations; a GPU takes longer to start one than the CPU to do it where there are few rows
+    (README has both times for the example).
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``; what is named is what it is.
+        numbers: in the columns of a fit's rows; None for an encoder, which always gains.
 
     Raises:
         ConfigError: an unknown device, or ``cuda`` without one.
@@ -23,7 +33,7 @@ def resolve_device(device: str) -> str:
     if kind not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"--device: found {device!r}; allowed: auto, cpu, cuda", fix="use --device auto")
     if kind == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() and (numbers is None or numbers >= _MANY) else "cpu"
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: torch sees no CUDA device on this machine", fix="use --device cpu, or --device auto")
     return device
@@ -41,10 +51,6 @@ def own_random_stream(seed: int, cuda: bool | None = None) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if used else []):
         torch.manual_seed(seed)
         yield
-
-
-_MANY = 8_000_000
-"""Numbers in the rows from which on their products are worth several threads."""
 
 
 def threads_for(numbers: int) -> int:

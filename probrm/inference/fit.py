@@ -101,7 +101,7 @@ def fit(
         ConfigError: an unknown guide, inference or device, or a combination that cannot work.
         TrainingError: a loss that is not finite, or no start that converged.
     """
-    settings, device = inference_config(inference), resolve_device(device)
+    settings, device = inference_config(inference), resolve_device(device, data.numbers)
     check_starts(starts)
     for rows in (data, held_out):
         if rows is not None:
@@ -116,6 +116,7 @@ def fit(
             trunks = pretrain_trunks(model, data, held_out, settings if isinstance(settings, SVI) else SVI(), starts, checkpoint, progress)
             clock("trunks")
         layout = Layout.of(model, data)
+        at = None if at is None else at.to(device)
         found = find_starts(model, data, held_out, layout, 1 if trunks or at is not None else starts, progress, at)
         clock("starts")
         task = Inference(guide, settings, layout, checkpoint, progress)

@@ -70,7 +70,7 @@ def fit_latent(
         TrainingError: a loss or draws that are not finite.
     """
     check_starts(starts)
-    settings, device = settings or SVI(), resolve_device(device)
+    settings, device = settings or SVI(), resolve_device(device, data.numbers)
     data, held_out = data.to(device=device), held_out.to(device=device) if held_out is not None else None
     seconds, begun = {}, time.perf_counter()
 

@@ -32,6 +32,8 @@ class SVI:
         patience: looks without improvement before the learning rate falls (twice, by 4), then the end.
         draws: from the fitted guide.
         refit: after early stopping, fit again on all rows, the held-out ones included, for the same number of steps.
+        cuda_graph: on a GPU, record a step and replay it (``svi/recorded.py``). Turn it off for a model whose ``rows`` depend on something that
+            changes in Python from step to step.
     """
 
     name: Literal["svi"] = "svi"
@@ -44,6 +46,7 @@ class SVI:
     patience: PositiveInt = 4
     draws: PositiveInt = 1000
     refit: bool = True
+    cuda_graph: bool = True
 
 
 @dataclass(frozen=True, config=_SETTINGS)

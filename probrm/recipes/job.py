@@ -71,8 +71,8 @@ class Job:
 
     @property
     def device(self) -> str:
-        """Resolved."""
-        return resolve_device(self.config.device)
+        """Resolved, for the fit."""
+        return resolve_device(self.config.device, self.data.numbers)
 
     @property
     def options(self) -> FitOptions:

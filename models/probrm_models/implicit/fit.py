@@ -92,7 +92,7 @@ def fit_implicit(
     check_starts(starts)
     if assumptions.base_rate is not None:
         settings = replace(settings, priors=replace(settings.priors, base_rate=assumptions.base_rate))
-    device = resolve_device(device)
+    device = resolve_device(device, data.numbers)
     model = build_implicit(shape, settings, _reference(data, seed))
     choice, layout = _modes(model, data, assumptions, starts, seed, device, progress) if model.linear else (None, None)
     chosen = [] if choice is None else [choice.candidates[0]] if choice.named else choice.tied

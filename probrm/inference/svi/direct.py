@@ -48,12 +48,17 @@ def direct_terms(model: Any, guide: Any, args: tuple[Any, ...], kwargs: Mapping[
     That is: a model or guide that is not in two parts, handlers around the loss or inside of ``rows``, sites of rows that do not go
     through ``statements``, a latent of rows that the guide does not draw. While Pyro's validation is on, traces are what it checks.
     """
-    if is_validation_enabled() or _PYRO_STACK or kwargs or not (_in_two_parts(model) and _is_whitened(guide)):
+    if is_validation_enabled() or _PYRO_STACK or kwargs or not is_readable(model, guide):
         return None
     try:
         return _read(model, guide, *args)
     except _Unreadable:
         return None
+
+
+def is_readable(model: Any, guide: Any) -> bool:
+    """Whether both are in two parts, whose values come from tensors alone."""
+    return _in_two_parts(model) and _is_whitened(guide)
 
 
 def _in_two_parts(process: Any) -> bool:

@@ -18,8 +18,10 @@ from probrm.guides import WhitenedGuide
 from probrm.inference.device import own_random_stream
 from probrm.inference.settings import SVI
 from probrm.inference.svi.checkpoint import Checkpoint
+from probrm.inference.svi.direct import is_readable
 from probrm.inference.svi.expansion import Expanded
 from probrm.inference.svi.minibatches import Minibatches
+from probrm.inference.svi.recorded import CudaGraph, Recorded
 from probrm.inference.svi.unwatched import EnumeratedBound, TraceBound
 from probrm.model import RewardModel
 from probrm.progress import Progress, silent
@@ -145,12 +147,14 @@ def run_svi(
     guided = {name: p for name, p in loss_fn.named_parameters() if id(p) in of_guide}
     total = schedule.steps if schedule else settings.max_steps
     patience = settings.patience if final or not at_mode else settings.patience // 2
+    replayed = settings.cuda_graph and is_readable(model, guide) and next(loss_fn.parameters()).is_cuda
+    do_step = Recorded(svi_step, loss_fn, optimiser, CudaGraph() if replayed else None)
     losses: list[Tensor] = []
     rise, trend = (guide.layout.size * _SHIFT**2 / 2 / data.total, 0.0) if at_mode else (_RISE, _TREND)
     with progress.task(label, total) as advance, pyro.validation_enabled(False):
         advance(history.steps)
         for step in range(history.steps + 1, total + 1):
-            losses.append(svi_step(loss_fn, optimiser, batches[step - 1]).detach())
+            losses.append(do_step(batches[step - 1]))
             if averaging and rates.last(history):
                 _average(kept, guided, step - history.stages[-1])
             if step % settings.eval_every and step != total:
@@ -172,6 +176,7 @@ def run_svi(
                 checkpoint.save(number, loss_fn, optimiser, {"history": asdict(history)}, done=done, kept=kept)
             if done:
                 break
+    optimiser.zero_grad(set_to_none=True)  # gradients hold on to the memory of a recording
     return history
 
 

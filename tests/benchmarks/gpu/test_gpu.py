@@ -17,7 +17,7 @@ from benchmarks.gpu.parts import PARTS, Settings, Sheet
 
 EXPECTED = {
     "fits": ["implicit: fit on cpu", "bradley-terry: posterior sds apart", "vrm: held-out log-likelihood apart"],
-    "steps": ["linear heads, batch 32: ratio", "MLP heads 16-8-4-1, batch 32: ratio"],
+    "steps": ["linear heads, batch 32: SVI, in times plain torch", "MLP heads 16-8-4-1, batch 32: SVI, in times plain torch"],
     "epoch": ["rows a second", "peak memory over the data"],
     "encoders": ["Qwen3-0.6B: best share of the ceiling", "MiniLM: times as fast as sentence-transformers at its best"],
 }

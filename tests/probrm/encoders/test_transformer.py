@@ -80,6 +80,7 @@ def test_every_setting_that_changes_vectors_changes_the_key_and_no_other(tiny: C
         {"layer": 0},
         {"layer": 1},
         {"prompt_layer": 1},
+        {"compile": True},
     ]
     assert len({base, *(load(folder, **setting).key for setting in settings)}) == 1 + len(settings)
     assert load(folder, batch_tokens=7).key == load(folder, layer=2).key == base
@@ -90,6 +91,31 @@ def test_every_setting_that_changes_vectors_changes_the_key_and_no_other(tiny: C
     content[-1] ^= 1
     weights.write_bytes(content)
     assert load(copy).key != base
+
+
+def test_compiled_blocks_give_the_same_vectors(tiny: Callable[[str], Path]) -> None:
+    folder = tiny("llama")
+    reference, encoder = load(folder, layer=1).encode(TEXTS), load(folder, layer=1, compile=True)
+    torch.testing.assert_close(encoder.encode(TEXTS), reference, atol=1e-5, rtol=0)
+    counters = torch._dynamo.utils.counters
+    assert counters["stats"]["unique_graphs"] > 0  # something was compiled
+    made = counters["stats"]["unique_graphs"]
+    encoder.encode(TEXTS[:2])
+    encoder.encode(TEXTS)
+    assert counters["stats"]["unique_graphs"] <= made + 1  # another number of texts or tokens does not compile it again and again
+
+
+def test_what_cannot_be_compiled_is_told(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(function: object, **_: object) -> object:
+        def compiled(*_: object, **__: object) -> object:
+            raise RuntimeError("no C++ compiler found")
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", fails)
+    with pytest.raises(EncoderError, match="cannot be compiled here: RuntimeError: no C") as caught:
+        load(tiny("bert"), compile=True).encode(TEXTS)
+    assert "encoder.compile" in caught.value.fix
 
 
 def test_automatic_precision_is_settled_by_the_texts_and_then_stays(tiny: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,14 @@ def test_auto_is_what_there_is() -> None:
     assert resolve_device("cpu") == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("device", "numbers", "used"), [("auto", 10**8, "cuda"), ("auto", 10**6, "cpu"), ("cuda", 10**6, "cuda"), ("cpu", 10**8, "cpu")]
+)
+def test_auto_fits_few_rows_on_the_cpu(device: str, numbers: int, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device(device, numbers) == used
+
+
 @pytest.mark.parametrize("device", ["gpu", "", "tpu:0"])
 def test_an_unknown_device_lists_the_valid_ones(device: str) -> None:
     with pytest.raises(ConfigError, match="allowed: auto, cpu, cuda"):

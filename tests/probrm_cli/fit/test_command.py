@@ -181,8 +181,9 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
         "max_length": 64,
         "normalize": True,
         "precision": "",
-        "batch_tokens": 4096,
+        "batch_tokens": None,
         "text": "pair",
+        "compile": False,
     }
     settled = run.record["encoder"]["config"]
     assert (settled["layer"], settled["prompt_layer"]) == ("last", "last")  # the model has one block; nobody sees prompts alone

@@ -66,11 +66,11 @@ def residual_posterior(
     """
     with own_random_stream(seed), poutine.block():
         every = torch.stack([prior.sample("residual") for _ in range(_PRIOR)]).float().cpu().clamp(min=1e-6)
-    above = 1 - (torch.arange(_GRID) + 0.5) / _GRID
+    above = 1 - (torch.arange(_GRID, device="cpu") + 0.5) / _GRID
     grid = torch.quantile(every, 1 - above.square())  # closer together in the upper tail, where data may want more than the prior
     label, size = components(chosen, rejected)
     used = (size > 2) & (size <= LARGEST)
-    evidence = torch.zeros(_GRID)
+    evidence = torch.zeros(_GRID, device="cpu")
     if bool(used.any()):
         _, ends = torch.cat([chosen[used], rejected[used]]).unique(return_inverse=True)
         noise = torch.randn(_DRAWS // 2, int(ends.max()) + 1, generator=torch.Generator("cpu").manual_seed(seed), device="cpu").to(logit)
