@@ -17,6 +17,7 @@ from probrm.data.conversation import Conversation
 from probrm.data.covariates.derived import derive
 from probrm.data.covariates.reading import check_for_fit, read_covariates
 from probrm.data.exposures import Exposures, audit, refuse_none
+from probrm.data.how_read import HowRead
 from probrm.data.logs.actions import ActionSpec, parse_actions, read_actions
 from probrm.data.logs.exposures import cause_of, taken
 from probrm.data.logs.opening import open_log
@@ -53,6 +54,7 @@ class Log:
         rival: int64 (n,), position of the answer that was shown beside a row's, −1 where there was none; None without pairs.
         exposures: the audit of a log that is to be fitted; None otherwise.
         won: float32 (n,), 1 or 0 in the first row of each pair with a choice: whether it was chosen; NaN elsewhere.
+        how: the form of the file and what became of its columns.
     """
 
     source: str
@@ -74,6 +76,7 @@ class Log:
     rival: np.ndarray | None = None
     won: np.ndarray | None = None
     exposures: Exposures | None = None
+    how: HowRead = HowRead()
 
     def __len__(self) -> int:
         return len(self.conversations)
@@ -142,10 +145,11 @@ def read_log(
     propensity = read_covariates(table, spec.propensity_features, rows, source, flag="--propensity-features", truth=truth, notes=notes)
     propensity = pd.concat([propensity, derive(conversations, spec.derived)], axis=1)
     reward = read_covariates(table, spec.reward_features, rows, source, flag="--reward-features", truth=truth, notes=notes)
+    ignored: list[str] = []
     if roles.fitting:
         propensity = check_for_fit(propensity, source, "--propensity-features", notes)
         reward = check_for_fit(reward, source, "--reward-features", notes)
-        _note_covariates(table, parts, spec, [propensity, reward], notes)
+        ignored = _note_covariates(table, parts, spec, [propensity, reward], notes)
     found = None
     if fitting:
         acted, always = taken(action, actions, specs)
@@ -178,6 +182,12 @@ def read_log(
         rival=None if shown is None else shown.rival,
         won=None if shown is None else shown.won,
         exposures=found,
+        how=HowRead(
+            form=opened.form,
+            named=bool(spec.preset),
+            columns={native: part.name for native, part in parts.items()},
+            ignored=tuple(ignored),
+        ),
     )
 
 
@@ -202,7 +212,8 @@ def _shown(parts: dict[str, Part], n: int, source: str, notes: list[str]) -> np.
     return rows[shown]
 
 
-def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, frames: list[pd.DataFrame], notes: list[str]) -> None:
+def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, frames: list[pd.DataFrame], notes: list[str]) -> list[str]:
+    """Notes covariates that both heads see, and columns that nothing is read from; these are returned."""
     both = [str(name) for name in frames[0].columns if name in frames[1].columns]
     if both:
         notes.append(
@@ -215,3 +226,4 @@ def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, fra
     ignored = [name for name in table.column_names if name not in used]
     if ignored:
         notes.append(f"ignored columns: {', '.join(ignored)}; name them with --propensity-features or --reward-features to use them")
+    return ignored

@@ -11,6 +11,7 @@ from probrm.data.columns.roles import Roles
 from probrm.data.columns.texts import keep_usable
 from probrm.data.columns.values import Cells, binary, names, scores
 from probrm.data.covariates.reading import MISSING_LEVEL
+from probrm.data.how_read import HowRead
 from probrm.data.pairs.agreement import check_scores
 from probrm.data.pairs.attributes import keep_informative, read_attributes, stack
 from probrm.data.pairs.choices import Choice
@@ -44,7 +45,7 @@ def read_sided(reading: Reading) -> Pairs:
         fix = "remove these rows, or say what their values mean: --choices first=VALUE,second=VALUE,tie=VALUE"
         _, rows = keep_usable(said, rows, source, notes, what="rows do not say which side is preferred", fix=fix)
     else:
-        reading.told.append(f"preferred: `{answers.first}` over `{answers.second}`")
+        reading.told.append(f"`{answers.first}` over `{answers.second}`")
     texts = {"prompt": parts["prompt"]} if "prompt" in parts else {}
     texts |= {"chosen": parts[columns[0]], "rejected": parts[columns[1]]}
     at_words, there = reading.spec.preset == "trl", reading.table.column_names
@@ -87,6 +88,7 @@ def read_sided(reading: Reading) -> Pairs:
         rows=rows,
         notes=notes,
         table=reading.table,
+        how=HowRead(first_preferred=None if choice is None or tie.all() else float(1 - second[~tie].mean())),
     )
 
 
