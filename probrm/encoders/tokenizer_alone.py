@@ -35,7 +35,13 @@ class TokenizerAlone:
         return None if token is None else self._tokenizer.token_to_id(token)
 
     def __call__(
-        self, text: str | Sequence[str], pair: str | None = None, *, add_special_tokens: bool = True, split_special_tokens: bool = False, **_: Any
+        self,
+        text: str | Sequence[str],
+        pair: str | None = None,
+        *,
+        add_special_tokens: bool = True,
+        split_special_tokens: bool = False,
+        **_: Any,
     ) -> dict[str, Any]:
         """``input_ids`` of a text, of a pair of texts, or of a list of texts; never cut, never padded."""
         self._tokenizer.encode_special_tokens = split_special_tokens

@@ -37,7 +37,8 @@ def inspect_file(source: str, settings: Mapping[str, Any] | None = None) -> Insp
                 found = _inspected(other, source, settings, instead_of=f"{_OTHER[first]}: {_reason(error, source)}; {error.fix}")
             except DataError as second:
                 if second.what != error.what:
-                    error = DataError(f"{error.what}; {_OTHER[other]}: {_reason(second, source)}", fix=error.fix)
+                    brief = _reason(second, source).split("; ")[0]
+                    error = DataError(f"{error.what}; {_OTHER[other]}: {brief}", fix=error.fix)
                 raise error from None
             return found
         raise

@@ -9,7 +9,7 @@ from probrm.data.columns.matching import NATIVE
 from probrm.data.files.hints import check_known
 from probrm.data.logs.presets import PRESETS as LOG_PRESETS
 from probrm.data.logs.spec import LogSpec
-from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, holds_pairs
+from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, holds_pairs, holds_published_ratings
 from probrm.data.pairs.rating_names import is_rank, is_rating
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.products.annotated_pairs import annotated_pairs
@@ -21,6 +21,7 @@ from probrm.inspection.result import Kind
 SPECS: Mapping[Kind, Any] = {"log": LogSpec, "pairs": PairSpec}
 """How each kind is read."""
 _PRESETS: Mapping[Kind, tuple[str, ...]] = {"log": (*LOG_PRESETS, *PRODUCTS), "pairs": tuple(PRESETS)}
+_NAMES: Mapping[Kind, str] = {"log": "a log of actions", "pairs": "preference pairs"}
 _COLUMNS: Mapping[Kind, Mapping[str, Any]] = {"log": NATIVE, "pairs": PAIR_NATIVE}
 
 
@@ -44,9 +45,6 @@ def possible_kinds(settings: Mapping[str, Any]) -> list[Kind]:
         said = "; ".join(f"{', '.join(_foreign(settings, kind))} cannot be said of {name}" for kind, name in _NAMES.items())
         raise ConfigError(f"these flags belong to no one kind of file: {said}", fix="leave out those of the other kind")
     return found
-
-
-_NAMES: Mapping[Kind, str] = {"log": "a log of actions", "pairs": "preference pairs"}
 
 
 def _foreign(settings: Mapping[str, Any], kind: Kind) -> list[str]:
@@ -79,9 +77,11 @@ def _looks_like_pairs(source: str, columns: Mapping[str, str]) -> bool:
         return False
     product = among(seen)
     if product is not None:
-        return product.name in ("argilla", "label-studio") and annotated_pairs(source) is not None
+        annotated = product.name in ("argilla", "label-studio") and annotated_pairs(source) is not None
+        return annotated or holds_pairs(seen.names)
     named = {native for native, column in columns.items() if column}
     there = {*seen.names, *named}
     if "action" in there:
         return False
-    return holds_pairs(there) or (bool({"response", "overall"} & there) and any(is_rating(name) or is_rank(name) for name in there))
+    rated = bool({"response", "overall"} & there) and any(is_rating(name) or is_rank(name) for name in there)
+    return holds_pairs(there) or holds_published_ratings(there) or rated

@@ -65,7 +65,7 @@ def _action(values: np.ndarray, spec: ActionSpec) -> dict[str, Any]:
     seen = values[np.isfinite(values)]
     found: dict[str, Any] = {"column": spec.column, "kind": spec.kind, "against": spec.against, "observed": len(seen)}
     if spec.kind == "binary":
-        return found | {"taken": int(seen.sum()), "rate": float(seen.mean())}
+        return found | {"taken": (taken := int(seen.sum())), "rate": taken / len(seen)}
     if spec.kind == "ordinal":
         return found | {"levels": {name: int((seen == code).sum()) for code, name in enumerate(spec.levels)}}
     return found | {"seconds": spread(seen)}

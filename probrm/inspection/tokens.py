@@ -12,7 +12,7 @@ from probrm.encoders.rendering import Rendered, Renderer
 from probrm.encoders.tokenizer_alone import tokenizer_alone
 from probrm.inspection.counting import spread
 
-_CHARACTERS = 5_000_000
+_CHARACTERS = 3_000_000
 """Tokenised at most, which takes a second; of more text, a random part stands for all."""
 
 
@@ -33,7 +33,8 @@ def measured(*sides: Sequence[Conversation]) -> dict[str, Any] | None:
     whole = Renderer(tokenizer, text=config.text, max_length=10**9)  # nothing is that long
     seen = Renderer(tokenizer, text=config.text, max_length=config.max_length)
     conversations = [side[i] for i in taken for side in sides]
-    sizes = [len(one) for one in whole(conversations)]
+    rendered = whole(conversations)
+    sizes = list(map(len, rendered))
     found: dict[str, Any] = {
         "encoder": config.name,
         "max_length": config.max_length,
@@ -44,9 +45,16 @@ def measured(*sides: Sequence[Conversation]) -> dict[str, Any] | None:
         "same_sides": None,
     }
     if len(sides) == 2:
-        rendered = seen(conversations)
-        found["same_sides"] = sum(map(_same, rendered[::2], rendered[1::2]))
+        found["same_sides"] = _same_sides(rendered, conversations, seen)
     return found
+
+
+def _same_sides(rendered: Sequence[Rendered], conversations: Sequence[Conversation], seen: Renderer) -> int:
+    """How many neighbours are equal as the encoder sees them; only what is cut is rendered again."""
+    equal = sum(first.ids == second.ids for first, second in zip(rendered[::2], rendered[1::2], strict=True))
+    cut = [i for i in range(0, len(rendered), 2) if min(len(rendered[i]), len(rendered[i + 1])) > seen.max_length]
+    again = seen([conversations[i + side] for i in cut if rendered[i].ids != rendered[i + 1].ids for side in (0, 1)])
+    return equal + sum(first.ids == second.ids for first, second in zip(again[::2], again[1::2], strict=True))
 
 
 def _sample(sides: Sequence[Sequence[Conversation]]) -> list[int]:
@@ -59,7 +67,3 @@ def _sample(sides: Sequence[Sequence[Conversation]]) -> list[int]:
             break
         taken.append(i)
     return taken
-
-
-def _same(first: Rendered, second: Rendered) -> bool:
-    return first.ids == second.ids

@@ -74,7 +74,9 @@ def of_tokens(tokens: Mapping[str, Any] | None) -> Iterator[str]:
             f"--set encoder.max_length={2 * tokens['max_length']}"
         )
     if tokens["same_sides"]:
+        pairs = tokens["texts"] // 2
+        then = "such pairs are dropped" if tokens["same_sides"] < pairs else "without others a fit is refused"
         yield (
-            f"{tokens['same_sides']} of {tokens['texts'] // 2} pairs are the same on both sides as the encoder sees them, and a fit drops these: "
-            "see encoder.max_length"
+            f"{tokens['same_sides']} of {pairs} pairs are the same on both sides in the {tokens['max_length']} tokens that the encoder sees; {then}; "
+            f"more are seen with --set encoder.max_length={2 * tokens['max_length']}"
         )

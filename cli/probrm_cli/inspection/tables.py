@@ -12,6 +12,9 @@ from probrm_cli.terminal import print_table
 if TYPE_CHECKING:
     from probrm.inspection import Inspection
 
+_SHOWN = ("preferred: ", "ignored columns: ", "exposures: ")
+"""Notes that say what the tables have."""
+
 
 def print_inspection(found: Inspection, command: str) -> None:
     """The reading, what is in the file, what to look at, and the command that fits it."""
@@ -21,21 +24,20 @@ def print_inspection(found: Inspection, command: str) -> None:
     typer.echo(f"{found.file}: {what}{form}: {found.used:,} {unit} of {found.rows:,} rows\n")
     if found.other:
         typer.echo(f"not read {found.other}\n")
-    print_table("columns", ("role", "column"), _columns(found))
+    print_table("columns", ("role", "column"), _columns(found), words=(1,))
     if found.exposures is not None:
         verdict = found.exposures
         why = f": {verdict['why']}" if verdict["why"] else ""
         typer.echo(f"exposures: {verdict['verdict']}{why}; {verdict['acted']:,} of {verdict['rows']:,} answers have an action\n")
     if found.actions:
-        print_table("actions", ("action", "kind", "rows", "says"), map(_action, found.actions))
+        print_table("actions", ("action", "kind", "rows", "says"), map(_action, found.actions), words=(1, 3))
     if found.attributes:
-        rows = (
-            (one["name"], f"{one['scored']:,}", _share(one["agree"], one["agree"] + one["disagree"])) for one in found.attributes
-        )
+        rows = ((one["name"], f"{one['scored']:,}", _share(one["agree"], one["agree"] + one["disagree"])) for one in found.attributes)
         print_table("attributes", ("attribute", "pairs with scores", "higher on the preferred side"), rows)
     print_table("counts", ("", "number", "median of one", "most of one"), _counts(found))
     print_table("lengths", ("", "median", "90 % are below", "longest"), _lengths(found))
-    for title, lines in (("dropped", found.dropped), ("notes", [n for n in found.notes if n not in found.dropped]), ("look at", found.warnings)):
+    other = [note for note in found.notes if note not in found.dropped and not note.startswith(_SHOWN)]
+    for title, lines in (("dropped", found.dropped), ("notes", other), ("look at", found.warnings)):
         if lines:
             typer.echo("\n".join([f"{title}:", *(f"  {line.removeprefix('dropped: ')}" for line in lines), ""]))
     typer.echo(f"fit it with:\n  {command}")
@@ -59,7 +61,7 @@ def _action(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return f"{one['column']}{' (against the answer)' * one['against']}", one["kind"], f"{one['observed']:,}", says
 
 
-def _counts(found: Inspection) -> Iterator[tuple[str, str, str, str]]:
+def _counts(found: Inspection) -> Iterator[tuple[str, ...]]:
     of_one = {"prompts": found.prompts, **({"users": found.users} if found.users else {})}
     for name, counts in of_one.items():
         yield name, f"{counts['count']:,}", f"{counts['median']:.0f}", f"{counts['max']:,}"
@@ -73,7 +75,7 @@ def _counts(found: Inspection) -> Iterator[tuple[str, str, str, str]]:
             yield name, f"{share:.1%}", "", ""
 
 
-def _lengths(found: Inspection) -> Iterator[tuple[str, str, str, str]]:
+def _lengths(found: Inspection) -> Iterator[tuple[str, ...]]:
     for text, units in found.lengths.items():
         for unit, spread in units.items():
             yield f"{text}, {unit}", *(f"{spread[key]:,.0f}" for key in ("median", "p90", "max"))

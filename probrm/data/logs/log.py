@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ class Log:
     rival: np.ndarray | None = None
     won: np.ndarray | None = None
     exposures: Exposures | None = None
-    how: HowRead = HowRead()
+    how: HowRead = field(default_factory=HowRead)
 
     def __len__(self) -> int:
         return len(self.conversations)
@@ -185,7 +185,7 @@ def read_log(
         how=HowRead(
             form=opened.form,
             named=bool(spec.preset),
-            columns={native: part.name for native, part in parts.items()},
+            columns={native: part.name for native, part in parts.items() if part.name not in ignored},
             ignored=tuple(ignored),
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +50,7 @@ class Pairs:
     rows: np.ndarray
     notes: list[str]
     table: pa.Table
-    how: HowRead = HowRead()
+    how: HowRead = field(default_factory=HowRead)
 
     def __len__(self) -> int:
         return len(self.chosen)
