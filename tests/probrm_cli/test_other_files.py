@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+import probrm
+from probrm.data import FeatureMap
+from probrm.errors import ConfigError
+from probrm.recipes.logs.scoring import text_batch
 from tests import pair_support, support
 from tests.support import call, refused
 
@@ -52,7 +58,9 @@ def test_a_log_fitted_reward_scores_both_sides_of_a_pair() -> None:
         for end in ("", "_low", "_high"):
             np.testing.assert_allclose(found[f"reward_{side}{end}"], alone[f"reward{end}"], atol=1e-5)
     np.testing.assert_allclose(found["reward_difference"], found["reward_chosen"] - found["reward_rejected"], atol=1e-5)
-    assert ((found["reward_difference_low"] < found["reward_difference"]) & (found["reward_difference"] < found["reward_difference_high"])).all()
+    assert (
+        (found["reward_difference_low"] < found["reward_difference"]) & (found["reward_difference"] < found["reward_difference_high"])
+    ).all()
     # Both sides come from one draw: the interval of the difference is not that of independent rewards.
     width = found["reward_difference_high"] - found["reward_difference_low"]
     apart = np.hypot(*(found[f"reward_{side}_high"] - found[f"reward_{side}_low"] for side in ("chosen", "rejected")))
@@ -109,12 +117,12 @@ def test_labelled_answers_stay_labelled_answers() -> None:
     assert (json.loads(done.out)["rows"], "auroc" in done.out) == (60, True)
 
 
-def test_rewards_with_covariates_need_rows_of_their_own(tmp_path: Any) -> None:
-    run = str(tmp_path / "covariates")
-    assert call(*support.quick_fit(tmp_path / "covariates", "--reward-features", "surface")).code == 0
-    answers().to_parquet("p.parquet")
-    done = log_run("score", "--data", "p.parquet", "--out", "s.parquet", run=run)
-    refused(done, "the run's reward has covariates (surface", "one answer a row")
+def test_rewards_with_covariates_need_rows_of_their_own() -> None:
+    run = probrm.load(support.short_run_path())
+    inputs = replace(run.inputs, reward=FeatureMap.fit(pd.DataFrame({"surface": ["web", "ide"]})))
+    with pytest.raises(ConfigError, match=r"the run's reward has covariates \(surface") as caught:
+        text_batch(replace(run, inputs=inputs), torch.zeros(2, 6))
+    assert "one answer a row" in caught.value.fix
 
 
 def test_several_pairs_a_row_cannot_be_written_into_one() -> None:
