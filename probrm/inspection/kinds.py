@@ -16,6 +16,7 @@ from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.data.products.records import peek
 from probrm.data.products.registry import PRODUCTS, among
 from probrm.errors import ConfigError
+from probrm.inspection.columns import columns_of
 from probrm.inspection.result import Kind
 
 SPECS: Mapping[Kind, Any] = {"log": LogSpec, "pairs": PairSpec}
@@ -64,6 +65,7 @@ def likely_kinds(source: str, settings: Mapping[str, Any]) -> list[Kind]:
 
     Raises:
         ConfigError: as in ``possible_kinds``.
+        DataError: it cannot be read.
     """
     possible = possible_kinds(settings)
     if len(possible) == 1:
@@ -73,14 +75,13 @@ def likely_kinds(source: str, settings: Mapping[str, Any]) -> list[Kind]:
 
 def _looks_like_pairs(source: str, columns: Mapping[str, str]) -> bool:
     seen = peek(source)
-    if seen is None:
-        return False
-    product = among(seen)
+    product = None if seen is None else among(seen)
+    names = columns_of(source)
     if product is not None:
         annotated = product.name in ("argilla", "label-studio") and annotated_pairs(source) is not None
-        return annotated or holds_pairs(seen.names)
+        return annotated or holds_pairs(names)
     named = {native for native, column in columns.items() if column}
-    there = {*seen.names, *named}
+    there = {*names, *named}
     if "action" in there:
         return False
     rated = bool({"response", "overall"} & there) and any(is_rating(name) or is_rank(name) for name in there)

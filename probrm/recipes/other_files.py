@@ -9,9 +9,9 @@ from probrm.config.data import read_data
 from probrm.data import LogSpec, PairSpec, holds_pairs
 from probrm.data.products.records import peek
 from probrm.data.products.registry import among
+from probrm.inspection.columns import columns_of
 from probrm.inspection.kinds import SPECS, likely_kinds, possible_kinds, presets_of
 from probrm.inspection.result import Kind
-from probrm.recipes.file_columns import columns_of
 from probrm.runs.run import Run
 
 _TEXTS = ("prompt", "response", "messages")

@@ -9,9 +9,9 @@ import numpy as np
 
 from probrm.data import Log, LogSpec, read_log
 from probrm.encoders import Encoder
+from probrm.inspection.columns import columns_of
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
-from probrm.recipes.file_columns import columns_of
 from probrm.recipes.logs.evaluation import LogRows
 from probrm.recipes.logs.scoring import without_actions
 from probrm.recipes.pairs.files import single_batch, single_texts

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 from probrm.data import Conversation
 from probrm.errors import DataError
@@ -128,8 +129,13 @@ def test_read_as_the_other_kind_and_why(tmp_path: Path) -> None:
     assert found.other.startswith("as a log of actions: column 'action': the action is 0 in all 60 rows")
     rated = [{key: value for key, value in row.items() if key != "action"} for row in rows]
     assert likely_kinds(write_rows(rated, tmp_path / "file.jsonl"), {}) == ["pairs", "log"]
-    assert likely_kinds("owner/name", {}) == ["log", "pairs"]
     assert likely_kinds("owner/name", {"attributes": ["a"]}) == ["pairs"]
+
+
+def test_pairs_of_a_saved_dataset(tmp_path: Path) -> None:
+    Dataset.from_list(pairs()).save_to_disk(tmp_path / "saved")
+    found = inspect_file(str(tmp_path / "saved"))
+    assert (found.kind, found.used, found.other) == ("pairs", 40, "")
 
 
 def test_every_field_is_explained_once() -> None:
