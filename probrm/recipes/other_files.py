@@ -7,6 +7,7 @@ from typing import Any
 
 from probrm.config.data import read_data
 from probrm.data import LogSpec, PairSpec, holds_pairs
+from probrm.data.pairs.answers import nested_form
 from probrm.data.products.records import peek
 from probrm.data.products.registry import among
 from probrm.inspection.columns import columns_of
@@ -55,7 +56,7 @@ def unit_of(spec: Any, own: str) -> str:
 def _is_pairs(source: str, names: Collection[str], columns: Mapping[str, str], *, truth: bool) -> bool:
     """Whether a run fitted to a log is given pairs: no single answers, or, for a truth, none that are labelled."""
     single = "response" in names or ("messages" in names and not holds_pairs(names))
-    if single and (not truth or "label" in names):
+    if (single and (not truth or "label" in names)) or (not truth and nested_form(names)):  # answers, one a row or in trees
         return False
     return likely_kinds(source, {"columns": columns})[0] == "pairs"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 import torch
 
 import probrm
-from probrm.data import FeatureMap
+from probrm.data import Conversation, FeatureMap
+from probrm.encoders import write_store
 from probrm.errors import ConfigError
 from probrm.recipes.logs.scoring import text_batch
 from tests import pair_support, support
+from tests.pair_shapes import PAIRS, SHAPES, rows_of, write_rows
 from tests.support import call, refused
 
 SIDES = ("reward_chosen", "reward_rejected", "reward_difference", "p_chosen")
@@ -203,3 +206,31 @@ def test_one_class_of_labels_gives_no_verdict(runs: str) -> None:
         assert "worse" not in outcome.out
     told = json.loads(run("evaluate", "--data", "one.parquet", "--bootstrap", "20", "--json").out)
     assert not any(told["verdict"].values())
+
+
+# ---- trees and conversations
+
+
+@pytest.mark.parametrize("shape", ["oasst-trees", "oasst-messages", "prism-conversations"])
+@pytest.mark.parametrize("path", [support.short_run_path, pair_support.run_path], ids=["log", "pairs"])
+def test_answers_in_trees_and_conversations_are_scored_one_a_row(path: Any, shape: str) -> None:
+    """With the rewards of the same answers in a plain file."""
+    write_rows(rows_of(SHAPES[shape]), Path("nested.jsonl"))
+    both = [{"prompt": t.prompt, "response": answer} for t in PAIRS for answer in (t.first, t.second)]
+    pd.DataFrame(both).to_parquet("plain.parquet")
+    texts = [Conversation(row["prompt"], row["response"]) for row in both]
+    texts += [Conversation((("user", row["prompt"]),), row["response"]) for row in both]
+    vectors = torch.randn(len(both), 6, generator=torch.Generator().manual_seed(0)).repeat(2, 1)
+    write_store("store.safetensors", texts, vectors, "a test's own encoder")
+
+    def score(name: str, out: str) -> str:
+        done = call("score", path(), "--embeddings", "store.safetensors", "--data", name, "--out", out)
+        assert done.code == 0, done.err
+        return done.err
+
+    assert f"read as {shape}: 60 answers in" in score("nested.jsonl", "n.parquet")
+    score("plain.parquet", "p.parquet")
+    found, plain = (pd.read_parquet(f"{name}.parquet") for name in "np")
+    assert found["response"].tolist() == plain["response"].tolist()
+    np.testing.assert_allclose(found["reward"], plain["reward"], atol=1e-5)
+    score("nested.jsonl", "s.csv")

@@ -90,6 +90,7 @@ def read_log(
     min_rows: int = 50,
     drop_unshown: bool = True,
     several: bool = True,
+    given: pa.Table | None = None,
 ) -> Log:
     """Reads and checks a log.
 
@@ -102,12 +103,13 @@ def read_log(
         min_rows: how many usable rows there must be.
         drop_unshown: whether rows with ``shown = 0`` are dropped; they are no exposures.
         several: whether the model knows several actions, which the thumbs of a product's export are.
+        given: what was read of the source already; None: it is read.
 
     Raises:
         DataError: the file, a column, a row or the log as a whole cannot be used; says which, and what is allowed.
     """
     fitting = "action" in require
-    opened = open_log(source, spec or LogSpec(), several=several, fitting=fitting)
+    opened = open_log(source, spec or LogSpec(), several=several, fitting=fitting, table=given)
     spec, table, notes = opened.spec, opened.table, opened.notes
     parts = assign(table, spec.columns, opened.parts, source)
     several_actions = parse_actions(spec.actions)

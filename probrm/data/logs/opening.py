@@ -50,7 +50,7 @@ class Opened:
     form: str = ""
 
 
-def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Opened:
+def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool, table: pa.Table | None = None) -> Opened:
     """The table of a source and how it is read.
 
     Args:
@@ -58,11 +58,12 @@ def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Ope
         spec: what the user said.
         several: whether the model knows several actions.
         fitting: whether actions are read.
+        table: what was read of the source already, a plain table.
 
     Raises:
         DataError: the source cannot be read, or it is not told which of several kinds of feedback is the action.
     """
-    found, by_itself = _product(source, spec)
+    found, by_itself = _product(source, spec) if table is None else (None, False)
     if found is not None:
         return _export(source, spec, found, by_itself, several=several, fitting=fitting)
     preset = PRESETS[spec.preset] if spec.preset else None
@@ -72,7 +73,7 @@ def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Ope
         raise DataError(
             f"{source}: --feedback joins a product's log, and this is none that is recognised", fix="name its form: --preset litellm"
         )
-    whole = read_table(source, texts=texts, ids=ids)
+    whole = read_table(source, texts=texts, ids=ids) if table is None else table
     parts: Mapping[str, Part] = preset.read(whole, source) if preset else {}
     notes: list[str] = []
     form = spec.preset or ""

@@ -32,7 +32,7 @@ from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
 from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.pair_rewards import log_run_pairs, score_pairs
-from probrm.recipes.logs.scoring import scored_batch, text_batch, without_actions
+from probrm.recipes.logs.scoring import read_answers, scored_batch, text_batch, without_actions
 from probrm.recipes.observed import observed_actions
 from probrm.recipes.pairs.evaluation import PairRows
 from probrm.recipes.provenance import fitted_source, position
@@ -116,7 +116,7 @@ class LogRecipe(Recipe):
         """All rows of the file in their order; those without usable texts get missing values. Pairs get the columns of ``PairRewards``."""
         if isinstance(spec, PairSpec):
             return score_pairs(run, source, spec, embeddings=embeddings, progress=progress)
-        log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
+        log = read_answers(source, without_actions(spec))
         batch, notes = scored_batch(run, log, embeddings, progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         columns = [field.name for field in fields(rewards)]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, LogSpec, Pairs, PairSpec, read_log, read_pairs, read_table
+from probrm.data import Batch, Conversation, LogSpec, Pairs, PairSpec, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
 from probrm.encoders import Encoded, Encoder, Observed
 from probrm.inference import FitOptions, Fitted, fit
@@ -22,7 +22,7 @@ from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
 from probrm.recipes.job import Job
-from probrm.recipes.logs.scoring import without_actions
+from probrm.recipes.logs.scoring import read_answers, without_actions
 from probrm.recipes.observed import observed_pairs
 from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
@@ -155,7 +155,7 @@ class PairRecipe(Recipe):
             table, told = with_scores(pairs.table, pairs.rows, self.more_scores(run, batch) | asdict(found))
             return table, pairs.notes + notes + told + self.more_notes(run)
         texts = without_actions(spec) if isinstance(spec, LogSpec) else single_spec(spec)
-        log = read_log(source, texts, require=(), min_rows=1, drop_unshown=False)
+        log = read_answers(source, texts)
         encoded = run_vectors(run, single_texts(run, log.conversations), embeddings=embeddings, progress=progress)
         batch = single_batch(run, encoded.vectors, len(log))
         rewards = response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
