@@ -17,6 +17,7 @@ from probrm.data.pairs.attributes import keep_informative, read_attributes, stac
 from probrm.data.pairs.choices import Choice
 from probrm.data.pairs.deciding import read_deciding
 from probrm.data.pairs.pairs import Pairs
+from probrm.data.pairs.rank_check import check_ranks
 from probrm.data.pairs.rating_names import OVERALL, is_rating
 from probrm.data.pairs.recognise import Reading
 from probrm.data.pairs.side_by_side import scores_of
@@ -58,6 +59,8 @@ def read_sided(reading: Reading) -> Pairs:
     tie = _ties(roles, choice, rows, difference)
     if difference is not None and (choice is None or "choice" in parts):
         _check(reading, difference, tie, answers, natives)
+    elif difference is None:
+        check_ranks(reading, second, tie, rows, answers)
     margin = roles.read("margin", _scores("margin"))
     if margin is not None and choice is None:
         name, outcome = parts["margin"].name, np.where(tie, 0.5, 1.0)
