@@ -9,6 +9,7 @@ from probrm.data.columns.matching import NATIVE
 from probrm.data.files.hints import check_known
 from probrm.data.logs.presets import PRESETS as LOG_PRESETS
 from probrm.data.logs.spec import LogSpec
+from probrm.data.pairs.answer_lists import holds_answer_lists
 from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, holds_pairs, holds_published_ratings
 from probrm.data.pairs.rating_names import is_rank, is_rating
 from probrm.data.pairs.spec import PairSpec
@@ -85,4 +86,4 @@ def _looks_like_pairs(source: str, columns: Mapping[str, str]) -> bool:
     if "action" in there:
         return False
     rated = bool({"response", "overall"} & there) and any(is_rating(name) or is_rank(name) for name in there)
-    return holds_pairs(there) or holds_published_ratings(there) or rated
+    return holds_pairs(there) or holds_published_ratings(there) or holds_answer_lists(there) or rated

@@ -10,6 +10,7 @@ import numpy as np
 from probrm.data.files.tables import read_table
 from probrm.data.how_read import HowRead
 from probrm.data.pairs.agreement import note_contradictions
+from probrm.data.pairs.answer_lists import with_rows_of_answers
 from probrm.data.pairs.chosen_rejected import read_sided
 from probrm.data.pairs.formats import IDS, TEXTS
 from probrm.data.pairs.from_ratings import pair_up
@@ -50,6 +51,8 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
     annotated = annotated_pairs(source) if spec.preset is None else None
     table, notes, product = annotated or (read_table(source, texts=texts, ids=ids), [], "")
+    if annotated is None:
+        table = with_rows_of_answers(table, spec, source, notes)
     reading = recognise(table, spec, source, fitting=fitting)
     reading.notes.extend(notes)
     pairs = READERS[reading.about.reader](reading)

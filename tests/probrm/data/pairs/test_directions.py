@@ -212,6 +212,26 @@ def test_ranks_of_both_sides_check_the_direction(tmp_path: Path, chosen: str, re
     assert read_as(read_pairs(write_rows(rows("position", 4, 1), tmp_path / "ranks.jsonl"))) == expected()
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_lists_of_other_lengths_are_refused(tmp_path: Path, count: int) -> None:
+    rows = [{"prompt": t.prompt, "responses": [t.first, t.second], "scores": [1.0, 2.0]} for t in PAIRS]
+    rows[4]["scores"] = [1.0] * count
+    with pytest.raises(DataError, match=rf"row 5: 2 in 'responses' and {count} in 'scores'; allowed: a score for each answer"):
+        read_pairs(write_rows(rows, tmp_path / "lists.jsonl"))
+
+
+def test_a_missing_score_in_a_list_and_ratings_beside_it(tmp_path: Path) -> None:
+    """Lists of known ratings are attributes; an answer without a score is in no pair."""
+    rows = [
+        {"prompt": t.prompt, "responses": [t.first, t.second, "none"], "score": [2.0 - t.better, 1.0 + t.better, None]}
+        | {"helpfulness": [1 - t.better, t.better, 0], "tags": ["x", "y"]}
+        for t in PAIRS
+    ]
+    pairs = read_pairs(write_rows(rows, tmp_path / "lists.jsonl"))
+    assert read_as(pairs) == expected()
+    assert decides(pairs) == "preferred: higher `score`; attributes: helpfulness; ignored: tags"
+
+
 def test_margins_that_are_mostly_negative_are_refused(tmp_path: Path) -> None:
     rows = [{"prompt": t.prompt, "chosen": t.rejected, "rejected": t.chosen, "margin": -1.5} for t in PAIRS]
     path = write_rows(rows, tmp_path / "a.jsonl")
