@@ -113,6 +113,15 @@ def test_a_log_fitted_run_is_evaluated_on_pairs() -> None:
     assert worse["metrics"]["accuracy"]["value"] == pytest.approx(1 - right.mean())
 
 
+def test_the_report_of_a_log_fitted_run_has_its_pairs() -> None:
+    answers().to_parquet("p.parquet")
+    done = log_run("report", "--data", "p.parquet", "--out", "r.html", "--quiet")
+    assert done.code == 0, done.err
+    page = Path("r.html").read_text()
+    assert f"{len(answers())} pairs of p.parquet with a known truth" in page
+    assert "judge the order alone" in page
+
+
 def test_labelled_answers_stay_labelled_answers() -> None:
     """A file of single answers with ratings beside the label is what it was: rows with a verdict."""
     support.log_frame(60).assign(helpfulness=3).drop(columns="action").to_parquet("l.parquet")
