@@ -302,6 +302,20 @@ SHAPES: dict[str, Shape] = {
     "scores": Shape(lambda t: rated(t, "score", 4.0, 1.0, n_tokens=7), preset="helpsteer"),
     "ranks": Shape(lambda t: rated(t, "rank", 1, 2, latency_ms=1000), preset="helpsteer"),
     "a reversed attribute": Shape(lambda t: rated(t, "toxicity", 0.1, 0.8), {"attributes": ("-toxicity",)}, "helpsteer"),
+    "lists of answers and of scores": Shape(
+        lambda t: {"prompt": t.prompt, "responses": [t.first, t.second], "scores": [2.0 - t.better, 1.0 + t.better], "source": "s"},
+        preset="helpsteer",
+    ),
+    "lists of answers and of ranks": Shape(
+        lambda t: {"question": t.prompt, "candidates": [t.first, t.second], "ranks": [1 + t.better, 2 - t.better]},
+        {"columns": {"prompt": "question"}},
+        "helpsteer",
+    ),
+    "named lists": Shape(
+        lambda t: {"id": t.prompt, "prompt": t.prompt, "said": [t.first, t.second], "points": [3 - 2 * t.better, 1 + 2 * t.better]},
+        {"columns": {"response": "said", "overall": "points"}},
+        "helpsteer",
+    ),
     "oasst-trees": Shape(tree, preset="oasst-trees"),
     "oasst-messages": Shape(tree_messages, preset="oasst-messages"),
     "prism": Shape(

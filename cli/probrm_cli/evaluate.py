@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, overridden
+from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, spec_of
 
 
 def evaluate(
@@ -30,6 +30,7 @@ def evaluate(
 ) -> None:
     """Metrics against the file's truth, and its baseline's; or a benchmark's scores."""
     from probrm.errors import ConfigError
+    from probrm.recipes.other_files import unit_of
     from probrm.runs import find_recipe, load
     from probrm_cli.tables import print_benchmark, print_evaluation
     from probrm_cli.terminal import print_json, progress, tell
@@ -51,11 +52,11 @@ def evaluate(
         tell(result.notes, quiet)
         print_json(result.to_dict()) if as_json else print_benchmark(result)
         return
-    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset, values))
+    spec = spec_of(recipe, fitted, data, columns, preset, values, truth=True)
     found, notes = recipe.evaluate(fitted, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
     tell([*notes, *found.notes], quiet)
     if as_json:
         print_json(found.to_dict())
     else:
         kinds = [fitted.kind, *([fitted.baseline[0].kind] if fitted.baseline else [])]
-        print_evaluation(found, *(f"{kind} model" for kind in kinds), unit=recipe.unit)
+        print_evaluation(found, *(f"{kind} model" for kind in kinds), unit=unit_of(spec, recipe.unit))

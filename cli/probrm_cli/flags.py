@@ -34,6 +34,31 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
 
 
+def spec_of(recipe: Any, run: Any, source: str, columns: str | None, preset: str | None, values: str | None = None, *, truth: bool) -> Any:
+    """How a run's command reads a file: as the fit read its own but for what the flags say, or as the other kind of file that it is.
+
+    Args:
+        recipe: of the run.
+        run: a fitted run.
+        source: the file.
+        columns: the flag.
+        preset: the flag.
+        values: the flag.
+        truth: whether rows with a known truth are wanted.
+
+    Raises:
+        ConfigError: a flag has an unknown name or a value that is not allowed.
+        DataError: the file cannot be read.
+    """
+    from probrm.recipes.other_files import other_spec
+
+    said: dict[str, Any] = {} if columns is None else {"columns": parse_columns(columns)}
+    said |= {"preset": preset} if preset else {}
+    said |= {} if values is None else {"values": parse_values(values)}
+    other = other_spec(run, recipe.fitted_to, source, said, truth=truth)
+    return recipe.read_spec(overridden(run.config["data"], columns, preset, values)) if other is None else other
+
+
 def overridden(base: dict[str, Any], columns: str | None, preset: str | None, values: str | None = None) -> dict[str, Any]:
     """A run's way of reading its file, with what the flags say otherwise about another file."""
     changed = dict(base)

@@ -17,6 +17,7 @@ from probrm_cli.compare.command import compare
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
 from probrm_cli.fit.command import fit_app
+from probrm_cli.inspection.command import inspect
 from probrm_cli.posterior.command import posterior
 from probrm_cli.report import report
 from probrm_cli.score import score
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(fit_app, name="fit")
 app.add_typer(simulate_app, name="simulate")
+app.command("inspect")(inspect)
 app.command()(evaluate)
 app.command()(posterior)
 app.command()(report)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
 
 
 def report(
@@ -35,7 +35,7 @@ def report(
     fitted = load(run)
     target = choose_file(run, out, overwrite=overwrite)
     recipe = find_recipe(fitted.kind)
-    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset)) if data is not None else None
+    spec = spec_of(recipe, fitted, data, columns, preset, truth=True) if data is not None else None
     made = make_report(fitted, recipe, data=data, spec=spec, embeddings=embeddings, progress=progress(quiet or as_json))
     replace_file(target, made.html)
     if as_json:

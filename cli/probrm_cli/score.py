@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, overridden
+from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
 
 
 def score(
@@ -28,7 +28,7 @@ def score(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """The file's rows in their order with rewards and their intervals; pairs with the probability of the chosen answer."""
+    """The file's rows in their order with rewards and their intervals; pairs with the probability of the chosen answer. A run reads both."""
     from pathlib import Path
 
     from probrm.config.flags import parse_weights
@@ -43,7 +43,7 @@ def score(
     given = None if weights is None else parse_weights(weights)
     fitted = load(run) if given is None else load(run).reweighted(given)
     recipe = find_recipe(fitted.kind)
-    spec = recipe.read_spec(overridden(fitted.config["data"], columns, preset))
+    spec = spec_of(recipe, fitted, data, columns, preset, truth=False)
     table, notes = recipe.score(fitted, data, spec, embeddings=embeddings, progress=progress(quiet or as_json))
     write_table(table, out)
     tell(notes, quiet)

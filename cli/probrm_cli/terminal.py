@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,8 +66,8 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(finite(value), allow_nan=False))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table: the first column to the left, the others to the right."""
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[int] = ()) -> None:
+    """A table: the first column to the left, the others to the right, but for those of running text, by their positions in ``words``."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -75,7 +75,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
     table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
     for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if i else "left", no_wrap=bool(i))
+        table.add_column(Text(column), justify="right" if i and i not in words else "left", no_wrap=bool(i) and i not in words)
     for row in rows:
         table.add_row(*map(Text, row))  # Text: a name in brackets is no markup
     wide = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", 110))

@@ -44,7 +44,7 @@ def resolve(name: str) -> ModelFolder:
         EncoderError: no such folder or hub id, no network, no safetensors weights, or a default model whose content is not upstream's.
     """
     if name == "default":
-        packaged = _offline_folder()
+        packaged = offline_folder()
         return _describe(_download(DEFAULT_HUB_ID), name) if packaged is None else _describe(packaged, name, expected=DEFAULT_SHA256)
     path = Path(name).expanduser()
     if path.is_dir():
@@ -59,7 +59,8 @@ def resolve(name: str) -> ModelFolder:
     return _describe(_download(name), name)
 
 
-def _offline_folder() -> Path | None:
+def offline_folder() -> Path | None:
+    """Where the default model is installed as a package; None without."""
     spec = importlib.util.find_spec(OFFLINE_PACKAGE)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
 

@@ -62,7 +62,7 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
             rows = batch.slice(start, min(start + size, len(batch)))
             reward = model.reward(draws, rows)
             low, high = torch.quantile(reward, ends, dim=0)
-            own = reward if tau is None else own_logit(reward, tau, _own_parts(tau))
+            own = reward if tau is None else own_logit(reward, tau, own_parts(tau))
             own_low, own_high = (low, high) if tau is None else torch.quantile(own, ends, dim=0)
             sd = reward.std(0, correction=min(1, count - 1))  # a point estimate is one draw, and has no spread
             p = model.probability(reward, draws)
@@ -74,7 +74,7 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})
 
 
-def _own_parts(tau: Float[Tensor, " s"]) -> Float[Tensor, "s 1"]:
+def own_parts(tau: Float[Tensor, " s"]) -> Float[Tensor, "s 1"]:
     """A standard normal part of each draw, one for all rows, so that a row's interval depends on no other row.
 
     Evenly spread quantiles in random order: less noise than independent draws.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from probrm.progress import Progress, silent
+from probrm.recipes.other_files import unit_of
 from probrm.recipes.recipe import Recipe
 from probrm.report.about import data_section, model_section
 from probrm.report.blocks import Section
@@ -67,7 +68,7 @@ def make_report(
     truth = None
     if data is not None:
         found, notes = recipe.evaluate(run, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=0, progress=progress)
-        truth = Truth(basename(data), found, notes)
+        truth = Truth(basename(data), found, notes, unit_of(spec, recipe.unit))
     material = gather(run, recipe, truth=truth, progress=progress)
     sections = _sections(material)
     title = f"{run.kind}: {inert(basename(run.record['data']['source'])) or 'a fit'}"

@@ -28,11 +28,13 @@ class Truth:
         file: its name.
         evaluation: metrics of the model and of its baseline.
         notes: on the file.
+        unit: what it counts, ``rows`` or ``pairs``.
     """
 
     file: str
     evaluation: Evaluation
     notes: list[str]
+    unit: str
 
 
 @dataclass(frozen=True)

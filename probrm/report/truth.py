@@ -43,7 +43,7 @@ def _against_truth(material: Material) -> list[Block]:
         if len(columns) > 2:
             cells += [_cell(found.baseline.get(name)), _cell(found.difference.get(name)), verdicts.get(name) or ""]
         rows.append([inert(cell) for cell in cells])
-    caption = f"{found.rows} {material.recipe.unit} of {inert(truth.file)} with a known truth; [central 90 % bootstrap intervals]"
+    caption = f"{found.rows} {truth.unit} of {inert(truth.file)} with a known truth; [central 90 % bootstrap intervals]"
     blocks: list[Block] = [Grid(columns, rows, caption), Picture(_figure(material, names), "The same as a figure; lines are the intervals")]
     notes = [inert(note) for note in (*truth.notes, *found.notes)]
     return [*blocks, Items(notes)] if notes else blocks

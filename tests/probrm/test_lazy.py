@@ -8,7 +8,7 @@ import pytest
 
 from probrm.lazy import lazy
 
-ROOMS = ("probrm", "probrm.reward_benchmarks", "probrm.data", "probrm.encoders", "probrm.evaluation", "probrm.runs")
+ROOMS = ("probrm", "probrm.reward_benchmarks", "probrm.data", "probrm.encoders", "probrm.evaluation", "probrm.inspection", "probrm.runs")
 
 
 @pytest.mark.parametrize("room", ROOMS)

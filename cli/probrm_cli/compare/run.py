@@ -12,7 +12,7 @@ from probrm.data.files.hints import did_you_mean
 from probrm.errors import ConfigError, ProbrmError, RunError
 from probrm.runs import MARKER, Run, find_recipe, load, recipe_names
 from probrm_cli.compare.tables import held_out_dict, print_comparison, print_held_out, print_loo, to_dict
-from probrm_cli.flags import overridden
+from probrm_cli.flags import spec_of
 from probrm_cli.terminal import print_json, progress, tell
 
 if TYPE_CHECKING:
@@ -74,12 +74,13 @@ def run_comparison(asked: Comparison) -> None:
     tell(_unequal_labels(runs), asked.quiet)
     from probrm.recipes.comparison import compare_runs
     from probrm.recipes.loo_comparison import compare_loo
+    from probrm.recipes.other_files import unit_of
 
     if asked.data is None:
         _by_actions(runs, asked, compare_loo(runs, progress=bars))
         return
     specs = {
-        name: find_recipe(run.kind).read_spec(overridden(run.config["data"], asked.columns, asked.preset, asked.values))
+        name: spec_of(find_recipe(run.kind), run, asked.data, asked.columns, asked.preset, asked.values, truth=True)
         for name, run in runs.items()
     }
     found, notes = compare_runs(
@@ -87,7 +88,7 @@ def run_comparison(asked: Comparison) -> None:
     )
     loo = compare_loo(runs, progress=bars)
     tell(notes + loo.notes, asked.quiet)
-    unit = find_recipe(next(iter(runs.values())).kind).unit
+    unit = unit_of(next(iter(specs.values())), find_recipe(next(iter(runs.values())).kind).unit)
     if asked.as_json:
         print_json(to_dict(found, notes) | {"loo": loo.to_dict()})
     else:

@@ -1,13 +1,13 @@
 """Flags of the implicit model and of the naive model."""
 
-from probrm.config.flags import Flag, ModelFlags, listing
-from probrm.recipes.logs.flags import LOG
+from probrm.config.flags import Flag, ModelFlags
+from probrm.recipes.logs.flags import ACTIONS, LOG
 
 IMPLICIT = ModelFlags(
     "Reward model from logged actions: what users liked, separated from who acts at all.",
     (
         *LOG,
-        listing("actions", "data.actions", "Several actions, - against the answer: copied,-regenerated,rating:ordinal,dwell:log-normal."),
+        ACTIONS,
         Flag("action", "action.name", "How preference and activity become an action: click."),
         Flag(
             "assume",

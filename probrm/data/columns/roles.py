@@ -136,7 +136,7 @@ class Roles:
             return None
         if unknown.any():
             self.notes.append(
-                f"column {column!r} is empty in {int(unknown.sum())} rows: one anonymous group, without an activity of its own"
+                f"column {column!r} is empty in {int(unknown.sum())} rows: one anonymous group, with one activity for all of these rows"
             )
             user[unknown] = ANONYMOUS
         return user

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from probrm.data.conversation import Conversation
 from probrm.data.covariates.derived import derive
 from probrm.data.covariates.reading import check_for_fit, read_covariates
 from probrm.data.exposures import Exposures, audit, refuse_none
+from probrm.data.how_read import HowRead
 from probrm.data.logs.actions import ActionSpec, parse_actions, read_actions
 from probrm.data.logs.exposures import cause_of, taken
 from probrm.data.logs.opening import open_log
@@ -53,6 +54,7 @@ class Log:
         rival: int64 (n,), position of the answer that was shown beside a row's, −1 where there was none; None without pairs.
         exposures: the audit of a log that is to be fitted; None otherwise.
         won: float32 (n,), 1 or 0 in the first row of each pair with a choice: whether it was chosen; NaN elsewhere.
+        how: the form of the file and what became of its columns.
     """
 
     source: str
@@ -74,6 +76,7 @@ class Log:
     rival: np.ndarray | None = None
     won: np.ndarray | None = None
     exposures: Exposures | None = None
+    how: HowRead = field(default_factory=HowRead)
 
     def __len__(self) -> int:
         return len(self.conversations)
@@ -87,6 +90,7 @@ def read_log(
     min_rows: int = 50,
     drop_unshown: bool = True,
     several: bool = True,
+    given: pa.Table | None = None,
 ) -> Log:
     """Reads and checks a log.
 
@@ -99,12 +103,13 @@ def read_log(
         min_rows: how many usable rows there must be.
         drop_unshown: whether rows with ``shown = 0`` are dropped; they are no exposures.
         several: whether the model knows several actions, which the thumbs of a product's export are.
+        given: what was read of the source already; None: it is read.
 
     Raises:
         DataError: the file, a column, a row or the log as a whole cannot be used; says which, and what is allowed.
     """
     fitting = "action" in require
-    opened = open_log(source, spec or LogSpec(), several=several, fitting=fitting)
+    opened = open_log(source, spec or LogSpec(), several=several, fitting=fitting, table=given)
     spec, table, notes = opened.spec, opened.table, opened.notes
     parts = assign(table, spec.columns, opened.parts, source)
     several_actions = parse_actions(spec.actions)
@@ -142,10 +147,11 @@ def read_log(
     propensity = read_covariates(table, spec.propensity_features, rows, source, flag="--propensity-features", truth=truth, notes=notes)
     propensity = pd.concat([propensity, derive(conversations, spec.derived)], axis=1)
     reward = read_covariates(table, spec.reward_features, rows, source, flag="--reward-features", truth=truth, notes=notes)
+    ignored: list[str] = []
     if roles.fitting:
         propensity = check_for_fit(propensity, source, "--propensity-features", notes)
         reward = check_for_fit(reward, source, "--reward-features", notes)
-        _note_covariates(table, parts, spec, [propensity, reward], notes)
+        ignored = _note_covariates(table, parts, spec, [propensity, reward], notes)
     found = None
     if fitting:
         acted, always = taken(action, actions, specs)
@@ -178,6 +184,12 @@ def read_log(
         rival=None if shown is None else shown.rival,
         won=None if shown is None else shown.won,
         exposures=found,
+        how=HowRead(
+            form=opened.form,
+            named=bool(spec.preset),
+            columns={native: part.name for native, part in parts.items() if part.name not in ignored},
+            ignored=tuple(ignored),
+        ),
     )
 
 
@@ -202,7 +214,8 @@ def _shown(parts: dict[str, Part], n: int, source: str, notes: list[str]) -> np.
     return rows[shown]
 
 
-def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, frames: list[pd.DataFrame], notes: list[str]) -> None:
+def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, frames: list[pd.DataFrame], notes: list[str]) -> list[str]:
+    """Notes covariates that both heads see, and columns that nothing is read from; these are returned."""
     both = [str(name) for name in frames[0].columns if name in frames[1].columns]
     if both:
         notes.append(
@@ -215,3 +228,4 @@ def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, fra
     ignored = [name for name in table.column_names if name not in used]
     if ignored:
         notes.append(f"ignored columns: {', '.join(ignored)}; name them with --propensity-features or --reward-features to use them")
+    return ignored

@@ -16,6 +16,7 @@ from probrm.data.files.hints import did_you_mean
 from probrm.data.files.tables import read_table
 from probrm.data.logs.presets import PRESETS
 from probrm.data.logs.spec import LogSpec
+from probrm.data.logs.unpaired import PRESET as UNPAIRED
 from probrm.data.logs.unpaired import is_unpaired, unpaired_parts
 from probrm.data.products.product import Asked, Product, Reading
 from probrm.data.products.registry import PRODUCTS, chosen, recognise
@@ -36,6 +37,7 @@ class Opened:
         notes: what a user should know.
         cause: what the form of the file makes of its exposures.
         bare: whether answers without a prompt are read.
+        form: what ``--preset`` calls the form of the file; empty: a plain table.
     """
 
     table: pa.Table
@@ -45,9 +47,10 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     cause: tuple[Verdict, str] | None = None
     bare: bool = False
+    form: str = ""
 
 
-def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Opened:
+def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool, table: pa.Table | None = None) -> Opened:
     """The table of a source and how it is read.
 
     Args:
@@ -55,11 +58,12 @@ def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Ope
         spec: what the user said.
         several: whether the model knows several actions.
         fitting: whether actions are read.
+        table: what was read of the source already, a plain table.
 
     Raises:
         DataError: the source cannot be read, or it is not told which of several kinds of feedback is the action.
     """
-    found, by_itself = _product(source, spec)
+    found, by_itself = _product(source, spec) if table is None else (None, False)
     if found is not None:
         return _export(source, spec, found, by_itself, several=several, fitting=fitting)
     preset = PRESETS[spec.preset] if spec.preset else None
@@ -69,12 +73,13 @@ def open_log(source: str, spec: LogSpec, *, several: bool, fitting: bool) -> Ope
         raise DataError(
             f"{source}: --feedback joins a product's log, and this is none that is recognised", fix="name its form: --preset litellm"
         )
-    whole = read_table(source, texts=texts, ids=ids)
+    whole = read_table(source, texts=texts, ids=ids) if table is None else table
     parts: Mapping[str, Part] = preset.read(whole, source) if preset else {}
     notes: list[str] = []
+    form = spec.preset or ""
     if is_unpaired(whole.column_names, spec):
-        parts = unpaired_parts(whole, spec, source, notes, fitting=fitting)
-    return Opened(with_paths(whole, spec.named), whole, spec, parts, notes)
+        parts, form = unpaired_parts(whole, spec, source, notes, fitting=fitting), UNPAIRED
+    return Opened(with_paths(whole, spec.named), whole, spec, parts, notes, form=form)
 
 
 def _product(source: str, spec: LogSpec) -> tuple[Product | None, bool]:
@@ -102,7 +107,7 @@ def _export(source: str, spec: LogSpec, found: Product, by_itself: bool, *, seve
     if fitting and not spec.actions and action != "":
         action = action or _only(reading, source, several=several)
         spec, parts = _acted(reading, table, spec, action, source, notes, several=several)
-    return Opened(table, reading.table, spec, parts, notes, reading.cause, bare=True)
+    return Opened(table, reading.table, spec, parts, notes, reading.cause, bare=True, form=found.name)
 
 
 def _renamed(spec: LogSpec, reading: Reading) -> LogSpec:

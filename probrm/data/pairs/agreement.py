@@ -36,8 +36,8 @@ def check_scores(
         )
 
 
-def note_contradictions(pairs: Pairs) -> None:
-    """Notes how many pairs of responses are preferred once this way and once the other way."""
+def contradictions(pairs: Pairs) -> tuple[int, tuple[int, int] | None]:
+    """How many pairs of responses are preferred once this way and once the other way, and the positions of the first two pairs that are."""
     seen: dict[tuple[str, str, str], int] = {}
     both: set[tuple[str, str, str]] = set()
     first: tuple[int, int] | None = None
@@ -49,10 +49,16 @@ def note_contradictions(pairs: Pairs) -> None:
             both.add(key)
             first = first or (seen[back], position)
         seen.setdefault(key, position)
+    return len(both), first
+
+
+def note_contradictions(pairs: Pairs) -> None:
+    """Notes how many pairs of responses are preferred once this way and once the other way."""
+    count, first = contradictions(pairs)
     if first is not None:
         rows = " and ".join(str(pairs.rows[i] + 1) for i in first)
         pairs.notes.append(
-            f"contradictory: {len(both)} pairs of responses are preferred once this way and once the other (the first: rows {rows})"
+            f"contradictory: {count} pairs of responses are preferred once this way and once the other (the first: rows {rows})"
         )
 
 

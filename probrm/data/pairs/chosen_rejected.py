@@ -11,11 +11,13 @@ from probrm.data.columns.roles import Roles
 from probrm.data.columns.texts import keep_usable
 from probrm.data.columns.values import Cells, binary, names, scores
 from probrm.data.covariates.reading import MISSING_LEVEL
+from probrm.data.how_read import HowRead
 from probrm.data.pairs.agreement import check_scores
 from probrm.data.pairs.attributes import keep_informative, read_attributes, stack
 from probrm.data.pairs.choices import Choice
 from probrm.data.pairs.deciding import read_deciding
 from probrm.data.pairs.pairs import Pairs
+from probrm.data.pairs.rank_check import check_ranks
 from probrm.data.pairs.rating_names import OVERALL, is_rating
 from probrm.data.pairs.recognise import Reading
 from probrm.data.pairs.side_by_side import scores_of
@@ -44,7 +46,7 @@ def read_sided(reading: Reading) -> Pairs:
         fix = "remove these rows, or say what their values mean: --choices first=VALUE,second=VALUE,tie=VALUE"
         _, rows = keep_usable(said, rows, source, notes, what="rows do not say which side is preferred", fix=fix)
     else:
-        reading.told.append(f"preferred: `{answers.first}` over `{answers.second}`")
+        reading.told.append(f"`{answers.first}` over `{answers.second}`")
     texts = {"prompt": parts["prompt"]} if "prompt" in parts else {}
     texts |= {"chosen": parts[columns[0]], "rejected": parts[columns[1]]}
     at_words, there = reading.spec.preset == "trl", reading.table.column_names
@@ -57,6 +59,8 @@ def read_sided(reading: Reading) -> Pairs:
     tie = _ties(roles, choice, rows, difference)
     if difference is not None and (choice is None or "choice" in parts):
         _check(reading, difference, tie, answers, natives)
+    elif difference is None:
+        check_ranks(reading, second, tie, rows, answers)
     margin = roles.read("margin", _scores("margin"))
     if margin is not None and choice is None:
         name, outcome = parts["margin"].name, np.where(tie, 0.5, 1.0)
@@ -87,6 +91,7 @@ def read_sided(reading: Reading) -> Pairs:
         rows=rows,
         notes=notes,
         table=reading.table,
+        how=HowRead(first_preferred=None if choice is None or tie.all() else float(1 - second[~tie].mean())),
     )
 
 

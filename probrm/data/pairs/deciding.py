@@ -24,7 +24,7 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
     source, table, parts, spec = reading.source, reading.table, reading.parts, reading.spec
     if "choice" not in parts:
         names = [parts[native].name for native in ("score_0", "score_1")]
-        reading.told.append(f"preferred: {direction(names[0])}/`{names[1]}`")
+        reading.told.append(f"{direction(names[0])}/`{names[1]}`")
         fix = "write numbers, or name the column that says which is preferred: --columns choice=NAME"
         first, second = (
             scores(Cells.of(source, name, parts[n].values, rows), fix=fix) for name, n in zip(names, ("score_0", "score_1"), strict=True)
@@ -38,7 +38,7 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
         columns = [Part(name, table.column(name)) for name in spread if name is not None]
         choice = read_one_hot(columns, source, rows, answers)
         reading.used.update(column.name for column in columns)
-        reading.told.append(f"preferred: {choice.meaning}")
+        reading.told.append(f"{choice.meaning}")
         return choice
     part = _models_as_marks(part, reading, answers)
     published = all(parts[native].name == reading.about.columns.get(native) for native in ("response_0", "response_1", "choice"))
@@ -46,7 +46,7 @@ def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choi
     index = "choice" in spec.columns or part.name == "choice" or bool({"id", "index", "idx"} & set(part.name.lower().split("_")))
     choice = read_choice(Cells.of(source, part.name, part.values, rows), answers, declared, index=index)
     ties = int((choice.side == 0.5).sum())
-    reading.told.append(f"preferred: `{part.name}`, where {choice.meaning}" + (f" ({ties} rows)" if ties else ""))
+    reading.told.append(f"`{part.name}`, where {choice.meaning}" + (f" ({ties} rows)" if ties else ""))
     return choice
 
 

@@ -227,10 +227,17 @@ def holds_pairs(names: Collection[str]) -> bool:
     """Whether columns of these names are those of pairs (or of all responses to a prompt) rather than of one response a row."""
     from probrm.data.pairs.side_by_side import side_by_side_columns
 
-    fits = (
-        (form.needs or [path.split("|")[0].split(".")[0].split("[")[0].split("+")[0] for path in form.columns.values()]) for form in _PAIRED
-    )
-    return any(set(needed) <= set(names) for needed in fits) or side_by_side_columns(names, {}) is not None
+    return any(_has(names, form) for form in _PAIRED) or side_by_side_columns(names, {}) is not None
+
+
+def holds_published_ratings(names: Collection[str]) -> bool:
+    """Whether columns of these names are those of a published set of rated responses, one a row or in a tree."""
+    return any(_has(names, form) for form in PRESETS.values() if form.reader == "rated" and form.published)
+
+
+def _has(names: Collection[str], form: Form) -> bool:
+    needed = form.needs or [path.split("|")[0].split(".")[0].split("[")[0].split("+")[0] for path in form.columns.values()]
+    return set(needed) <= set(names)
 
 
 _PAIRED = [form for form in PRESETS.values() if form.reader != "rated"]

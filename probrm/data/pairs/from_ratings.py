@@ -41,12 +41,12 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
     else:  # no attribute is left, so no pair has anything to be distinguished by
         difference = np.zeros(len(first))
     if ratings.overall is not None:
-        reading.told.append(f"preferred: {direction(ratings.overall_name)}")
+        reading.told.append(f"{direction(ratings.overall_name)}")
         if is_rank(ratings.overall_name) and left is not None and "overall" not in reading.spec.columns:
             _check_rank(difference, scored, reading, ratings.overall_name)
     else:
         mean = "the mean of " if len(names) > 1 else ""
-        reading.told.append(f"preferred: {mean}{', '.join(map(direction, names))}")
+        reading.told.append(f"{mean}{', '.join(map(direction, names))}")
     by = "the overall rating" if ratings.overall is not None else "the mean of the attributes"
     reading.notes.append(f"pairs are made by {by}, {len(first)} within {len(np.unique(ratings.group[first]))} prompts")
     if "weight" in reading.parts:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pyarrow as pa
 
 from probrm.data.conversation import Conversation
+from probrm.data.how_read import HowRead
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Pairs:
         rows: int64 (m,), 0-based positions in the file; of the chosen response where pairs were made from ratings.
         notes: what a user should know about the reading, one sentence each.
         table: the file as read, all rows.
+        how: the form of the file, what became of its columns, and what decides a preference.
     """
 
     source: str
@@ -48,6 +50,7 @@ class Pairs:
     rows: np.ndarray
     notes: list[str]
     table: pa.Table
+    how: HowRead = field(default_factory=HowRead)
 
     def __len__(self) -> int:
         return len(self.chosen)

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from probrm.data.files.tables import read_table
+from probrm.data.how_read import HowRead
 from probrm.data.pairs.agreement import note_contradictions
+from probrm.data.pairs.answer_lists import with_rows_of_answers
 from probrm.data.pairs.chosen_rejected import read_sided
 from probrm.data.pairs.formats import IDS, TEXTS
 from probrm.data.pairs.from_ratings import pair_up
@@ -48,7 +50,9 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     spec = spec or PairSpec()
     texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
     annotated = annotated_pairs(source) if spec.preset is None else None
-    table, notes = annotated or (read_table(source, texts=texts, ids=ids), [])
+    table, notes, product = annotated or (read_table(source, texts=texts, ids=ids), [], "")
+    if annotated is None:
+        table = with_rows_of_answers(table, spec, source, notes)
     reading = recognise(table, spec, source, fitting=fitting)
     reading.notes.extend(notes)
     pairs = READERS[reading.about.reader](reading)
@@ -62,7 +66,8 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
         )
     if fitting:
         _check_prompts(pairs)
-    pairs.notes.append(_what_decides(pairs, reading))
+    pairs = replace(pairs, how=_how(pairs, reading, product))
+    pairs.notes.append(_what_decides(pairs))
     if reading.about.reader == "pair" and table.num_rows == reading.table.num_rows:
         pairs = replace(pairs, table=table)  # as it is in the file
     return _a_row_counts_once(pairs) if reading.about.reader == "pair" else pairs
@@ -121,15 +126,27 @@ def _check_prompts(pairs: Pairs) -> None:
         )
 
 
-def _what_decides(pairs: Pairs, reading: Reading) -> str:
-    """What makes a response preferred, in which direction; which attributes there are; and, of a fit, which columns are not used."""
-    told = list(reading.told)
-    if pairs.attributes:
-        told.append("attributes: " + ", ".join(f"{name} (lower is better)" if is_lower(name) else name for name in pairs.attributes))
+def _how(pairs: Pairs, reading: Reading, annotated: str) -> HowRead:
+    """The form of the file, or the product that annotators worked with, and, of a fit, which columns are not used."""
     used = {column for part in reading.parts.values() for column in heads(part.name)} | reading.used
     names = {name.removeprefix("-") for name in pairs.attributes}
     used |= names | {column for columns in reading.scored.items() if columns[0] in names for column in columns[1]}
     ignored = [name for name in reading.table.column_names if name not in used]
-    if ignored and reading.fitting:
-        told.append(f"ignored: {', '.join(ignored)}")
+    return HowRead(
+        form=annotated or reading.form,
+        named=reading.spec.preset is not None,
+        columns={native: part.name for native, part in reading.parts.items()},
+        ignored=tuple(ignored) if reading.fitting else (),
+        preferred="; ".join(reading.told),
+        first_preferred=pairs.how.first_preferred,
+    )
+
+
+def _what_decides(pairs: Pairs) -> str:
+    """What makes a response preferred, in which direction; which attributes there are; and which columns are not used."""
+    told = [f"preferred: {pairs.how.preferred}"] if pairs.how.preferred else []
+    if pairs.attributes:
+        told.append("attributes: " + ", ".join(f"{name} (lower is better)" if is_lower(name) else name for name in pairs.attributes))
+    if pairs.how.ignored:
+        told.append(f"ignored: {', '.join(pairs.how.ignored)}")
     return "; ".join(told)

@@ -12,6 +12,7 @@ from probrm.data.pairs.nested import parsed
 from probrm.errors import DataError
 
 Message = dict[str, str]
+Row = dict[str, Any]
 Reshape = Callable[[pa.Table, str, list[str]], pa.Table]
 """Table, source and notes → the table that a form's columns are looked up in."""
 _VOTES = {"leftvote": "model_a", "rightvote": "model_b", "tievote": "tie", "bothbad_vote": "tie (bothbad)"}
@@ -82,11 +83,15 @@ def _majority(votes: list[Any]) -> str | None:
 
 def read_trees(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """OpenAssistant's trees: every reply of the assistant with the path that leads to it and its rank among its siblings, 0 the best."""
-    rows = [row for root in table.column("prompt").to_pylist() for row in _replies(parsed(root), [])]
-    return _ranked(rows, table, source, notes)
+    return _ranked(tree_answers(table), source, notes)
 
 
-def _replies(message: Any, path: list[Message]) -> Iterator[dict[str, Any]]:
+def tree_answers(table: pa.Table) -> list[Row]:
+    """Every reply of the assistant in trees, ranked or not."""
+    return [row for root in table.column("prompt").to_pylist() for row in _replies(parsed(root), [])]
+
+
+def _replies(message: Any, path: list[Message]) -> Iterator[Row]:
     path = [*path, _message(message["role"], message["text"])]
     for reply in parsed(message.get("replies")) or ():
         if _is_answer(reply["role"]):
@@ -102,6 +107,11 @@ def _replies(message: Any, path: list[Message]) -> Iterator[dict[str, Any]]:
 
 def read_messages(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """OpenAssistant's messages, one a row, which know their parents: as ``read_trees``."""
+    return _ranked(message_answers(table), source, notes)
+
+
+def message_answers(table: pa.Table) -> list[Row]:
+    """Every message of the assistant whose parent is there, ranked or not."""
     messages = {row["message_id"]: row for row in table.select(["message_id", "parent_id", "text", "role", "rank"]).to_pylist()}
 
     def path(key: str | None) -> list[Message]:
@@ -111,15 +121,14 @@ def read_messages(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
             key = messages[key]["parent_id"]
         return found[::-1]
 
-    rows = [
+    return [
         {"prompt": path(m["parent_id"]), "response": m["text"], **{k: m[k] for k in ("rank", "parent_id", "message_id")}}
         for m in messages.values()
         if _is_answer(m["role"]) and m["parent_id"] in messages
     ]
-    return _ranked(rows, table, source, notes)
 
 
-def _ranked(rows: list[dict[str, Any]], table: pa.Table, source: str, notes: list[str]) -> pa.Table:
+def _ranked(rows: list[Row], source: str, notes: list[str]) -> pa.Table:
     ranked = [row for row in rows if row["rank"] is not None]
     if not ranked:
         raise DataError(f"{source}: no reply has a rank", fix="use a file with ranked replies, such as the trees that are ready for export")
@@ -129,7 +138,14 @@ def _ranked(rows: list[dict[str, Any]], table: pa.Table, source: str, notes: lis
 
 def read_prism(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """PRISM's conversations: all scored answers of models to a turn, with the turns before as they were chosen."""
-    rows: list[dict[str, Any]] = []
+    rows = conversation_answers(table)
+    notes.append(f"{len(rows)} answers in {table.num_rows} conversations; rows are counted among the answers")
+    return pa.Table.from_pylist(rows)
+
+
+def conversation_answers(table: pa.Table) -> list[Row]:
+    """Every answer of a model in PRISM's conversations."""
+    rows: list[Row] = []
     ids = table.column("conversation_id").to_pylist()
     users = table.column("user_id").to_pylist() if "user_id" in table.column_names else [None] * len(ids)
     for name, user, history in zip(ids, users, table.column("conversation_history").to_pylist(), strict=True):
@@ -143,8 +159,7 @@ def read_prism(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
                 for m in answers
             ]
             path = [*path, *(_message("assistant", m["content"]) for m in answers if m.get("if_chosen"))]
-    notes.append(f"{len(rows)} answers in {len(ids)} conversations; rows are counted among the answers")
-    return pa.Table.from_pylist(rows)
+    return rows
 
 
 def _message(role: Any, content: Any) -> Message:
@@ -167,3 +182,10 @@ RESHAPES: Mapping[str, Reshape] = {
     "prism": read_prism,
 }
 """What ``Form.reshape`` can name."""
+
+ANSWERS: Mapping[str, Callable[[pa.Table], list[Row]]] = {
+    "oasst-trees": tree_answers,
+    "oasst-messages": message_answers,
+    "prism-conversations": conversation_answers,
+}
+"""Forms whose rows hold several answers with the turns that led to them → what gives all answers, one a row."""

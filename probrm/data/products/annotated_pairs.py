@@ -18,8 +18,8 @@ from probrm.errors import DataError
 _READERS = {"argilla": argilla.given_of, "label-studio": label_studio.given_of}
 
 
-def annotated_pairs(source: str) -> tuple[pa.Table, list[str]] | None:
-    """``prompt``, ``chosen``, ``rejected``, ``user_id`` and ``id``, one row a comparison, and notes; None of every other source.
+def annotated_pairs(source: str) -> tuple[pa.Table, list[str], str] | None:
+    """``prompt``, ``chosen``, ``rejected``, ``user_id`` and ``id``, one row a comparison, notes, and the product's name; None of other sources.
 
     A ranking of more than two answers is a comparison of each two. Ties say nothing and are counted.
 
@@ -57,7 +57,7 @@ def annotated_pairs(source: str) -> tuple[pa.Table, list[str]] | None:
         notes.append(f"dropped: {ties} ties")
     if not rows:
         raise DataError(f"{source}: all {ties} comparisons are ties", fix="a model of pairs needs some comparisons with a winner")
-    return pa.Table.from_pylist(rows), notes
+    return pa.Table.from_pylist(rows), notes, found.name
 
 
 def _ranks(value: Any) -> dict[str, int] | None:

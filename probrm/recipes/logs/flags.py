@@ -18,3 +18,6 @@ LOG = (
     listing("reward-features", "data.reward_features", "Columns that the reward sees in addition to the text."),
     listing("derive", "data.derive", "Propensity covariates from the text: length,code_block,list,question."),
 )
+
+ACTIONS = listing("actions", "data.actions", "Several actions, - against the answer: copied,-regenerated,rating:ordinal,dwell:log-normal.")
+"""Of models that know several actions a row."""

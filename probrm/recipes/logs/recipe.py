@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, Log, LogSpec, read_log
+from probrm.data import Batch, Conversation, Log, LogSpec, PairSpec, read_log
 from probrm.data.columns.roles import ANONYMOUS
 from probrm.data.logs.presets import PRESETS
 from probrm.data.logs.repeats import repeated_answers
@@ -31,8 +31,10 @@ from probrm.recipes.logs.evaluation import LogRows, log_rows
 from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
 from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import LogJob
-from probrm.recipes.logs.scoring import scored_batch, without_actions
+from probrm.recipes.logs.pair_rewards import log_run_pairs, score_pairs
+from probrm.recipes.logs.scoring import read_answers, scored_batch, text_batch, without_actions
 from probrm.recipes.observed import observed_actions
+from probrm.recipes.pairs.evaluation import PairRows
 from probrm.recipes.provenance import fitted_source, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
@@ -109,10 +111,12 @@ class LogRecipe(Recipe):
         return reward_of_row(run, log, at, one)
 
     def score(
-        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+        self, run: Run, source: str, spec: LogSpec | PairSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
     ) -> tuple[pa.Table, list[str]]:
-        """All rows of the file in their order; those without usable texts get missing values."""
-        log = read_log(source, without_actions(spec), require=(), min_rows=1, drop_unshown=False)
+        """All rows of the file in their order; those without usable texts get missing values. Pairs get the columns of ``PairRewards``."""
+        if isinstance(spec, PairSpec):
+            return score_pairs(run, source, spec, embeddings=embeddings, progress=progress)
+        log = read_answers(source, without_actions(spec))
         batch, notes = scored_batch(run, log, embeddings, progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         columns = [field.name for field in fields(rewards)]
@@ -123,13 +127,15 @@ class LogRecipe(Recipe):
         self,
         run: Run,
         source: str,
-        spec: LogSpec,
+        spec: LogSpec | PairSpec,
         *,
         embeddings: str | Encoder | None = None,
         baseline: bool = False,
         progress: Progress = silent,
-    ) -> LogRows:
-        """The file's rows with a verdict."""
+    ) -> LogRows | PairRows:
+        """The file's rows with a verdict, or its pairs."""
+        if isinstance(spec, PairSpec):
+            return log_run_pairs(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
         return log_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
 
     def reward(
@@ -146,19 +152,12 @@ class LogRecipe(Recipe):
         Raises:
             ConfigError: the run's reward head has covariates, which a text alone does not carry.
         """
-        if run.inputs.reward.names:
-            raise ConfigError(
-                f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
-                fix="score a file that has them: probrm score RUN --data FILE --out FILE",
-            )
-        n = len(conversations)
         vectors = (
             run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
             if cache or embeddings
             else vectors_now(run, conversations, progress=progress)
         )
-        batch = Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
-        return predict_rewards(run.model, run.draws, batch, progress=progress)
+        return predict_rewards(run.model, run.draws, text_batch(run, vectors), progress=progress)
 
     def headline(self, run: Run) -> list[str]:
         """How much of the log is preferred, and how well its held-out actions are predicted."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from probrm.data import Batch, Log, LogSpec
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from probrm.data import Batch, Log, LogSpec, read_log, read_table
 from probrm.data.columns.matching import NATIVE
+from probrm.data.pairs.answers import answers_table, nested_form
 from probrm.encoders import Encoder
+from probrm.errors import ConfigError
+from probrm.inspection.columns import columns_of
 from probrm.progress import Progress
 from probrm.recipes.encoding import run_vectors
 from probrm.runs.run import Run
@@ -26,6 +33,41 @@ def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
     kept = (*_TEXTS, *kept)
     columns = {name: "" for name in NATIVE if name not in kept} | {name: column for name, column in spec.columns.items() if name in kept}
     return replace(spec, columns=columns, propensity_features=(), derive=(), actions=(), feedback=None, on=None)
+
+
+def read_answers(source: str, spec: LogSpec) -> Log:
+    """The answers of a file that is to be scored; its table has one a row, also where the file has trees or conversations.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    form, table, notes = nested_form(columns_of(source)), None, []
+    if form is not None:
+        table, note = answers_table(read_table(source), form, source)
+        notes, there = [note], table.column_names
+        spec = replace(spec, columns={native: column for native, column in spec.columns.items() if not column or column in there})
+    log = read_log(source, spec, require=(), min_rows=1, drop_unshown=False, given=table)
+    log.notes[:0] = notes
+    return log
+
+
+def text_batch(run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
+    """Answers of which only the texts are known.
+
+    Args:
+        run: fitted to a log.
+        vectors: of n answers.
+
+    Raises:
+        ConfigError: the run's reward has covariates, which a text alone does not carry.
+    """
+    if run.inputs.reward.names:
+        raise ConfigError(
+            f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
+            fix="score a file that has them, one answer a row: probrm score RUN --data FILE --out FILE",
+        )
+    n = len(vectors)
+    return Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
 
 
 def scored_batch(run: Run, log: Log, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, list[str]]:

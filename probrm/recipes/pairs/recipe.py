@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, Pairs, PairSpec, read_log, read_pairs, read_table
+from probrm.data import Batch, Conversation, LogSpec, Pairs, PairSpec, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
 from probrm.encoders import Encoded, Encoder, Observed
 from probrm.inference import FitOptions, Fitted, fit
@@ -22,6 +22,7 @@ from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors, vectors_now
 from probrm.recipes.job import Job
+from probrm.recipes.logs.scoring import read_answers, without_actions
 from probrm.recipes.observed import observed_pairs
 from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
@@ -33,6 +34,7 @@ from probrm.recipes.pairs.link import check_link
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.pac_bayes import certified
 from probrm.recipes.pairs.predictions import preference_probabilities, response_rewards
+from probrm.recipes.pairs.ranked_log import RankedRows, ranked_log
 from probrm.recipes.pairs.repeats import chance_note, margin_note, occurrences
 from probrm.recipes.pairs.same_vectors import different_sides
 from probrm.recipes.provenance import fitted_source, position
@@ -139,21 +141,21 @@ class PairRecipe(Recipe):
         return margin_note(job.rows) + chance_note(fitted.held_out, ties=job.shape.ties)
 
     def score(
-        self, run: Run, source: str, spec: PairSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+        self, run: Run, source: str, spec: PairSpec | LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
     ) -> tuple[pa.Table, list[str]]:
         """All rows of the file in their order; those without usable texts get missing values.
 
         A file of pairs gets ``p_chosen``, ``p_chosen_low`` and ``p_chosen_high``; one of single responses ``reward``, ``reward_sd``,
         ``reward_low``, ``reward_high`` and ``probability``, that of a fair win against the average fitted response.
         """
-        there = read_table(source).column_names
-        if is_pairs(there, spec):
+        if isinstance(spec, PairSpec) and is_pairs(there := read_table(source).column_names, spec):
             pairs = read_scored_pairs(source, spec, there)
             batch, notes = pair_batch(run, pairs, embeddings=embeddings, progress=progress)
             found = preference_probabilities(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
             table, told = with_scores(pairs.table, pairs.rows, self.more_scores(run, batch) | asdict(found))
             return table, pairs.notes + notes + told + self.more_notes(run)
-        log = read_log(source, single_spec(spec), require=(), min_rows=1, drop_unshown=False)
+        texts = without_actions(spec) if isinstance(spec, LogSpec) else single_spec(spec)
+        log = read_answers(source, texts)
         encoded = run_vectors(run, single_texts(run, log.conversations), embeddings=embeddings, progress=progress)
         batch = single_batch(run, encoded.vectors, len(log))
         rewards = response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
@@ -167,13 +169,15 @@ class PairRecipe(Recipe):
         self,
         run: Run,
         source: str,
-        spec: PairSpec,
+        spec: PairSpec | LogSpec,
         *,
         embeddings: str | Encoder | None = None,
         baseline: bool = False,
         progress: Progress = silent,
-    ) -> PairRows:
-        """The file's pairs."""
+    ) -> PairRows | RankedRows:
+        """The file's pairs, or its labelled rows."""
+        if isinstance(spec, LogSpec):
+            return ranked_log(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
         return pair_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
 
     def reward(

@@ -192,6 +192,46 @@ def test_sides_that_scores_contradict_are_refused(tmp_path: Path, names: tuple[s
     assert (turned.margin == 3).all()
 
 
+@pytest.mark.parametrize(("chosen", "rejected"), [("chosen", "rejected"), ("response_a", "response_b")], ids=["sides", "a choice"])
+def test_ranks_of_both_sides_check_the_direction(tmp_path: Path, chosen: str, rejected: str) -> None:
+    """Lower is better; positions in a list check nothing."""
+    first, second = ("chosen", "rejected") if chosen == "chosen" else ("a", "b")
+    more = {} if chosen == "chosen" else {"winner": "a"}
+
+    def rows(name: str, low: int, high: int) -> list[dict[str, Any]]:
+        ranks = {f"{first}_{name}": low, f"{second}_{name}": high} if chosen == "chosen" else {f"{name}_a": low, f"{name}_b": high}
+        return [{"prompt": t.prompt, chosen: t.chosen, rejected: t.rejected, **ranks, **more} for t in PAIRS]
+
+    pairs = read_pairs(write_rows(rows("rank", 1, 4), tmp_path / "ranks.jsonl"))
+    assert read_as(pairs) == expected()
+    assert "; checked by the ranks `" in decides(pairs)
+    assert "ignored" not in decides(pairs)
+    with pytest.raises(DataError, match=r"contradicts the ranks .* \(lower is better\) in 30 of 30 rows") as caught:
+        read_pairs(write_rows(rows("rank", 4, 1), tmp_path / "ranks.jsonl"))
+    assert ("--columns chosen=rejected,rejected=chosen" if chosen == "chosen" else "--choices first=VALUE") in caught.value.fix
+    assert read_as(read_pairs(write_rows(rows("position", 4, 1), tmp_path / "ranks.jsonl"))) == expected()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_lists_of_other_lengths_are_refused(tmp_path: Path, count: int) -> None:
+    rows = [{"prompt": t.prompt, "responses": [t.first, t.second], "scores": [1.0, 2.0]} for t in PAIRS]
+    rows[4]["scores"] = [1.0] * count
+    with pytest.raises(DataError, match=rf"row 5: 2 in 'responses' and {count} in 'scores'; allowed: a score for each answer"):
+        read_pairs(write_rows(rows, tmp_path / "lists.jsonl"))
+
+
+def test_a_missing_score_in_a_list_and_ratings_beside_it(tmp_path: Path) -> None:
+    """Lists of known ratings are attributes; an answer without a score is in no pair."""
+    rows = [
+        {"prompt": t.prompt, "responses": [t.first, t.second, "none"], "score": [2.0 - t.better, 1.0 + t.better, None]}
+        | {"helpfulness": [1 - t.better, t.better, 0], "tags": ["x", "y"]}
+        for t in PAIRS
+    ]
+    pairs = read_pairs(write_rows(rows, tmp_path / "lists.jsonl"))
+    assert read_as(pairs) == expected()
+    assert decides(pairs) == "preferred: higher `score`; attributes: helpfulness; ignored: tags"
+
+
 def test_margins_that_are_mostly_negative_are_refused(tmp_path: Path) -> None:
     rows = [{"prompt": t.prompt, "chosen": t.rejected, "rejected": t.chosen, "margin": -1.5} for t in PAIRS]
     path = write_rows(rows, tmp_path / "a.jsonl")

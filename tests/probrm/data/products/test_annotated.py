@@ -185,13 +185,13 @@ def test_comparisons_are_pairs(render: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pairs and no log of actions") as caught:
         read_log(path)
     assert "probrm fit bradley-terry" in caught.value.fix
-    table, notes = annotated_pairs(path) or pytest.fail("it is not recognised")
+    table, notes, name = annotated_pairs(path) or pytest.fail("it is not recognised")
     wanted = [i for i in range(8) if i != 3]
     assert table.column("prompt").to_pylist() == [[{"role": "user", "content": f"Q{i}?"}] for i in wanted]
     assert table.column("chosen").to_pylist() == [f"{'first' if i % 2 == 0 else 'second'} {i}" for i in wanted]
     assert table.column("rejected").to_pylist() == [f"{'second' if i % 2 == 0 else 'first'} {i}" for i in wanted]
     assert table.column("user_id").to_pylist() == [f"u{i % 2}" for i in wanted]
-    assert notes
+    assert f"(--preset {name})" in notes[0]
 
 
 def test_other_files_have_no_annotated_pairs(tmp_path: Path) -> None:
