@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import secrets
-import shutil
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
+from probrm.disk import TakenError, check_folder_place, free_name, put_file, put_folder, refusal, telling
 from probrm.errors import RunError
 
 MARKER = "run.json"
 """The file that makes a folder a run; it is written last."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def choose_folder(out: str | None, kind: str, source: str, *, overwrite: bool) -> Path:
@@ -32,22 +25,20 @@ def choose_folder(out: str | None, kind: str, source: str, *, overwrite: bool) -
         stem = re.sub(r"[^\w.-]+", "-", Path(source.rstrip("/")).name.split(".")[0]).strip("-") or "data"
         path = free_folder(Path("runs") / f"{kind}-{stem}")
     else:
+        if not out:
+            check_folder_place(out)
         path = Path(out)
     try:
         check_folder(path, overwrite=overwrite)
-        there = next(folder for folder in Path(os.path.abspath(path)).parents if folder.exists())
-        tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
-        raise RunError(
-            f"--out {path}: cannot be written: {error.strerror}", fix="name a folder that you may write to, with space left"
-        ) from None
+        raise refusal(f"--out {path}", error) from None
+    check_folder_place(path)
     return path
 
 
 def free_folder(path: Path) -> Path:
     """``path`` where nothing is there yet, else the first of ``path-2``, ``path-3``, … that is free."""
-    names = (path.with_name(path.name + (f"-{i}" if i > 1 else "")) for i in count(1))
-    return next(name for name in names if not os.path.lexists(name))
+    return free_name(path)
 
 
 def check_folder(path: Path, *, overwrite: bool) -> None:
@@ -74,61 +65,51 @@ def modes_in(path: Path) -> list[Path]:
     return sorted(child for child in path.glob("mode-*") if (child / MARKER).is_file())
 
 
-def write_folder(path: Path, write: Callable[[Path], None]) -> None:
+def write_folder(path: Path, write: Callable[[Path], None], *, overwrite: bool = False) -> None:
     """Fills a new folder beside ``path`` with ``write`` and then puts it in its place in one step.
 
-    Whatever interrupts it (an error, Ctrl-C, a full disk), either the old folder or the new one is there.
+    Whatever interrupts it (an error, Ctrl-C, kill -9, a full disk), either the old folder or the new one is there.
 
     Raises:
+        RunTakenError: another command has put something there meanwhile; the new folder is kept under another name.
         RunError: the disk is full or the folder cannot be written.
     """
-    path = Path(os.path.abspath(path))
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.mkdir()
-        write(fresh)
-        _put(fresh, path)
+        put_folder(path, write, replaceable=_replaceable if overwrite else None)
+    except TakenError as error:
+        told = refusal(f"--out {path}", error)
+        raise RunTakenError(told.what, fix=told.fix, kept=error.kept) from None
     except OSError as error:
-        reason = "the disk is full" if error.errno in _NO_ROOM else error.strerror or str(error)
-        raise RunError(
-            f"{path}: the run could not be saved: {reason}", fix="free some space or name a folder elsewhere with --out, then fit again"
-        ) from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        raise refusal(path, error, what="the run could not be saved") from None
 
 
-def _put(fresh: Path, path: Path) -> None:
-    if not path.exists():
-        os.replace(fresh, path)
-        return
-    old = path.with_name(fresh.name.removesuffix(".partial") + ".old")
+class RunTakenError(RunError):
+    """Another command has taken the name of a run while it was made.
+
+    Args:
+        what: as in ``ProbrmError``.
+        fix: likewise.
+        kept: where the run is.
+    """
+
+    def __init__(self, what: str, *, fix: str, kept: Path) -> None:
+        super().__init__(what, fix=fix)
+        self.kept = kept
+
+
+def _replaceable(path: Path) -> bool:
     try:
-        os.replace(path, old)
-        os.replace(fresh, path)
-    finally:
-        if not path.exists():  # interrupted between the two
-            os.replace(old, path)
-        shutil.rmtree(old, ignore_errors=True)
+        check_folder(path, overwrite=True)
+    except (RunError, OSError):
+        return False
+    return True
 
 
-def replace_file(path: str | Path, content: bytes | memoryview) -> None:
+def replace_file(path: str | Path, content: bytes | memoryview, *, overwrite: bool = True) -> None:
     """Writes a file beside ``path`` and puts it in its place in one step; folders above it are made.
 
     Raises:
-        RunError: the disk is full or the folder cannot be written.
+        RunError: the disk is full, the folder cannot be written, or the name is taken and ``overwrite`` is off.
     """
-    path = Path(path)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(content)
-        os.replace(fresh, path)
-    except OSError as error:
-        reason = "the disk is full" if error.errno in _NO_ROOM else error.strerror or str(error)
-        raise RunError(
-            f"{path}: cannot be written: {reason}", fix="name a file in a folder that you may write to, with space left"
-        ) from None
-    finally:
-        with suppress(OSError):
-            fresh.unlink()
+    with telling(path):
+        put_file(path, content, overwrite=overwrite)

@@ -132,7 +132,7 @@ class Run:
         if "weights" in self.record:
             raise RunError("a run with weights given by hand is not saved", fix="save the run itself, and give the weights when it scores")
         check_folder(Path(path), overwrite=overwrite)
-        write_folder(Path(path), self._write)
+        write_folder(Path(path), self._write, overwrite=overwrite)
         self.path = Path(path)
 
     def _write(self, folder: Path) -> None:
@@ -179,7 +179,7 @@ def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False
             (target / f"mode-{i}").mkdir()
             run._write(target / f"mode-{i}")
 
-    write_folder(folder, write)
+    write_folder(folder, write, overwrite=overwrite)
     for i, run in enumerate(runs, 1):
         run.path = folder / f"mode-{i}"
 

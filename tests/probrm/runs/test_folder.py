@@ -104,7 +104,7 @@ def test_written_whole_with_the_permissions_of_any_file() -> None:
 
 def test_the_old_one_is_replaced_whole() -> None:
     (a_run() / "left over").touch()
-    write_folder(Path("r"), write("new"))
+    write_folder(Path("r"), write("new"), overwrite=True)
     assert sorted(path.name for path in Path("r").iterdir()) == ["more", MARKER]
     assert [path.name for path in Path().iterdir()] == ["r"]
 
@@ -126,31 +126,12 @@ def test_a_crash_while_writing_leaves_what_was_there(crash: type[BaseException],
         assert [(path.name, path.read_text()) for path in Path("r").iterdir()] == [(MARKER, "old")]
 
 
-@pytest.mark.parametrize("crash", [KeyboardInterrupt, OSError(5, "Input/output error")])
-@pytest.mark.parametrize("at", [1, 2])
-def test_a_crash_between_two_renames_brings_the_old_one_back(crash: BaseException, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    a_run()
-    replace, calls = os.replace, []
-
-    def failing(source: Path, target: Path) -> None:
-        calls.append(source)
-        if len(calls) == at:
-            raise crash
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", failing)
-    with pytest.raises((KeyboardInterrupt, RunError)):
-        write_folder(Path("r"), write("new"))
-    assert [path.name for path in Path().iterdir()] == ["r"]
-    assert Path("r", MARKER).read_text() == "old"
-
-
-@pytest.mark.parametrize(("code", "reason"), [(28, "the disk is full"), (27, "the disk is full"), (13, "Permission denied")])
+@pytest.mark.parametrize(("code", "reason"), [(28, "the disk is full"), (27, "the file is larger than allowed here"), (13, "you may not write there")])
 def test_a_disk_that_refuses(code: int, reason: str) -> None:
     def refuse(folder: Path) -> None:
         raise OSError(code, os.strerror(code))
 
-    with pytest.raises(RunError, match=rf"r: the run could not be saved: {reason}\n"):
+    with pytest.raises(RunError, match=rf"r: the run could not be saved: {reason}"):
         write_folder(Path("r"), refuse)
     Path("file").touch()
     with pytest.raises(RunError, match="could not be saved"):
