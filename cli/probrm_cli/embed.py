@@ -32,21 +32,22 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Encode the texts of a file of actions or pairs once, for `probrm fit … --embeddings STORE`."""
-    from pathlib import Path
-
     from probrm.config import encoder_config
+    from probrm.disk import check_file
     from probrm.encoders import encode_all, write_store
     from probrm.errors import DataError
     from probrm.inference.device import resolve_device
+    from probrm_cli.out import inputs_of, refuse_run, tidy
     from probrm_cli.terminal import print_json, progress, tell
 
-    if Path(out).exists() and not overwrite:
-        raise DataError(f"--out {out}: the file exists already", fix="name another file, or replace it with --overwrite")
+    tidy(out, quiet=quiet)
+    check_file(out, overwrite=overwrite, inputs=inputs_of(data), raised=DataError)
+    refuse_run(out, "--out")
     config = encoder_config(encoder, sets or [])
     conversations, notes, observed = _texts(data, parse_columns(columns), preset, prompts, config)
     bars = progress(quiet or as_json)
     encoded = encode_all(conversations, config, device=resolve_device(device), observed=lambda: observed, progress=bars)
-    write_store(out, conversations, encoded.vectors, encoded.key)
+    write_store(out, conversations, encoded.vectors, encoded.key, overwrite=overwrite)
     tell([*notes, *encoded.notes], quiet)
     if as_json:
         print_json({"out": out, "texts": len(conversations), "dim": encoded.vectors.shape[1], "encoder": encoded.key})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -23,21 +24,24 @@ def report(
     as_json: Json = False,
 ) -> None:
     """One HTML file that a colleague can read: data, model, training, effects, calibration, caveats."""
-    from probrm.errors import ConfigError
+    from probrm.errors import ConfigError, RunError
     from probrm.report import make_report
     from probrm.report.target import choose_file
     from probrm.runs import find_recipe, load, replace_file
+    from probrm_cli.out import inputs_of, refuse_run, tidy
     from probrm_cli.terminal import print_json, progress, tell
 
     if data is None and (columns or preset or embeddings):
         flag = "--columns" if columns else "--preset" if preset else "--embeddings"
         raise ConfigError(f"{flag}: it is about the file of --data, which is not given", fix="name the file too: --data FILE")
     fitted = load(run)
-    target = choose_file(run, out, overwrite=overwrite)
+    tidy(out or f"{os.path.abspath(run)}.html", quiet=quiet)
+    target = choose_file(run, out, overwrite=overwrite, inputs=inputs_of(data, embeddings))
+    refuse_run(target, "--out", RunError)
     recipe = find_recipe(fitted.kind)
     spec = spec_of(recipe, fitted, data, columns, preset, truth=True) if data is not None else None
     made = make_report(fitted, recipe, data=data, spec=spec, embeddings=embeddings, progress=progress(quiet or as_json))
-    replace_file(target, made.html)
+    replace_file(target, made.html, overwrite=overwrite)
     if as_json:
         told = {"sections": made.sections, "missing": made.missing, "trust": made.trust, "doubts": made.doubts}
         print_json({"report": str(target), "bytes": len(made.html), **told})

@@ -29,23 +29,21 @@ def score(
     as_json: Json = False,
 ) -> None:
     """The file's rows in their order with rewards and their intervals; pairs with the probability of the chosen answer. A run reads both."""
-    from pathlib import Path
-
     from probrm.config.flags import parse_weights
     from probrm.data import check_target, write_table
-    from probrm.errors import DataError
     from probrm.runs import find_recipe, load
+    from probrm_cli.out import inputs_of, refuse_run, tidy
     from probrm_cli.terminal import print_json, progress, tell
 
-    if Path(out).exists() and not overwrite:
-        raise DataError(f"--out {out}: the file exists already", fix="name another file, or replace it with --overwrite")
-    check_target(out)
+    tidy(out, quiet=quiet)
+    check_target(out, overwrite=overwrite, inputs=inputs_of(data, embeddings))
+    refuse_run(out, "--out")
     given = None if weights is None else parse_weights(weights)
     fitted = load(run) if given is None else load(run).reweighted(given)
     recipe = find_recipe(fitted.kind)
     spec = spec_of(recipe, fitted, data, columns, preset, truth=False)
     table, notes = recipe.score(fitted, data, spec, embeddings=embeddings, progress=progress(quiet or as_json))
-    write_table(table, out)
+    write_table(table, out, overwrite=overwrite)
     tell(notes, quiet)
     scored = table.num_rows - table.column(table.num_columns - 1).null_count  # what is scored stands at the end
     if as_json:

@@ -53,14 +53,17 @@ def implicit(
         simulate_log,
         write_simulation,
     )
+    from probrm_cli.out import inputs_of, refuse_run, tidy
     from probrm_cli.terminal import print_json, tell
 
     check_known("--mechanism", mechanism, MECHANISMS, "--mechanism label")
-    check_simulation_target(out, overwrite=overwrite)
+    tidy(out, f"{out}.json", quiet=quiet)
+    check_simulation_target(out, overwrite=overwrite, inputs=inputs_of(data))
+    refuse_run(out, "--out")
     rated = read_rated(data, RatedSpec(parse_columns(columns), rating, threshold))
     settings = SimulationSettings(mechanism, seed, rate, alpha, users, exposures, anchors, randomised)
     simulated = simulate_log(rated, settings)
-    files = write_simulation(simulated, out)
+    files = write_simulation(simulated, out, overwrite=overwrite)
     tell(simulated.notes, quiet)
     record = simulated.record
     if as_json:

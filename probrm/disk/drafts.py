@@ -118,7 +118,9 @@ def recover(path: str | Path) -> list[str]:
     except (OSError, ValueError):
         return []
     stem, dot, rest = target.name.partition(".")
-    name = rf"{re.escape(stem)}(?:-\d+)?{re.escape(dot + rest)}|{re.escape(target.name)}(?:-\d+)?"  # counted names are those of ``free_name``
+    name = (
+        rf"{re.escape(stem)}(?:-\d+)?{re.escape(dot + rest)}|{re.escape(target.name)}(?:-\d+)?"  # counted names are those of ``free_name``
+    )
     pattern = re.compile(rf"\.({name})\.[0-9a-f]{{8}}({re.escape(PARTIAL)}|{re.escape(OLD)})")
     found = [(target.parent / name, match) for name in entries if (match := pattern.fullmatch(name))]
     notes = []

@@ -72,7 +72,7 @@ def put_folder(path: str | Path, fill: Callable[[Path], object], *, replaceable:
         OSError: the disk refuses. What was there is there still.
     """
     target = place(path)
-    with draft(target, folder=True) as (fresh, descriptor):
+    with draft(target, folder=True) as (fresh, _):
         fill(fresh)
         for written in _below(fresh):
             _settled(written)

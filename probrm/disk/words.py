@@ -19,6 +19,7 @@ _WORDS = {
     errno.EPERM: ("you may not write there (operation not permitted)", "change the permissions of the folder"),
     errno.ENOTDIR: ("what should be a folder on the way there is a file", "name a path through folders"),
     errno.EEXIST: ("what should be a folder on the way there is a file", "name a path through folders"),
+    errno.EISDIR: ("it is a folder", "name a file"),
     errno.ENAMETOOLONG: ("the name is too long", "give a shorter name"),
     errno.ELOOP: ("it is a link that leads back to itself", "name a file or folder itself"),
     errno.EBUSY: ("it is in use by the system (a mount point, perhaps)", "name a file or folder inside it"),
@@ -36,7 +37,9 @@ def remedy(error: OSError) -> str:
     return _WORDS.get(error.errno or 0, ("", "check the disk"))[1]
 
 
-def refusal(path: str | os.PathLike[str], error: OSError, raised: type[ProbrmError] = RunError, what: str = "cannot be written") -> ProbrmError:
+def refusal(
+    path: str | os.PathLike[str], error: OSError, raised: type[ProbrmError] = RunError, what: str = "cannot be written"
+) -> ProbrmError:
     """The message for a file or folder that a disk did not take, or that another command put there first."""
     from probrm.disk.put import TakenError
 
@@ -45,7 +48,7 @@ def refusal(path: str | os.PathLike[str], error: OSError, raised: type[ProbrmErr
             f"{path}: another command has put something there meanwhile, which stays; what this one made is kept in {error.kept}",
             fix=f"use {error.kept}, or give every command that runs at the same time a name of its own",
         )
-    return raised(f"{path}: {what}: {reason(error)}", fix=f"{remedy(error)}, or name a place elsewhere")
+    return raised(f"{path}: {what}: {reason(error)}", fix=f"{remedy(error)}, or write elsewhere")
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from probrm.disk import put_file
 from probrm.encoders.config import EncoderConfig
 from probrm.encoders.identity import vectors_key
 
@@ -62,14 +61,8 @@ def remember(folder: Path, asked: str, found: Settled) -> None:
     """Write the answer in one step; a disk that does not take it costs only the memory."""
     content = {"config": asdict(found.config), "dim": found.dim, "notes": found.notes, "layers": found.layers}
     path = _path(folder, asked)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_text(json.dumps({"sha256": _checksum(content), **content}), encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        put_file(path, json.dumps({"sha256": _checksum(content), **content}).encode(), durable=False)
 
 
 def recall(folder: Path, asked: str, config: EncoderConfig) -> Settled | None:
@@ -80,7 +73,7 @@ def recall(folder: Path, asked: str, config: EncoderConfig) -> Settled | None:
             return None
         settled = replace(EncoderConfig(**content.pop("config")), batch_tokens=config.batch_tokens)
         return Settled(settled, **content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from probrm.data.conversation import Conversation
+from probrm.disk import telling
 from probrm.encoders.identity import content_hash
 from probrm.encoders.shards import DamagedShardError, read_shard, write_shard
 from probrm.errors import DataError
@@ -23,11 +24,14 @@ def write_store(
     conversations: Sequence[Conversation],
     vectors: Float[Tensor, "n d"] | Float32[np.ndarray, "n d"],
     encoder_key: str,
+    *,
+    overwrite: bool = True,
 ) -> None:
     """Write the vectors of conversations to one safetensors file, in one step; equal conversations once.
 
     Raises:
-        DataError: not one finite vector for each conversation, or the file cannot be written.
+        DataError: not one finite vector for each conversation, the file cannot be written, or, without ``overwrite``, its name is taken:
+            the store is kept under another name then, which the message gives.
     """
     target = Path(path)
     values = vectors.detach().cpu().float().numpy() if isinstance(vectors, Tensor) else np.asarray(vectors, dtype=np.float32)
@@ -43,11 +47,8 @@ def write_store(
     first: dict[bytes, int] = {}
     for row, conversation in enumerate(conversations):
         first.setdefault(content_hash(conversation), row)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_shard(target, list(first), values[list(first.values())], encoder_key)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error.strerror or error}", fix="choose a folder with room") from None
+    with telling(target, DataError):
+        write_shard(target, list(first), values[list(first.values())], encoder_key, overwrite=overwrite, durable=True)
 
 
 def read_store(path: str | os.PathLike[str]) -> StoredEncoder:

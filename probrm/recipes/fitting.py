@@ -21,7 +21,7 @@ from probrm.inference.fit import fit as fit_batch
 from probrm.model import RewardModel
 from probrm.priors import Prior, prior_names, prior_to_dict
 from probrm.progress import Progress, silent
-from probrm.runs.folder import choose_folder
+from probrm.runs.folder import choose_folder, replace_file
 from probrm.runs.registry import find_recipe
 from probrm.runs.run import Run
 
@@ -127,8 +127,7 @@ def kept(table: Any) -> str:
     pq.write_table(table, buffer)
     path = default_folder() / "tables" / f"{hashlib.sha256(buffer.getbuffer()).hexdigest()[:32]}.parquet"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(buffer.getbuffer())
+        replace_file(path, buffer.getbuffer())
     return str(path)
 
 

@@ -8,7 +8,7 @@ from probrm.lazy import lazy
 
 if TYPE_CHECKING:
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
-    from probrm.runs.folder import MARKER, choose_folder, free_folder, replace_file, write_folder
+    from probrm.runs.folder import MARKER, RunTakenError, choose_folder, free_folder, replace_file, write_folder
     from probrm.runs.plain import finite
     from probrm.runs.registry import find_recipe, recipe_names
     from probrm.runs.run import Run, load, save_modes
@@ -18,6 +18,7 @@ __all__ = [
     "FittedRows",
     "RowPredictions",
     "Run",
+    "RunTakenError",
     "choose_folder",
     "find_recipe",
     "finite",
@@ -32,7 +33,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     fitted_rows="FittedRows RowPredictions",  # the module's own name is not among them
-    folder="MARKER choose_folder free_folder replace_file write_folder",
+    folder="MARKER RunTakenError choose_folder free_folder replace_file write_folder",
     plain="finite",
     registry="find_recipe recipe_names",
     run="Run load save_modes",

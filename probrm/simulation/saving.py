@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow.parquet as pq
 
-from probrm.data.files.writing import check_target, write_table
+from probrm.data.files.writing import check_target, filler, write_table
+from probrm.disk import check_file, put_file, telling
 from probrm.errors import DataError
 from probrm.simulation.log import SimulatedLog
 
 _KEY = b"probrm.simulation"
 
 
-def check_simulation_target(path: str | Path, *, overwrite: bool = False) -> None:
+def check_simulation_target(path: str | Path, *, overwrite: bool = False, inputs: Iterable[str] = ()) -> None:
     """Refuses a target that cannot be written, before the work that fills it.
 
     Raises:
-        DataError: the ending is unknown, the folder is missing, or there is a file already.
+        DataError: the ending is unknown, the folder is missing, there is a file already, or it is one of ``inputs``.
     """
-    check_target(path)
-    taken = next((file for file in (Path(path), _beside(path)) if file is not None and file.exists()), None)
-    if taken is not None and not overwrite:
-        raise DataError(
-            f"--out {path}: the file {'' if taken == Path(path) else f'{taken} '}exists already",
-            fix="name another file, or replace it with --overwrite",
-        )
+    check_target(path, overwrite=overwrite, inputs=inputs)
+    if (beside := _beside(path)) is not None:
+        check_file(beside, overwrite=overwrite, inputs=inputs, raised=DataError)
 
 
-def write_simulation(simulated: SimulatedLog, path: str | Path) -> list[str]:
+def write_simulation(simulated: SimulatedLog, path: str | Path, *, overwrite: bool = True) -> list[str]:
     """Writes the log; in parquet the record is the schema's metadata ``probrm.simulation``, else JSON in ``PATH.json``.
 
     Returns:
@@ -43,17 +39,23 @@ def write_simulation(simulated: SimulatedLog, path: str | Path) -> list[str]:
     """
     beside, told = _beside(path), json.dumps(simulated.record, indent=None if _beside(path) is None else 1)
     if beside is None:
-        write_table(simulated.table.replace_schema_metadata({_KEY: told.encode()}), path)
+        write_table(simulated.table.replace_schema_metadata({_KEY: told.encode()}), path, overwrite=overwrite)
         return [str(path)]
-    unfinished = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        unfinished.write_text(told + "\n")
-        write_table(simulated.table, path)
-        os.replace(unfinished, beside)
-    except OSError as error:
-        raise DataError(f"{beside}: cannot be written ({error.strerror or error})", fix="free some room, or write elsewhere") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    fill = filler(simulated.table, path)
+
+    def table(file: IO[bytes]) -> None:
+        fill(file)
+        if overwrite:  # a log whose record is missing says less than one with another log's
+            beside.unlink(missing_ok=True)
+
+    def record(file: IO[bytes]) -> None:
+        """Into its hidden file, so that its room is there; then the log gets its name, then this."""
+        file.write((told + "\n").encode())
+        file.flush()
+        put_file(path, table, overwrite=overwrite)
+
+    with telling(path, DataError):
+        put_file(beside, record)
     return [str(path), str(beside)]
 
 
@@ -67,4 +69,4 @@ def read_simulation(path: str | Path) -> dict[str, Any] | None:
 
 
 def _beside(path: str | Path) -> Path | None:
-    return None if check_target(path) == ".parquet" else Path(f"{path}.json")
+    return None if Path(path).name.lower().endswith(".parquet") else Path(f"{path}.json")

@@ -50,7 +50,7 @@ def test_beside_the_run_unless_told_otherwise() -> None:
     shutil.copytree(support.short_run_path(), "runs/x")
     done = call("report", "runs/x", "--quiet")
     assert (done.code, done.out, done.err) == (0, "report: runs/x.html\n", "")
-    refused(call("report", "runs/x"), "runs/x.html", "there already", "--overwrite")
+    refused(call("report", "runs/x"), "runs/x.html", "exists already", "--overwrite")
 
 
 def test_against_known_truth() -> None:

@@ -81,9 +81,9 @@ def test_a_file_that_calls_things_otherwise() -> None:
 def test_scoring_again_replaces_the_columns() -> None:
     frame = support.log_frame(20).assign(reward=5.0)
     frame.to_parquet("t.parquet")
-    done = call("score", support.run_path(), "--data", "t.parquet", "--out", "t.parquet", "--overwrite")
+    done = call("score", support.run_path(), "--data", "t.parquet", "--out", "again.parquet")
     assert "note: columns replaced by this run's: reward" in done.err
-    scored: Any = pd.read_parquet("t.parquet")
+    scored: Any = pd.read_parquet("again.parquet")
     assert list(scored.columns).count("reward") == 1
     assert (scored["reward"] != 5.0).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from probrm.config import build_config
 from probrm.data.files.hints import did_you_mean
 from probrm.errors import ConfigError, ProbrmError, RunError
-from probrm.runs import MARKER, Run, find_recipe, load, recipe_names
+from probrm.runs import MARKER, Run, choose_folder, find_recipe, load, recipe_names
 from probrm_cli.compare.tables import held_out_dict, print_comparison, print_held_out, print_loo, to_dict
 from probrm_cli.flags import spec_of
+from probrm_cli.out import tidy
 from probrm_cli.terminal import print_json, progress, tell
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def run_comparison(asked: Comparison) -> None:
             error.what = f"{name}: {error.what}"
             raise
         tell([f"{name}: {note}" for note in runs[name].metrics.get("identifiability", {}).get("notes", [])], asked.quiet)
-    if asked.out:
+    if asked.out is not None:
         for name in to_fit:
             runs[name].save(Path(asked.out) / name, overwrite=asked.overwrite)
     runs = {name: runs[name] for name in asked.models}
@@ -125,9 +127,9 @@ def _names(asked: Comparison) -> list[str]:
                 f"{flag} {value}: every model is a run already, so nothing is fitted", fix=f"leave {flag} out, or name a model"
             )
     for name in to_fit:
-        path = Path(asked.out) / name if asked.out else None
-        if path and path.exists() and not (asked.overwrite and (path / MARKER).exists()):
-            raise RunError(f"--out {asked.out}: {path} is there already", fix="name another folder, or replace runs with --overwrite")
+        if asked.out is not None:
+            tidy(Path(asked.out) / name, quiet=asked.quiet)
+            choose_folder(asked.out and os.path.join(asked.out, name), name, str(asked.log), overwrite=asked.overwrite)
     return to_fit
 
 

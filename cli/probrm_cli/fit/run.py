@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -11,8 +10,10 @@ import typer
 from probrm.config import FitConfig, build_config
 from probrm.data import file_hash
 from probrm.errors import NotIdentifiedError, RunError
-from probrm.runs import MARKER, Run, choose_folder, find_recipe, finite, free_folder, load, save_modes
+from probrm.runs import MARKER, Run, RunTakenError, choose_folder, find_recipe, finite, load, save_modes
+from probrm.runs.checkpoints import checkpoint_of, in_use, remove_checkpoint
 from probrm_cli.fit.flags import Request
+from probrm_cli.out import tidy
 from probrm_cli.tables import print_posterior
 from probrm_cli.terminal import print_json, progress, tell
 
@@ -21,22 +22,25 @@ def fit_model(request: Request) -> None:
     """Settings, fit, run on disk, and what was found."""
     recipe = find_recipe(request.kind)
     config = build_config(recipe, toml=request.config, flags=request.settings, sets=request.sets or ())
+    if request.out is not None:
+        tidy(request.out, quiet=request.quiet)
     run = _finished(request, config) if request.resume and request.out else None
     if run is None:
         path = choose_folder(request.out, request.kind, request.data, overwrite=request.overwrite)
+        states = checkpoint_of(path)
+        if states.is_dir() and not request.resume:
+            tell([f"{states}: training states of a fit that did not end; --resume goes on from them"], request.quiet)
         bars = progress(request.quiet or request.as_json)
-        states = Path(os.path.abspath(path))
-        states = states.with_name(f".{states.name}.checkpoint") if request.resume else None
-        try:
-            run = recipe.fit(request.data, config, embeddings=request.embeddings, checkpoint=states, progress=bars)
-        except NotIdentifiedError as error:
-            _keep_modes(error, path, request)
-            raise
-        if not request.overwrite and (path / MARKER).exists():  # another fit took the name meanwhile: both are kept
-            path = free_folder(path)
-        run.save(path, overwrite=request.overwrite)
-        if states:
-            shutil.rmtree(states, ignore_errors=True)
+        with in_use(states) if request.resume else nullcontext():
+            try:
+                kept = states if request.resume else None
+                run = recipe.fit(request.data, config, embeddings=request.embeddings, checkpoint=kept, progress=bars)
+            except NotIdentifiedError as error:
+                _keep_modes(error, path, request)
+                raise
+            _save(run, path, request)
+            if request.resume:
+                remove_checkpoint(states)
     tell(run.record["notes"], request.quiet)
     if request.as_json:
         print_json({"run": str(run.path), **run.metrics, "notes": run.record["notes"], "seconds": run.record["seconds"]})
@@ -48,13 +52,25 @@ def fit_model(request: Request) -> None:
     typer.echo(f"run: {run.path}")
 
 
+def _save(run: Run, path: Path, request: Request) -> None:
+    """Under its name; a name that was made up here, and that another fit took meanwhile, is counted on."""
+    try:
+        run.save(path, overwrite=request.overwrite)
+    except RunTakenError as error:
+        if request.out is not None:
+            raise
+        run.path = error.kept
+
+
 def _keep_modes(error: NotIdentifiedError, path: Path, request: Request) -> None:
     """Saves what could not be distinguished; the error says where."""
     if not error.modes:
         return
-    if not request.overwrite and path.exists() and any(path.iterdir()):
-        path = free_folder(path)
-    save_modes(error.modes, path, overwrite=request.overwrite)
+    try:
+        save_modes(error.modes, path, overwrite=request.overwrite)
+    except RunTakenError as taken:
+        for i, run in enumerate(error.modes, 1):
+            run.path = taken.kept / f"mode-{i}"
     where = [str(run.path) for run in error.modes]
     error.what += f"\n  saved: {', '.join(where)}"
     first = error.modes[0]

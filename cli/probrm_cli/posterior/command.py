@@ -46,7 +46,7 @@ def posterior(
 
     _check_flags(psis, referee, row)
     for flag, path in (("--netcdf", netcdf), ("--plots", plots)):
-        if path:
+        if path is not None:
             check_target(path, flag)
     bars = progress(quiet or as_json)
     fitted = load(run)
@@ -60,12 +60,12 @@ def posterior(
 
         check_judgeable(fitted)
         rows = recipe.fitted_rows(fitted, progress=bars)
-    elif plots or netcdf:
+    elif plots is not None or netcdf is not None:
         rows = _rows_if_there(recipe, fitted, bars, quiet)
-    if netcdf:
+    if netcdf is not None:
         write_draws(shown, rows, netcdf, bars)
         tell([f"draws: {netcdf}"], quiet)
-    if plots:
+    if plots is not None:
         tell([f"figure: {path}" for path in write_figures(recipe, shown, rows, plots)], quiet)
     if row is not None:
         found = recipe.inspect(fitted, row, progress=bars)

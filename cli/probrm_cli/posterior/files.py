@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,17 +36,26 @@ def check_target(path: str, flag: str) -> None:
     Raises:
         RunError: says which.
     """
+    from probrm.disk import check_file
     from probrm.errors import RunError
-    from probrm.runs import MARKER
+    from probrm_cli.out import refuse_run, tidy
 
-    target = Path(path).absolute()
-    run = next((folder for folder in (target, *target.parents) if (folder / MARKER).is_file()), None)
-    if run is not None:
-        raise RunError(f"{flag} {path}: inside the run {run}, which is never written to", fix="name another folder")
-    if flag == "--plots" and target.exists() and not target.is_dir():
-        raise RunError(f"{flag} {path}: a file; allowed: a folder, which may be new", fix="name a folder for the figures")
-    if flag == "--netcdf" and target.is_file() and target.read_bytes()[:4] not in (b"\x89HDF", b"CDF\x01", b"CDF\x02"):
+    tidy(path)
+    if flag == "--plots":
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise RunError(f"{flag} {path}: a file; allowed: a folder, which may be new", fix="name a folder for the figures")
+        refuse_run(path, flag, RunError)
+        check_file(os.path.join(path, "figure.png") if path.strip() else path, overwrite=True, flag=flag)
+        return
+    refuse_run(path, flag, RunError)
+    check_file(path, overwrite=True, flag=flag)
+    if os.path.isfile(path) and _start(path) not in (b"\x89HDF", b"CDF\x01", b"CDF\x02"):
         raise RunError(f"{flag} {path}: the file is there already and is no NetCDF file, so it is kept", fix="name another file")
+
+
+def _start(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(4)
 
 
 def write_figures(recipe: Recipe, run: Run, rows: FittedRows | None, folder: str) -> Iterator[str]:

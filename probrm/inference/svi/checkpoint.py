@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from probrm.disk import put_file
+from probrm.disk.words import reason, remedy
 from probrm.errors import RunError
 
 
@@ -123,17 +125,18 @@ class Checkpoint:
             "optimiser_state": {i: list(entry) for i, entry in state["state"].items()},
             "optimiser_groups": state["param_groups"],
         }
-        fresh = self._path(number).with_suffix(".partial")
+        # Cloned: safetensors refuses tensors that share memory. Not its own writer: that meets a full disk with an error of its own.
+        content = safetensors.torch.save({n: v.detach().clone().contiguous() for n, v in tensors.items()}, {"meta": json.dumps(meta)})
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # Cloned: safetensors refuses tensors that share memory. Not its own writer: that meets a full disk with an error of its own.
-            content = safetensors.torch.save({n: v.detach().clone().contiguous() for n, v in tensors.items()}, {"meta": json.dumps(meta)})
-            fresh.write_bytes(content)
-            os.replace(fresh, self._path(number))
+            put_file(self._path(number), content, durable=False)
         except OSError as error:
+            kept = sorted(path.name for path in self.folder.glob("training-*.safetensors")) if self.folder.is_dir() else []
+            with suppress(OSError):
+                self.folder.rmdir()  # only where it is empty
             raise RunError(
-                f"--resume: the training state cannot be kept in {self.folder}: {error.strerror or error}",
-                fix="free some space, or fit without --resume",
+                f"--resume: the training state cannot be kept in {self.folder}: {reason(error)}; "
+                + (f"the states of before are there still ({', '.join(kept)})" if kept else "nothing is left there"),
+                fix=f"{remedy(error)} and give the same command again, or fit without --resume",
             ) from None
 
     def _path(self, number: int) -> Path:

@@ -21,7 +21,7 @@ def test_beside_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_is_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run.html").write_text("mine")
-    with pytest.raises(RunError, match=r"there already(.|\n)*--overwrite"):
+    with pytest.raises(RunError, match=r"exists already(.|\n)*--overwrite"):
         choose_file(tmp_path / "run", None, overwrite=False)
     assert choose_file(tmp_path / "run", str(tmp_path / "run.html"), overwrite=True) == tmp_path / "run.html"
 

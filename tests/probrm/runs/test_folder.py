@@ -126,7 +126,9 @@ def test_a_crash_while_writing_leaves_what_was_there(crash: type[BaseException],
         assert [(path.name, path.read_text()) for path in Path("r").iterdir()] == [(MARKER, "old")]
 
 
-@pytest.mark.parametrize(("code", "reason"), [(28, "the disk is full"), (27, "the file is larger than allowed here"), (13, "you may not write there")])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(28, "the disk is full"), (27, "the file is larger than allowed here"), (13, "you may not write there")]
+)
 def test_a_disk_that_refuses(code: int, reason: str) -> None:
     def refuse(folder: Path) -> None:
         raise OSError(code, os.strerror(code))

@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_nothing(file: str, tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("probrm.data.files.writing._write", full)
     for name in ("log.csv", "log.parquet"):
-        with pytest.raises(DataError, match="No space left"):
+        with pytest.raises(DataError, match="the disk is full"):
             write_simulation(found, folder / name)
     assert not list(folder.iterdir())
 

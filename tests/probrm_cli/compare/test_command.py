@@ -76,7 +76,7 @@ def test_nothing_is_kept_unless_asked_for() -> None:
     assert list(Path().iterdir()) == []
     assert compare(*args, "--out", "kept").code == 0
     assert sorted(path.name for path in Path("kept").iterdir()) == ["ips", "naive"]
-    refused(compare(*args, "--out", "kept"), "--out kept", "there already")
+    refused(compare(*args, "--out", "kept"), "--out kept", "already holds a run", "--overwrite")
     assert compare(*args, "--out", "kept", "--overwrite").code == 0
     again = found("kept/naive", "kept/ips", "--data", support.truth_path(), "--bootstrap", "5")["models"]
     fresh = found(*args)["models"]

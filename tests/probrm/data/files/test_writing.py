@@ -78,8 +78,8 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, name: str):
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
     done = subprocess.run([sys.executable, "-c", WRITE, path], preexec_fn=limit, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert f"{path}: cannot be written (File too large)" in done.stdout
-    assert "free some room" in done.stdout
+    assert f"{path}: cannot be written: the file is larger than allowed here" in done.stdout
+    assert "raise the limit" in done.stdout
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
@@ -94,6 +94,6 @@ def test_a_full_disk(tmp_path: Path):
     script = f'{mount} && "$0" -c "$1" {tmp_path}/o.parquet && ls -A {tmp_path}'
     done = subprocess.run([*unshare, "sh", "-c", script, sys.executable, WRITE], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        f"{tmp_path}/o.parquet: cannot be written (No space left on device)",
-        "  fix: free some room, or write to another disk",
+        f"{tmp_path}/o.parquet: cannot be written: the disk is full",
+        "  fix: free some space, or write elsewhere",
     ]
