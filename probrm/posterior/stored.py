@@ -1,14 +1,21 @@
-"""The posterior of a NetCDF file, read without xarray or ArviZ: a run opens faster than either is imported."""
+"""The posterior of a NetCDF file, read without xarray or ArviZ: a run opens faster than either is imported, and nothing in the file is
+followed out of it."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import h5netcdf
+import h5py
 import numpy as np
 import torch
 from torch import Tensor
+
+_MOST = 10_000
+"""Variables of a group."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +33,69 @@ class StoredPosterior:
     sample_stats: dict[str, np.ndarray]
 
 
-def read_posterior(path: Path) -> StoredPosterior:
-    """The draws and their statistics, chains concatenated.
+def read_posterior(source: Path | bytes) -> StoredPosterior:
+    """The draws and their statistics, chains concatenated; of a file, or of its content.
 
     Raises:
         OSError: not a readable NetCDF file.
         KeyError: it has no posterior.
+        ValueError: it is not of the form of ``netcdf_bytes``: it refers to other files, or is larger than what is written in it.
     """
-    with h5netcdf.File(path, "r") as file:
-        draws = {name: torch.as_tensor(x) for name, x in _sampled(file["posterior"]).items()}
-        stats = _sampled(file["sample_stats"]) if "sample_stats" in file.groups else {}
-        chains = next((x.shape[0] for x in draws.values()), 1)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with h5py.File(file, "r") as whole:
+        check_plain(whole)
+        draws = {name: torch.as_tensor(x) for name, x in _sampled(whole["posterior"]).items()}
+        stats = _sampled(whole["sample_stats"]) if "sample_stats" in whole else {}
+    chains = {x.shape[:2] for x in [*draws.values(), *stats.values()]}
+    if len(chains) != 1:
+        raise ValueError(f"its variables have {len(chains)} numbers of chains and draws; allowed: one")
     flat = {name: x.flatten(0, 1) for name, x in draws.items()}
-    return StoredPosterior(flat, chains, {name: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]) for name, x in stats.items()})
+    return StoredPosterior(flat, chains.pop()[0], {name: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]) for name, x in stats.items()})
 
 
-def _sampled(group: h5netcdf.Group) -> dict[str, np.ndarray]:
+def check_plain(file: h5py.File) -> None:
+    """Groups of variables that are written in this file, uncompressed and whole.
+
+    Raises:
+        ValueError: links to other files or places, external or virtual storage, filters, or numbers that are declared and not written.
+    """
+    for group_name, group in _members(file):
+        if not isinstance(group, h5py.Group):
+            raise ValueError(f"{group_name} is no group")
+        for name, variable in _members(group):
+            what = f"{group_name}/{name}"
+            if isinstance(variable, h5py.Group):
+                raise ValueError(f"{what} is a group inside a group")
+            if not isinstance(variable, h5py.Dataset):
+                continue
+            if variable.is_virtual or variable.external:
+                raise ValueError(f"{what} refers to other files")
+            if variable.id.get_create_plist().get_nfilters():
+                raise ValueError(f"{what} is compressed, which a run's draws never are")
+            if variable.ndim > 1 and variable.id.get_storage_size() < variable.size * variable.dtype.itemsize:
+                raise ValueError(f"{what} declares {variable.size} numbers that are not written")
+
+
+def _members(group: h5py.Group) -> Iterator[tuple[str, Any]]:
+    if len(group) > _MOST:
+        raise ValueError(f"{group.name} has more than {_MOST} members")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{group.name}: {name!r} is a link to another place")
+        yield name, group[name]
+
+
+def _sampled(group: h5py.Group) -> dict[str, np.ndarray]:
     found = {}
-    for name, variable in group.variables.items():
-        if tuple(variable.dimensions[:2]) == ("chain", "draw"):
+    for name, variable in group.items():
+        if not isinstance(variable, h5py.Dataset) or variable.ndim < 2 or variable.dtype.kind not in "fiub":
+            continue
+        if [scale.name.rpartition("/")[2] for dim in list(variable.dims)[:2] for scale in dim.values()] == ["chain", "draw"]:
             x = variable[...]
             # NetCDF has no truth values: xarray writes bytes and says so beside them.
-            found[name] = x.astype(bool) if variable.attrs.get("dtype") == "bool" else x
+            found[name] = x.astype(bool) if _text(variable.attrs.get("dtype")) == "bool" else x
     return found
+
+
+def _text(value: Any) -> str | None:
+    return value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else None

@@ -45,10 +45,15 @@ def fitted_source(run: Run) -> str:
     """The file that the run was fitted on.
 
     Raises:
-        DataError: it is not there any more, or it has changed.
+        DataError: it is not there any more, it has changed, or it lies elsewhere: a run, which may be a stranger's, makes nobody fetch it.
     """
-    source = run.record["data"]["source"]
-    if file_hash(source) != run.record["data"]["sha256"]:
+    source, digest = run.record["data"]["source"], run.record["data"]["sha256"]
+    if source is None or digest is None:
+        raise DataError(
+            f"the rows of the fit lie at {source or 'no place that was recorded'}, and what a run names is never fetched",
+            fix="save the data set as a file once, and fit to that file",
+        )
+    if file_hash(source) != digest:
         raise DataError(f"{source}: the file has changed or moved since the fit", fix="restore it, or fit again")
     return source
 

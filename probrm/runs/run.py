@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyro
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from probrm.data.conversation import conversations_of
@@ -22,6 +24,19 @@ from probrm.posterior import Rewards, Variable, netcdf_bytes, posterior_groups, 
 from probrm.progress import Progress, silent
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.folder import MARKER, check_folder, modes_in, write_folder
+from probrm.runs.opening import (
+    HISTORY,
+    METRICS,
+    POSTERIOR,
+    SPLIT,
+    TENSORS,
+    check_extent,
+    check_record,
+    damaged,
+    parsed_files,
+    read_files,
+    read_json,
+)
 from probrm.runs.plain import finite
 from probrm.runs.registry import find_recipe
 
@@ -31,7 +46,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of the folder; a reader refuses one it does not know."""
-_TENSORS, _POSTERIOR, _HISTORY, _METRICS, _SPLIT = "tensors.safetensors", "posterior.nc", "history.json", "metrics.json", "split.json"
 
 
 @dataclass
@@ -142,11 +156,11 @@ class Run:
         tensors = {f"{part}.{name}": value.contiguous() for part, values in parts.items() for name, value in values.items()}
         # All in memory first: the libraries' own writers answer a full disk with errors of their own, or worse.
         files: dict[str, bytes | memoryview] = {
-            _TENSORS: safetensors.torch.save(tensors),
-            _POSTERIOR: netcdf_bytes(self.groups()),
-            _HISTORY: _json(self.history),
-            _METRICS: _json(self.metrics),
-            _SPLIT: _json({"held_out": self.split}),
+            TENSORS: safetensors.torch.save(tensors),
+            POSTERIOR: netcdf_bytes(self.groups()),
+            HISTORY: _json(self.history),
+            METRICS: _json(self.metrics),
+            SPLIT: _json({"held_out": self.split}),
         }
         for name, content in files.items():
             (folder / name).write_bytes(content)
@@ -161,6 +175,7 @@ class Run:
                 "baseline": self.baseline[0].spec() if self.baseline else None,
             },
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+            "sizes": {name: len(content) for name, content in files.items()},
         }
         (folder / MARKER).write_bytes(_json(main | {"sha256": hashlib.sha256(_json(main)).hexdigest()}))
 
@@ -199,58 +214,57 @@ def load(path: str | Path) -> Run:
             )
         found = f"it holds no {MARKER}" if os.path.exists(folder) else "there is no such folder"
         raise RunError(f"{folder}: not a run of probrm: {found}", fix="name the folder that probrm fit printed")
-    try:
-        main = json.loads((folder / MARKER).read_bytes())
-        form = main["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, MARKER, error) from None
+    main = read_json(folder, MARKER)
+    form = main.get("format") if isinstance(main, dict) else None
+    if not isinstance(main, dict) or "format" not in main:
+        raise damaged(folder, MARKER, "it does not say its format")
     if form != FORMAT:
         raise RunError(f"{folder}: its format is {form!r}; this version reads {FORMAT}", fix="fit again, or use the version that wrote it")
     try:
-        _check_files(folder, main)
-        return _read(folder, main)
+        rest = {name: value for name, value in main.items() if name != "sha256"}
+        if hashlib.sha256(_json(rest)).hexdigest() != main["sha256"]:
+            raise damaged(folder, MARKER, "it is not what was saved")
+        check_record(folder, main)
+        return _read(folder, main, read_files(folder, main))
     except (
         OSError,
         KeyError,
         ValueError,
         TypeError,
         AttributeError,
-        RuntimeError,
+        IndexError,
+        ArithmeticError,
+        RuntimeError,  # RecursionError, too
+        MemoryError,
         safetensors.SafetensorError,
         DataError,
         ConfigError,
     ) as error:
-        raise _damaged(folder, MARKER, error) from None
+        raise damaged(folder, MARKER, error) from None
 
 
-def _check_files(folder: Path, main: Mapping[str, Any]) -> None:
-    """Every file is the one that was saved: an edited or half-copied run would score without a word, and wrongly."""
-    rest = {name: value for name, value in main.items() if name != "sha256"}
-    found = {MARKER: hashlib.sha256(_json(rest)).hexdigest()}
-    expected = {MARKER: main["sha256"], **main["files"]}
-    for name in main["files"]:
-        try:
-            found[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError as error:
-            raise _damaged(folder, name, error) from None
-    for name, digest in expected.items():
-        if found[name] != digest:
-            raise _damaged(folder, name, "it is not what was saved")
-
-
-def _read(folder: Path, main: Mapping[str, Any]) -> Run:
+def _read(folder: Path, main: Mapping[str, Any], files: Mapping[str, bytes]) -> Run:
     try:
         recipe = find_recipe(main["kind"])
     except ConfigError as error:
         raise RunError(f"{folder}: {error.what}", fix=error.fix) from None
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "guide": {}, "inputs": {}, "baseline": {}}
-    for name, value in safetensors.torch.load_file(folder / _TENSORS).items():
+    for name, value in safetensors.torch.load(files[TENSORS]).items():
         part, _, rest = name.partition(".")
+        if part not in parts:
+            raise damaged(folder, TENSORS, f"it holds {name!r}, which no run has")
+        if value.dtype in (torch.float64, torch.complex64, torch.complex128):
+            raise damaged(folder, TENSORS, f"{name} is {value.dtype}; allowed: float32 and whole numbers")
+        if value.is_floating_point() and part != "guide" and not value.isfinite().all():
+            raise damaged(folder, TENSORS, f"{name} holds numbers that are not finite")
         parts[part][rest] = value
+    check_extent(folder, main["spec"], sum(map(len, files.values())))
+    _check_memory(folder, recipe, main["spec"], parts, sum(map(len, files.values())))
     model, inputs, baseline = recipe.restore(main["spec"], parts["inputs"])
     model.load_state_dict(parts["model"])
-    posterior = read_posterior(folder / _POSTERIOR)
-    history, metrics, split = (json.loads((folder / name).read_bytes()) for name in (_HISTORY, _METRICS, _SPLIT))
+    posterior = read_posterior(files[POSTERIOR])
+    check_draws(folder, model, posterior.draws)
+    history, metrics, split = parsed_files(folder, files)
     return Run(
         kind=main["kind"],
         config=main["config"],
@@ -261,7 +275,7 @@ def _read(folder: Path, main: Mapping[str, Any]) -> Run:
         record=main["record"],
         metrics=metrics,
         history=history,
-        split=split["held_out"],
+        split=split,
         guide=parts["guide"],
         path=folder,
         sample_stats=posterior.sample_stats,
@@ -269,14 +283,51 @@ def _read(folder: Path, main: Mapping[str, Any]) -> Run:
     )
 
 
-def _damaged(folder: Path, name: str, error: Exception | str) -> RunError:
-    if isinstance(error, OSError):
-        reason = error.strerror or str(error)
-    elif isinstance(error, KeyError):
-        reason = f"{error} is missing"
-    else:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return RunError(f"{folder}: the run is damaged: {name}: {reason}", fix="restore the folder from a copy, or fit again")
+def _check_memory(folder: Path, recipe: Any, spec: Mapping[str, Any], parts: Mapping[str, dict[str, Tensor]], total: int) -> None:
+    """The model's tensors are those that the folder holds, before memory is taken for any.
+
+    Raises:
+        RunError: they are not.
+    """
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            model, _, baseline = recipe.restore(spec, parts["inputs"])
+    except (NotImplementedError, RuntimeError):  # a model that looks at its own numbers while it is built
+        return
+    found = {name: tuple(value.shape) for name, value in parts["model"].items()}
+    built = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    if found != built:
+        name = sorted(found.items() ^ built.items())[0][0]
+        raise damaged(folder, TENSORS, f"model.{name} has the shape {found.get(name)}; the model has {built.get(name)}")
+    beside = sum(value.numel() for value in baseline.state_dict().values()) if baseline is not None else 0
+    if beside > max(total, 2**24):
+        raise damaged(folder, MARKER, f"spec.baseline has {beside} parameters, more than its files can hold")
+
+
+def check_draws(folder: Path, model: RewardModel, draws: Mapping[str, Tensor]) -> None:
+    """As many finite draws of everything, in the model's own shapes where it can be asked for them.
+
+    Raises:
+        RunError: says which are not.
+    """
+    counts = {len(value) for value in draws.values()}
+    if len(counts) != 1 or not min(counts):
+        raise damaged(folder, POSTERIOR, f"it holds {' and '.join(map(str, sorted(counts))) or 'no'} draws")
+    for name, value in draws.items():
+        if value.dtype is torch.float64 or value.is_complex():
+            raise damaged(folder, POSTERIOR, f"the draws of {name} are {value.dtype}; allowed: float32 and whole numbers")
+        if not value.isfinite().all():
+            raise damaged(folder, POSTERIOR, f"the draws of {name} are not all finite")
+    if not hasattr(model, "globals"):
+        return
+    with torch.random.fork_rng(devices=[]), pyro.poutine.trace() as trace:
+        model.globals()  # type: ignore[operator]
+    sites = {name: tuple(site["value"].shape) for name, site in trace.trace.nodes.items() if site["type"] == "sample"}
+    found = {name: tuple(value.shape[1:]) for name, value in draws.items()}
+    for name in sites:
+        if found.get(name) != sites[name]:
+            what = f"has the shape {found[name]}" if name in found else "is missing"
+            raise damaged(folder, POSTERIOR, f"{name} {what}; the model has it in the shape {sites[name]}")
 
 
 def _json(content: Any) -> bytes:
