@@ -293,7 +293,7 @@ def test_an_edit_with_the_checksum_made_good_is_read(copied: Path) -> None:
 )
 def test_contents_that_do_not_fit(copied: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     resigned(copied, change)
-    with pytest.raises(RunError, match=r"the run is damaged: run\.json: .+\n  fix: "):
+    with pytest.raises(RunError, match=r"the run is damaged: (run\.json|tensors\.safetensors): .+\n  fix: "):
         probrm.load(copied)
 
 

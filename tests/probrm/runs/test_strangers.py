@@ -1,0 +1,69 @@
+"""Nothing in a run's folder makes probrm read outside of it, hang, take memory beyond the files' own, or end in a traceback."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+import probrm
+from probrm.errors import RunError
+from tests.probrm.runs.strangers import CASES, copy, sign
+from tests.support import call, refused
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_in_bounded_time_and_memory(name: str, tmp_path: Path) -> None:
+    run = copy(tmp_path / "run")
+    CASES[name](run)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with pytest.raises(RunError) as caught:
+        probrm.load(run)
+    assert time.monotonic() - begun < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
+    assert str(caught.value).startswith(f"{run}: ")
+    assert len(str(caught.value)) < 1200
+
+
+def test_the_record_as_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    import os
+
+    run = copy(tmp_path / "run")
+    (run / "run.json").unlink()
+    os.mkfifo(run / "run.json")
+    with pytest.raises(RunError, match="not a run of probrm"):
+        probrm.load(run)
+
+
+def test_what_is_signed_anew_opens(tmp_path: Path) -> None:
+    """The other tests fail for what they change, not for how."""
+    run = copy(tmp_path / "run")
+    sign(run)
+    assert len(probrm.load(run).draws["reward_weights"]) == 8
+
+
+@pytest.mark.parametrize("verb", ["posterior", "report", "score", "evaluate"])
+def test_every_command_that_opens_a_run_says_so(verb: str, tmp_path: Path) -> None:
+    run = copy(tmp_path / "run")
+    CASES["draws in another file (external storage)"](run)
+    data = str(Path(__file__).parents[2] / "saved_runs" / "pairs.parquet")
+    more = {"score": ["--data", data, "--out", str(tmp_path / "s.csv")], "evaluate": ["--data", data]}.get(verb, [])
+    refused(call(verb, str(run), *more), "the run is damaged: ", "refers to other files")
+
+
+@pytest.mark.parametrize("source", ["owner/name", "owner/name:train", "https://example.org/log.parquet", "s3://bucket/log.parquet"])
+def test_rows_that_a_run_names_elsewhere_are_never_fetched(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise AssertionError("a run made probrm open a connection")
+
+    monkeypatch.setattr(socket, "socket", offline)
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+    run = copy(tmp_path / "run")
+    sign(run, lambda main: main["record"]["data"].update(source=source, sha256=None))
+    refused(call("posterior", str(run), "--row", "1"), source, "never fetched")
+    done = call("posterior", str(run), "--netcdf", str(tmp_path / "d.nc"))
+    assert done.code == 0
+    assert "never fetched" in done.err
