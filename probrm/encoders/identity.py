@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,10 +32,17 @@ def file_sha256(path: Path) -> str:
     The hub's cache names large files by exactly this hash, so a multi-gigabyte checkpoint there is not read again.
     """
     target = path.resolve()
-    if target.parent.name == "blobs" and len(target.name) == 64 and set(target.name) <= set("0123456789abcdef"):
+    if target.parent.name == "blobs" and _in_hub_cache(target) and len(target.name) == 64 and set(target.name) <= set("0123456789abcdef"):
         return target.name
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_hub_cache(target: Path) -> bool:
+    """Anybody's folder may have a file so named, and a key made of a wrong hash would fetch another model's vectors."""
+    from huggingface_hub import constants
+
+    return target.is_relative_to(os.path.realpath(constants.HF_HUB_CACHE))
 
 
 def settings_key(files: Mapping[str, str], settings: Mapping[str, object]) -> str:

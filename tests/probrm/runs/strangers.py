@@ -169,7 +169,9 @@ CASES: dict[str, Callable[[Path], Any]] = {
     # memory asked for
     "an embedding of 10^12": _record(lambda m: m["spec"]["model"]["shape"].update(embedding=10**12)),
     "an embedding of -3": _record(lambda m: m["spec"]["model"]["shape"].update(embedding=-3)),
-    "a network of 20,000 × 20,000": _record(lambda m: m["spec"]["model"]["config"].update(head={"name": "mlp", "hidden": [20_000, 20_000]})),
+    "a network of 20,000 × 20,000": _record(
+        lambda m: m["spec"]["model"]["config"].update(head={"name": "mlp", "hidden": [20_000, 20_000]})
+    ),
     "a baseline of 20,000 × 20,000": _record(
         lambda m: m["spec"]["baseline"]["config"].update(head={"name": "mlp", "hidden": [20_000, 20_000]})
     ),
