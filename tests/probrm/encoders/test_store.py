@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from probrm.data.conversation import Conversation
+from probrm.encoders.shards import FORMAT, _checksum
 from probrm.encoders.store import read_store, write_store
 from probrm.errors import DataError
 
@@ -66,3 +69,42 @@ def test_a_full_disk_is_an_error_of_one_sentence(tmp_path: Path, full_disk: Call
     with full_disk(), pytest.raises(DataError, match="cannot be written"):
         write_store(tmp_path / "s.safetensors", TEXTS, VECTORS, "key")
     assert list(tmp_path.iterdir()) == []
+
+
+HASHES, ONES = torch.zeros(2, 16, dtype=torch.uint8), torch.ones(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        pytest.param({"hash": HASHES, "vector": ONES.int()}, "'vector' is 2 × 3 of I32", id="whole numbers"),
+        pytest.param({"hash": HASHES, "vector": ONES.byte()}, "'vector' is 2 × 3 of U8", id="bytes"),
+        pytest.param({"hash": HASHES, "vector": ONES.bool()}, "'vector' is 2 × 3 of BOOL", id="truth values"),
+        pytest.param({"hash": HASHES, "vector": ONES.bfloat16()}, "'vector' is 2 × 3 of BF16", id="16 bits"),
+        pytest.param({"hash": HASHES, "vector": ONES.double()}, "'vector' is 2 × 3 of F64", id="64 bits"),
+        pytest.param({"hash": HASHES, "vector": ONES[0]}, "'vector' is 3 of F32", id="one dimension"),
+        pytest.param({"hash": HASHES, "vector": torch.tensor(1.0)}, "'vector' is one number of F32", id="a number"),
+        pytest.param({"hash": HASHES, "vector": ONES[:, :0].clone()}, "'vector' is 2 × 0 of F32", id="no columns"),
+        pytest.param({"hash": HASHES, "vector": ONES[:1].clone()}, "2 hashes of texts and 1 vectors", id="fewer vectors"),
+        pytest.param({"hash": HASHES[:, :8].clone(), "vector": ONES}, "'hash' is 2 × 8 of U8", id="short hashes"),
+        pytest.param({"hash": HASHES.float(), "vector": ONES}, "'hash' is 2 × 16 of F32", id="hashes as numbers"),
+        pytest.param({"vector": ONES}, "no tensor 'hash'", id="no hashes"),
+        pytest.param({"hash": HASHES}, "no tensor 'vector'", id="no vectors"),
+        pytest.param({}, "no tensor 'hash'", id="nothing"),
+        pytest.param({"hash": HASHES, "vector": ONES * torch.nan}, "vector 1 is not finite", id="not finite"),
+    ],
+)
+def test_stores_of_another_form(tensors: dict[str, torch.Tensor], said: str, tmp_path: Path) -> None:
+    metadata = {"format": FORMAT, "key": "k"}
+    if {"hash", "vector"} <= tensors.keys():
+        with contextlib.suppress(TypeError):  # numpy has no such type
+            metadata["sha256"] = _checksum(*(tensors[name].numpy() for name in ("hash", "vector")))
+    save_file(tensors, tmp_path / "s.safetensors", metadata)
+    with pytest.raises(DataError, match=said):
+        read_store(tmp_path / "s.safetensors")
+
+
+def test_a_store_that_does_not_name_its_encoder(tmp_path: Path) -> None:
+    save_file({"hash": HASHES, "vector": ONES}, tmp_path / "s.safetensors", {"format": FORMAT})
+    with pytest.raises(DataError, match="which encoder made its vectors"):
+        read_store(tmp_path / "s.safetensors")
