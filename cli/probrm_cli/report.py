@@ -34,10 +34,10 @@ def report(
     if data is None and (columns or preset or embeddings):
         flag = "--columns" if columns else "--preset" if preset else "--embeddings"
         raise ConfigError(f"{flag}: it is about the file of --data, which is not given", fix="name the file too: --data FILE")
-    fitted = load(run)
     tidy(out or f"{os.path.abspath(run)}.html", quiet=quiet)
     target = choose_file(run, out, overwrite=overwrite, inputs=inputs_of(data, embeddings))
     refuse_run(target, "--out", RunError)
+    fitted = load(run)
     recipe = find_recipe(fitted.kind)
     spec = spec_of(recipe, fitted, data, columns, preset, truth=True) if data is not None else None
     made = make_report(fitted, recipe, data=data, spec=spec, embeddings=embeddings, progress=progress(quiet or as_json))

@@ -3,7 +3,7 @@
 It needs nothing but the standard library, so every room may write through it.
 """
 
-from probrm.disk.drafts import recover
+from probrm.disk.drafts import recover, set_aside
 from probrm.disk.put import TakenError, free_name, put_file, put_folder
 from probrm.disk.target import check_file, check_folder_place, place
 from probrm.disk.words import refusal, telling
@@ -18,5 +18,6 @@ __all__ = [
     "put_folder",
     "recover",
     "refusal",
+    "set_aside",
     "telling",
 ]

@@ -131,6 +131,17 @@ def recover(path: str | Path) -> list[str]:
     return notes
 
 
+def set_aside(path: str | Path) -> Path | None:
+    """What a killed command has set aside, which ``recover`` would put back; for those that only read."""
+    target = place(path)
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}{re.escape(OLD)}")
+    try:
+        found = sorted(name for name in os.listdir(target.parent) if pattern.fullmatch(name))
+    except (OSError, ValueError):
+        return None
+    return target.parent / found[0] if found and not os.path.lexists(target) else None
+
+
 def _settle(left: Path, target: Path, *, aside: bool) -> str:
     if aside and not os.path.lexists(target):
         with suppress(OSError):

@@ -66,7 +66,9 @@ def read_store(path: str | os.PathLike[str]) -> StoredEncoder:
         raise DataError(str(error), fix="make it again: probrm embed --data FILE --encoder ID --out STORE") from None
     if not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
-        raise DataError(f"{source}: vector {row + 1} is not finite", fix="make the store again: probrm embed --data FILE --encoder ID --out STORE")
+        raise DataError(
+            f"{source}: vector {row + 1} is not finite", fix="make the store again: probrm embed --data FILE --encoder ID --out STORE"
+        )
     return StoredEncoder({row.tobytes(): at for at, row in enumerate(table)}, vectors, key, str(source))
 
 

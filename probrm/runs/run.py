@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from probrm.data.conversation import conversations_of
+from probrm.disk import set_aside
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
 from probrm.posterior import Rewards, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
@@ -212,6 +213,10 @@ def load(path: str | Path) -> Run:
                 f"{folder}: it holds {len(modes)} modes of a fit that its log does not tell apart",
                 fix=f"name the one you believe: {' or '.join(str(mode) for mode in modes)}",
             )
+        if aside := set_aside(folder):
+            raise RunError(
+                f"{folder}: a command that was killed while it replaced this run has left it in {aside}", fix=f"mv {aside} {folder}"
+            )
         found = f"it holds no {MARKER}" if os.path.exists(folder) else "there is no such folder"
         raise RunError(f"{folder}: not a run of probrm: {found}", fix="name the folder that probrm fit printed")
     main = read_json(folder, MARKER)
@@ -249,7 +254,11 @@ def _read(folder: Path, main: Mapping[str, Any], files: Mapping[str, bytes]) -> 
     except ConfigError as error:
         raise RunError(f"{folder}: {error.what}", fix=error.fix) from None
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "guide": {}, "inputs": {}, "baseline": {}}
-    for name, value in safetensors.torch.load(files[TENSORS]).items():
+    try:
+        tensors = safetensors.torch.load(files[TENSORS])
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise damaged(folder, TENSORS, error) from None
+    for name, value in tensors.items():
         part, _, rest = name.partition(".")
         if part not in parts:
             raise damaged(folder, TENSORS, f"it holds {name!r}, which no run has")
@@ -262,7 +271,10 @@ def _read(folder: Path, main: Mapping[str, Any], files: Mapping[str, bytes]) -> 
     _check_memory(folder, recipe, main["spec"], parts, sum(map(len, files.values())))
     model, inputs, baseline = recipe.restore(main["spec"], parts["inputs"])
     model.load_state_dict(parts["model"])
-    posterior = read_posterior(files[POSTERIOR])
+    try:
+        posterior = read_posterior(files[POSTERIOR])
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise damaged(folder, POSTERIOR, error) from None
     check_draws(folder, model, posterior.draws)
     history, metrics, split = parsed_files(folder, files)
     return Run(

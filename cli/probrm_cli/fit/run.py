@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def _finished(request: Request, config: FitConfig) -> Run | None:
         RunError: it is another one.
     """
     path = Path(str(request.out))
-    if request.overwrite or not (path / MARKER).exists():
+    if request.overwrite or not os.path.exists(path / MARKER):  # os.path says no to names too long, where pathlib raises
         return None
     run = load(path)
     same_data = run.record["data"]["sha256"] == file_hash(request.data)

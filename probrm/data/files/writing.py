@@ -56,6 +56,8 @@ def check_target(path: str | Path, *, overwrite: bool = True, inputs: Iterable[s
     Raises:
         DataError: the ending is unknown, the folder is missing, or no file can be put there.
     """
+    if not os.fspath(path).strip():
+        check_file(path, overwrite=overwrite, raised=DataError)
     ending = _ending(path)
     check_file(path, overwrite=overwrite, inputs=inputs, raised=DataError)
     return ending

@@ -96,7 +96,9 @@ def main(what: str, fallback: bool, root: str) -> None:
         killed = killed_at(step, what)
         at_once, hidden = state(Path("r")), sorted(name for name in os.listdir() if name != "r")
         notes = recover("r")
-        rows.append({"killed": killed, "at once": at_once, "hidden": hidden, "notes": notes, "then": state(Path("r")), "left": os.listdir()})
+        rows.append(
+            {"killed": killed, "at once": at_once, "hidden": hidden, "notes": notes, "then": state(Path("r")), "left": os.listdir()}
+        )
         if not killed:
             break
     print(json.dumps(rows))

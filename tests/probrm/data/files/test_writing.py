@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import json
 import resource
 import shutil
 import subprocess
@@ -97,3 +99,34 @@ def test_a_full_disk(tmp_path: Path):
         f"{tmp_path}/o.parquet: cannot be written: the disk is full",
         "  fix: free some space, or write elsewhere",
     ]
+
+
+ODD = {
+    "bytes": (pa.array([b"\xff\x00", None], pa.binary()), ["/wA=", ""]),
+    "large bytes": (pa.array([b"\xff\x00", None], pa.large_binary()), ["/wA=", ""]),
+    "bytes in codes": (pa.array([b"\x00", None], pa.binary()).dictionary_encode(), ["AA==", ""]),
+    "fixed": (pa.array([b"ab", None], pa.binary(2)), ["YWI=", ""]),
+    "view": (pa.array(["\u00fc,\n", None], pa.string_view()), ["\u00fc,\n", ""]),
+    "bytes in a view": (pa.array([b"ab", None], pa.binary_view()), ["YWI=", ""]),
+    "interval": (pa.array([(1, 2, 3), None], pa.month_day_nano_interval()), ["MonthDayNano(months=1, days=2, nanoseconds=3)", ""]),
+    "runs": (pa.array(["a", None]).dictionary_encode().cast(pa.string()), ["a", ""]),
+    "uuid": (pa.array([b"0123456789abcdef", None], pa.uuid()), ["MDEyMzQ1Njc4OWFiY2RlZg==", ""]),
+    "decimals": (pa.array([1, None]).cast(pa.decimal128(21, 2)), ["1.00", ""]),
+    "list view": (pa.array([[1, None], None], pa.list_view(pa.int8())), ["[1, null]", ""]),
+    "empty list": (pa.array([[], None], pa.list_(pa.int8())), ["[]", ""]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_columns_of_any_type_fit_into_a_csv(name: str, tmp_path: Path):
+    column, expected = ODD[name]
+    write_table(pa.table({"x": column, "y": ["a", "b"]}), tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="") as file:
+        assert [row["x"] for row in csv.DictReader(file)] == expected
+
+
+@pytest.mark.parametrize("name", ["bytes", "bytes in codes", "view", "uuid"])
+def test_bytes_are_base64_in_json_lines_too(name: str, tmp_path: Path):
+    column, expected = ODD[name]
+    write_table(pa.table({"x": column}), tmp_path / "o.jsonl")
+    assert [json.loads(line)["x"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == [expected[0], None]
