@@ -44,8 +44,8 @@ def read_posterior(source: Path | bytes) -> StoredPosterior:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with h5py.File(file, "r") as whole:
         check_plain(whole)
-        draws = {name: torch.as_tensor(x) for name, x in _sampled(whole["posterior"]).items()}
-        stats = _sampled(whole["sample_stats"]) if "sample_stats" in whole else {}
+        draws = {name: torch.as_tensor(x) for name, x in _sampled(whole, "posterior").items()}
+        stats = _sampled(whole, "sample_stats") if "sample_stats" in whole else {}
     chains = {x.shape[:2] for x in [*draws.values(), *stats.values()]}
     if len(chains) != 1:
         raise ValueError(f"its variables have {len(chains)} numbers of chains and draws; allowed: one")
@@ -82,20 +82,17 @@ def _members(group: h5py.Group) -> Iterator[tuple[str, Any]]:
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise ValueError(f"{group.name}: {name!r} is a link to another place")
-        yield name, group[name]
+        yield str(name), group[name]
 
 
-def _sampled(group: h5py.Group) -> dict[str, np.ndarray]:
-    found = {}
-    for name, variable in group.items():
-        if not isinstance(variable, h5py.Dataset) or variable.ndim < 2 or variable.dtype.kind not in "fiub":
-            continue
-        if [scale.name.rpartition("/")[2] for dim in list(variable.dims)[:2] for scale in dim.values()] == ["chain", "draw"]:
+def _sampled(file: h5py.File, name: str) -> dict[str, np.ndarray]:
+    """Variables along chains and draws. Attributes and scales are not asked for: where they are damaged, HDF5 may never answer."""
+    group, found = file[name], {}
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"{name} is no group")
+    sizes = tuple(one.size if isinstance(one := group.get(axis), h5py.Dataset) and one.ndim == 1 else -1 for axis in ("chain", "draw"))
+    for key, variable in group.items():
+        if isinstance(variable, h5py.Dataset) and variable.shape[:2] == sizes and variable.dtype.kind in "fiub":
             x = variable[...]
-            # NetCDF has no truth values: xarray writes bytes and says so beside them.
-            found[name] = x.astype(bool) if _text(variable.attrs.get("dtype")) == "bool" else x
+            found[key] = x.astype(bool) if x.itemsize == 1 else x  # NetCDF has no truth values: xarray writes bytes
     return found
-
-
-def _text(value: Any) -> str | None:
-    return value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else None

@@ -334,7 +334,8 @@ def check_draws(folder: Path, model: RewardModel, draws: Mapping[str, Tensor]) -
         return
     with torch.random.fork_rng(devices=[]), pyro.poutine.trace() as trace:
         model.globals()  # type: ignore[operator]
-    sites = {name: tuple(site["value"].shape) for name, site in trace.trace.nodes.items() if site["type"] == "sample"}
+    nodes: dict[str, Any] = dict(trace.trace.nodes)
+    sites = {name: tuple(site["value"].shape) for name, site in nodes.items() if site["type"] == "sample"}
     found = {name: tuple(value.shape[1:]) for name, value in draws.items()}
     for name in sites:
         if found.get(name) != sites[name]:

@@ -27,7 +27,18 @@ from probrm_cli.main import main as command_line
 from tests import support
 from tests.support import QUICK
 
-SVI = ("--inference", "svi", "--starts", "1", "--set", "inference.refit=false", "--set", "inference.draws=50", "--set", "inference.max_steps=60")
+SVI = (
+    "--inference",
+    "svi",
+    "--starts",
+    "1",
+    "--set",
+    "inference.refit=false",
+    "--set",
+    "inference.draws=50",
+    "--set",
+    "inference.max_steps=60",
+)
 
 
 def whole(path: Path) -> object:
@@ -43,7 +54,9 @@ def whole(path: Path) -> object:
         return read_store(path).dim
     if path.suffix == ".nc":
         with h5py.File(path) as file:
-            return sorted(file["posterior"])
+            group = file["posterior"]
+            assert isinstance(group, h5py.Group)
+            return sorted(group)
     text = path.read_text()
     assert text.rstrip().endswith("</html>")
     return "html"

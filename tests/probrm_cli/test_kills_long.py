@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 def test_sixty_kills() -> None:
     """The moments are uniform over the last six tenths of each command, as long as the machine takes for it undisturbed."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    done = subprocess.run([sys.executable, "-m", "tests.probrm_cli.kills", "60"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.probrm_cli.kills", "60"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     rows = json.loads(done.stdout.splitlines()[-1])["rows"]
     assert len(rows) == 60

@@ -142,7 +142,7 @@ def test_a_name_that_was_made_up_is_counted_on(monkeypatch: pytest.MonkeyPatch) 
     run = probrm.load(RUN)
     _save(run, Path("runs/implicit-log"), Request("implicit", {}, "log.csv"))
     assert run.path == Path("runs/implicit-log-2")
-    assert probrm.load(run.path).kind == "implicit"
+    assert probrm.load("runs/implicit-log-2").kind == "implicit"
 
 
 def test_a_run_behind_a_link_is_replaced_and_the_link_stays() -> None:

@@ -130,12 +130,12 @@ class Checkpoint:
         try:
             put_file(self._path(number), content, durable=False)
         except OSError as error:
-            kept = sorted(path.name for path in self.folder.glob("training-*.safetensors")) if self.folder.is_dir() else []
+            there = sorted(path.name for path in self.folder.glob("training-*.safetensors")) if self.folder.is_dir() else []
             with suppress(OSError):
                 self.folder.rmdir()  # only where it is empty
             raise RunError(
                 f"--resume: the training state cannot be kept in {self.folder}: {reason(error)}; "
-                + (f"the states of before are there still ({', '.join(kept)})" if kept else "nothing is left there"),
+                + (f"the states of before are there still ({', '.join(there)})" if there else "nothing is left there"),
                 fix=f"{remedy(error)} and give the same command again, or fit without --resume",
             ) from None
 

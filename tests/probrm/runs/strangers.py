@@ -41,7 +41,10 @@ def _record(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None
 
 
 def _text(content: str) -> Callable[[Path], None]:
-    return lambda run: (run / "run.json").write_text(content) and None
+    def apply(run: Path) -> None:
+        (run / "run.json").write_text(content)
+
+    return apply
 
 
 def _json_file(name: str, content: str) -> Callable[[Path], None]:
@@ -72,7 +75,7 @@ def _tensors(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Pat
     return apply
 
 
-def _posterior(change: Callable[[h5py.File], object]) -> Callable[[Path], None]:
+def _posterior(change: Callable[[Any], object]) -> Callable[[Path], None]:
     def apply(run: Path) -> None:
         with h5py.File(run / "posterior.nc", "r+") as file:
             change(file)
@@ -84,7 +87,7 @@ def _posterior(change: Callable[[h5py.File], object]) -> Callable[[Path], None]:
 def _weights(**made: Any) -> Callable[[Path], None]:
     """The draws of the weights made another way: ``create_dataset``'s arguments."""
 
-    def change(file: h5py.File) -> None:
+    def change(file: Any) -> None:
         old = file["posterior/reward_weights"]
         arguments = {"data": old[...]} | made
         if arguments["data"] is None:
@@ -97,7 +100,7 @@ def _weights(**made: Any) -> Callable[[Path], None]:
     return _posterior(change)
 
 
-def _virtual(file: h5py.File) -> None:
+def _virtual(file: Any) -> None:
     layout = h5py.VirtualLayout(shape=(1, 8, 3), dtype="f4")
     layout[:] = h5py.VirtualSource("/etc/passwd", "x", shape=(1, 8, 3))
     del file["posterior/reward_weights"]
@@ -105,7 +108,7 @@ def _virtual(file: h5py.File) -> None:
 
 
 def _link(link: Any) -> Callable[[Path], None]:
-    def change(file: h5py.File) -> None:
+    def change(file: Any) -> None:
         del file["posterior/reward_weights"]
         file["posterior/reward_weights"] = link
 
