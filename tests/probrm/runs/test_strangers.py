@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import resource
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,8 +33,6 @@ def test_a_message_in_bounded_time_and_memory(name: str, tmp_path: Path) -> None
 
 
 def test_the_record_as_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    import os
-
     run = copy(tmp_path / "run")
     (run / "run.json").unlink()
     os.mkfifo(run / "run.json")
@@ -67,3 +69,20 @@ def test_rows_that_a_run_names_elsewhere_are_never_fetched(source: str, tmp_path
     done = call("posterior", str(run), "--netcdf", str(tmp_path / "d.nc"))
     assert done.code == 0
     assert "never fetched" in done.err
+
+
+@pytest.mark.long
+def test_bytes_changed_at_random(tmp_path: Path) -> None:
+    """No traceback, no crash of a library, nothing that takes 20 seconds."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.probrm.runs.mutations", "600", "3"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = json.loads(done.stdout)
+    assert set(seen) <= {"0", "2"}, done.stderr[-3000:]
+    assert seen["2"] > 400
