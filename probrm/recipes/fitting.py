@@ -80,7 +80,7 @@ def fit_file(
     Raises:
         ConfigError: a setting that is unknown or not allowed, a guide that has no name.
         DataError: the data cannot be used.
-        RunError: the folder is taken, or cannot be written.
+        RunError: the folder is taken, or cannot be written; if another fit took it meanwhile, the run is kept, and the error says where.
         NotIdentifiedError: the data do not tell which of several solutions holds.
         TrainingError: no start converged.
     """
@@ -105,7 +105,7 @@ def fit_file(
     folder = None if out is None else choose_folder(str(out), model, source, overwrite=overwrite)
     run: Run = recipe.fit(source, config, embeddings=store, progress=progress)
     if folder is not None:
-        run.save(folder, overwrite=overwrite)
+        run.save(folder, overwrite=overwrite, keep=True)
     return run
 
 

@@ -138,15 +138,22 @@ class Run:
         """
         return find_recipe(self.kind).reweighted(self, weights)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False, keep: bool = False) -> None:
         """Writes the run as a folder, whole or not at all.
 
+        Args:
+            path: the folder.
+            overwrite: whether a run that is there is replaced.
+            keep: whether a name that is taken is no reason not to write: the run is kept as ``path-2`` then, which the error says.
+
         Raises:
+            RunTakenError: the run is kept under another name.
             RunError: its weights were given by hand; there is a run and ``overwrite`` is off; there is something else; the disk is full or refuses.
         """
         if "weights" in self.record:
             raise RunError("a run with weights given by hand is not saved", fix="save the run itself, and give the weights when it scores")
-        check_folder(Path(path), overwrite=overwrite)
+        if not keep:
+            check_folder(Path(path), overwrite=overwrite)
         write_folder(Path(path), self._write, overwrite=overwrite)
         self.path = Path(path)
 
@@ -181,14 +188,15 @@ class Run:
         (folder / MARKER).write_bytes(_json(main | {"sha256": hashlib.sha256(_json(main)).hexdigest()}))
 
 
-def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False) -> None:
+def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False, keep: bool = False) -> None:
     """Writes runs none of which could be named as ``path/mode-1``, ``path/mode-2``, …, all or nothing.
 
     Raises:
         RunError: as ``Run.save``.
     """
     folder = Path(path)
-    check_folder(folder, overwrite=overwrite)
+    if not keep:
+        check_folder(folder, overwrite=overwrite)
 
     def write(target: Path) -> None:
         for i, run in enumerate(runs, 1):

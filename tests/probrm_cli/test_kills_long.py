@@ -55,12 +55,9 @@ def test_fits_that_end_together() -> None:
         codes = sorted(code for _, _, code in told)
         assert codes == [0, 2, 2], told
         kept = [path for path in Path().glob(f"r{i}*") if path.is_dir()]
-        for _, err, code in told:
-            assert "Traceback" not in err
-            assert code == 0 or "kept in" in err or "already holds a run" in err
-        finished = sum(code == 0 or "kept in" in err for _, err, code in told)
-        assert len(kept) == finished
-        assert len({probrm.load(path).config["seed"] for path in kept}) == finished
+        assert all("Traceback" not in err and (code == 0 or "kept in" in err) for _, err, code in told), told
+        assert len(kept) == 3
+        assert {probrm.load(path).config["seed"] for path in kept} == {0, 1, 2}
 
 
 SAVE = """
@@ -75,12 +72,10 @@ for i in range(20):
     while len(list(Path().glob(f"ready-{i}-*"))) < 3:
         time.sleep(0.001)
     try:
-        run.save(f"r{i}")
+        run.save(f"r{i}", keep=True)
         print(f"r{i}")
     except RunTakenError as error:
         print(error.kept)
-    except probrm.errors.RunError as error:
-        print("late")
 """
 
 
@@ -92,13 +87,11 @@ def test_twenty_times_three_runs_saved_at_once() -> None:
     ]
     told = [process.communicate()[0].split() for process in running]
     assert all(process.returncode == 0 for process in running)
-    raced = 0
     for i in range(20):
-        places = {told[seed][i]: seed for seed in range(3) if told[seed][i] != "late"}
+        places = {told[seed][i]: seed for seed in range(3)}
         assert f"r{i}" in places
-        raced += len(places) > 1
+        assert len(places) == 3
         for place, seed in places.items():
             assert probrm.load(place).config["seed"] == seed
             assert np.isfinite(probrm.load(place).draws["base_rate"].numpy()).all()
         assert len(list(Path().glob(f"r{i}"))) + len(list(Path().glob(f"r{i}-*"))) == len(places)
-    assert raced >= 5

@@ -70,8 +70,7 @@ def run_comparison(asked: Comparison) -> None:
             raise
         tell([f"{name}: {note}" for note in runs[name].metrics.get("identifiability", {}).get("notes", [])], asked.quiet)
     if asked.out is not None:
-        for name in to_fit:
-            runs[name].save(Path(asked.out) / name, overwrite=asked.overwrite)
+        _save([(runs[name], Path(asked.out) / name) for name in to_fit], asked.overwrite)
     runs = {name: runs[name] for name in asked.models}
     tell(_unequal_labels(runs), asked.quiet)
     from probrm.recipes.comparison import compare_runs
@@ -96,6 +95,22 @@ def run_comparison(asked: Comparison) -> None:
     else:
         print_comparison(found, unit=unit)
         _show_loo(loo, unit, asked)
+
+
+def _save(made: Sequence[tuple[Run, Path]], overwrite: bool) -> None:
+    """All of them, also where one cannot be.
+
+    Raises:
+        RunError: the first that could not.
+    """
+    failed: list[RunError] = []
+    for run, path in made:
+        try:
+            run.save(path, overwrite=overwrite, keep=True)
+        except RunError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def _names(asked: Comparison) -> list[str]:

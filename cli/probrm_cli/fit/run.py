@@ -56,7 +56,7 @@ def fit_model(request: Request) -> None:
 def _save(run: Run, path: Path, request: Request) -> None:
     """Under its name; a name that was made up here, and that another fit took meanwhile, is counted on."""
     try:
-        run.save(path, overwrite=request.overwrite)
+        run.save(path, overwrite=request.overwrite, keep=True)
     except RunTakenError as error:
         if request.out is not None:
             raise
@@ -68,7 +68,7 @@ def _keep_modes(error: NotIdentifiedError, path: Path, request: Request) -> None
     if not error.modes:
         return
     try:
-        save_modes(error.modes, path, overwrite=request.overwrite)
+        save_modes(error.modes, path, overwrite=request.overwrite, keep=True)
     except RunTakenError as taken:
         for i, run in enumerate(error.modes, 1):
             run.path = taken.kept / f"mode-{i}"
