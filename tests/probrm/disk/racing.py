@@ -25,7 +25,7 @@ def main(number: str, rounds: int, overwrite: bool, way: str) -> None:
 
     told = []
     for i in range(rounds):
-        time.sleep(max(0.0, begin + 0.06 * i - time.time()))
+        time.sleep(max(0.0, begin + 0.03 * i - time.time()))
         recover(f"r{i}")
         try:
             write_folder(Path(f"r{i}"), fill, overwrite=overwrite)

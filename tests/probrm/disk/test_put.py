@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def race(folder: Path, processes: int, rounds: int, mode: str, way: str) -> dict[str, list[list[str]]]:
-    (folder / "begin").write_text(str(time.time() + 0.8))
+    (folder / "begin").write_text(str(time.time() + 0.6))
     started = {
         str(number): subprocess.Popen(
             [sys.executable, "-m", "tests.probrm.disk.racing", str(number), str(rounds), mode, way],
