@@ -16,7 +16,7 @@ import probrm
 from probrm.data import Conversation, FeatureMap
 from probrm.encoders import write_store
 from probrm.errors import ConfigError
-from probrm.recipes.logs.scoring import text_batch
+from probrm.recipes.logs.scoring import check_texts_suffice
 from tests import pair_support, support
 from tests.pair_shapes import PAIRS, SHAPES, rows_of, write_rows
 from tests.support import call, refused
@@ -133,7 +133,7 @@ def test_rewards_with_covariates_need_rows_of_their_own() -> None:
     run = probrm.load(support.short_run_path())
     inputs = replace(run.inputs, reward=FeatureMap.fit(pd.DataFrame({"surface": ["web", "ide"]})))
     with pytest.raises(ConfigError, match=r"the run's reward has covariates \(surface") as caught:
-        text_batch(replace(run, inputs=inputs), torch.zeros(2, 6))
+        check_texts_suffice(replace(run, inputs=inputs))
     assert "one answer a row" in caught.value.fix
 
 

@@ -38,10 +38,7 @@ def fits(recipe: type[ImplicitRecipe | BradleyTerryRecipe | VRMRecipe], *sets: s
 
 CASES: dict[str, Callable[[], None]] = {
     "implicit, SVI": partial(fits, ImplicitRecipe, *_SVI),
-    "implicit, Laplace": partial(fits, ImplicitRecipe, *_LAPLACE),
     "bradley-terry, SVI": partial(fits, BradleyTerryRecipe, *_SVI),
-    "bradley-terry, NUTS": partial(fits, BradleyTerryRecipe, *_NUTS),
-    "vrm, one objective": partial(fits, VRMRecipe, *_SVI),
     "vrm, several objectives": partial(fits, VRMRecipe, *_SVI, _OBJECTIVES),
     "vrm, Laplace": partial(fits, VRMRecipe, *_LAPLACE, _OBJECTIVES),
     "vrm, NUTS": partial(fits, VRMRecipe, *_NUTS, _OBJECTIVES),

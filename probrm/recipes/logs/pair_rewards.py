@@ -20,7 +20,7 @@ from probrm.model import RewardModel
 from probrm.posterior.rewards import LEVEL, own_parts
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
-from probrm.recipes.logs.scoring import text_batch
+from probrm.recipes.logs.scoring import check_texts_suffice, text_batch
 from probrm.recipes.pairs.evaluation import PairRows
 from probrm.recipes.pairs.files import read_scored_pairs
 from probrm.recipes.score_table import with_scores
@@ -130,6 +130,7 @@ def _liked_alone(model: RewardModel, draws: Mapping[str, Tensor], first: Tensor,
 
 
 def _batches(run: Run, pairs: Pairs, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, Batch, list[str]]:
+    check_texts_suffice(run)
     encoded = run_vectors(run, [*pairs.chosen, *pairs.rejected], embeddings=embeddings, progress=progress)
     chosen, rejected = encoded.vectors.split(len(pairs))
     return text_batch(run, chosen), text_batch(run, rejected), encoded.notes

@@ -32,7 +32,7 @@ from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
 from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.pair_rewards import log_run_pairs, score_pairs
-from probrm.recipes.logs.scoring import read_answers, scored_batch, text_batch, without_actions
+from probrm.recipes.logs.scoring import check_texts_suffice, read_answers, scored_batch, text_batch, without_actions
 from probrm.recipes.observed import observed_actions
 from probrm.recipes.pairs.evaluation import PairRows
 from probrm.recipes.provenance import fitted_source, position
@@ -152,6 +152,7 @@ class LogRecipe(Recipe):
         Raises:
             ConfigError: the run's reward head has covariates, which a text alone does not carry.
         """
+        check_texts_suffice(run)
         vectors = (
             run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
             if cache or embeddings

@@ -51,12 +51,8 @@ def read_answers(source: str, spec: LogSpec) -> Log:
     return log
 
 
-def text_batch(run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
-    """Answers of which only the texts are known.
-
-    Args:
-        run: fitted to a log.
-        vectors: of n answers.
+def check_texts_suffice(run: Run) -> None:
+    """Refuses, before anything is encoded, a run of which texts alone have no reward.
 
     Raises:
         ConfigError: the run's reward has covariates, which a text alone does not carry.
@@ -66,6 +62,15 @@ def text_batch(run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
             f"the run's reward has covariates ({', '.join(run.inputs.reward.names)}), which texts alone do not carry",
             fix="score a file that has them, one answer a row: probrm score RUN --data FILE --out FILE",
         )
+
+
+def text_batch(run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
+    """Answers of which only the texts are known.
+
+    Args:
+        run: fitted to a log; texts suffice.
+        vectors: of n answers.
+    """
     n = len(vectors)
     return Batch({"embedding": run.inputs.scaled(vectors), "reward_covariates": torch.zeros(n, 0)}, n)
 

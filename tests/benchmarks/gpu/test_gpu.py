@@ -36,6 +36,7 @@ def test_everything_together_takes_less_than_eight_minutes() -> None:
     assert sum(PARTS.values()) < 480
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_runs(name: str) -> None:
     part = results()["parts"][name]
@@ -47,6 +48,7 @@ def test_a_part_runs(name: str) -> None:
     assert all(value >= 0 for value in there.values())
 
 
+@pytest.mark.long
 def test_results_name_the_machine_and_whether_aims_were_met() -> None:
     found = results()
     assert found["code"] == 0
