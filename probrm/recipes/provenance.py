@@ -45,7 +45,7 @@ def fitted_source(run: Run) -> str:
     """The file that the run was fitted on.
 
     Raises:
-        DataError: it is not there any more, it has changed, or it lies elsewhere: a run, which may be a stranger's, makes nobody fetch it.
+        DataError: it is not there any more, it has changed, or it lies elsewhere: a run may be untrusted, and makes nobody fetch it.
     """
     source, digest = run.record["data"]["source"], run.record["data"]["sha256"]
     if source is None or digest is None:

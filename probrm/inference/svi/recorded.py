@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
+from probrm.errors import TrainingError
 
 _FIRST = 3
 """Steps that run as they are written: they set up what is set up once, and the last of them shows whether the host waits for the device."""
@@ -140,8 +141,18 @@ class CudaGraph:
             torch.cuda.current_stream().wait_stream(aside)
 
     def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
-        """See ``Recorder``."""
+        """See ``Recorder``.
+
+        Raises:
+            TrainingError: it cannot be recorded; torch may not be able to use the device any more then.
+        """
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            loss = step()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                loss = step()
+        except RuntimeError as error:
+            lines = str(error).splitlines() or [""]
+            raise TrainingError(
+                f"a step of the training cannot be recorded as a CUDA graph: {lines[0][:300]}", fix="--set inference.cuda_graph=false"
+            ) from None
         return graph.replay, loss

@@ -1,4 +1,4 @@
-"""A chat template is a program of a stranger: it renders as transformers would render it, or it is stopped."""
+"""A chat template is an untrusted program: it renders as transformers would render it, or it is stopped."""
 
 from __future__ import annotations
 

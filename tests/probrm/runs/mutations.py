@@ -14,7 +14,7 @@ from pathlib import Path
 
 import probrm
 from probrm.errors import RunError
-from tests.probrm.runs.strangers import SAVED, copy, sign
+from tests.probrm.runs.untrusted import SAVED, copy, sign
 
 FILES = ("posterior.nc", "posterior.nc", "posterior.nc", "tensors.safetensors", "run.json", "metrics.json", "history.json", "split.json")
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from probrm.data.batch import Batch
-from probrm.inference.svi.recorded import HostWaits, Recorded
+from probrm.errors import TrainingError
+from probrm.inference.svi.recorded import CudaGraph, HostWaits, Recorded
 from probrm.inference.svi.train import svi_step
 
 
@@ -116,3 +117,16 @@ def test_an_error_of_the_step_is_told_as_it_is() -> None:
         step(good)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         step(bad)
+
+
+def test_a_recording_that_fails_says_how_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def fails(*_: object, **__: object) -> Iterator[None]:
+        yield
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", fails)
+    with pytest.raises(TrainingError, match="CUDA graph: operation not permitted when stream is capturing$") as caught:
+        CudaGraph().record(lambda: torch.zeros(()))
+    assert "inference.cuda_graph=false" in caught.value.fix

@@ -15,7 +15,7 @@ import pytest
 
 import probrm
 from probrm.errors import RunError
-from tests.probrm.runs.strangers import CASES, copy, sign
+from tests.probrm.runs.untrusted import CASES, copy, sign
 from tests.support import call, refused
 
 

@@ -1,4 +1,4 @@
-"""Run folders as a stranger might send them: a saved run with one thing changed, and its hashes made to fit again."""
+"""Run folders that nobody should trust: a saved run with one thing changed, and its hashes made to fit again."""
 
 from __future__ import annotations
 
