@@ -127,6 +127,6 @@ def test_a_recording_that_fails_says_how_to_do_without(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "graph", fails)
-    with pytest.raises(TrainingError, match="CUDA graph: operation not permitted when stream is capturing$") as caught:
+    with pytest.raises(TrainingError, match=r"CUDA graph: operation not permitted when stream is capturing\n  fix") as caught:
         CudaGraph().record(lambda: torch.zeros(()))
     assert "inference.cuda_graph=false" in caught.value.fix
