@@ -4,7 +4,7 @@ followed out of it."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def read_posterior(source: Path | bytes) -> StoredPosterior:
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with h5py.File(file, "r") as whole:
-        check_plain(whole)
+        check_plain(whole, ("posterior", "sample_stats"))
         draws = {name: torch.as_tensor(x) for name, x in _sampled(whole, "posterior").items()}
         stats = _sampled(whole, "sample_stats") if "sample_stats" in whole else {}
     chains = {x.shape[:2] for x in [*draws.values(), *stats.values()]}
@@ -53,11 +53,15 @@ def read_posterior(source: Path | bytes) -> StoredPosterior:
     return StoredPosterior(flat, chains.pop()[0], {name: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]) for name, x in stats.items()})
 
 
-def check_plain(file: h5py.File) -> None:
-    """Groups of variables that are written in this file, uncompressed and whole.
+def check_plain(file: h5py.File, read: Collection[str]) -> None:
+    """Groups of variables that are written in this file; those of the groups that are read, uncompressed and whole.
+
+    Args:
+        read: names of the groups whose numbers are read. What ``netcdf_bytes`` writes of rows beside them is compressed.
 
     Raises:
-        ValueError: links to other files or places, external or virtual storage, filters, or numbers that are declared and not written.
+        ValueError: links to other files or places, external or virtual storage, or in what is read filters, or numbers that are
+            declared and not written.
     """
     for group_name, group in _members(file):
         if not isinstance(group, h5py.Group):
@@ -70,6 +74,8 @@ def check_plain(file: h5py.File) -> None:
                 continue
             if variable.is_virtual or variable.external:
                 raise ValueError(f"{what} refers to other files")
+            if group_name not in read:
+                continue
             if variable.id.get_create_plist().get_nfilters():
                 raise ValueError(f"{what} is compressed, which a run's draws never are")
             if variable.ndim > 1 and variable.id.get_storage_size() < variable.size * variable.dtype.itemsize:

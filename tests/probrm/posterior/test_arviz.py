@@ -207,7 +207,9 @@ def row_groups_module() -> Any:
 
 
 def test_numbers_of_rows_are_compressed(model: RewardModel, draws: dict[str, Tensor], rows: Rows, tmp_path: Path) -> None:
-    file: Any = h5netcdf.File(write(tmp_path / "p.nc", posterior_groups(model, draws, rows=rows)), "r")
+    path = write(tmp_path / "p.nc", posterior_groups(model, draws, rows=rows))
+    assert torch.equal(read_posterior(path).draws["effects"], draws["effects"])
+    file: Any = h5netcdf.File(path, "r")
     with file:
         assert file["log_likelihood"]["y"].compression == file["constant_data"]["x"].compression == "gzip"
         assert file["log_likelihood"]["y"].dtype == np.float32
