@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probrm.data.files.opening import is_remote, open_text
 from probrm.data.files.parts import expand
@@ -14,31 +15,85 @@ from probrm.data.files.tables import kind_of, read_table
 from probrm.data.products.product import Peek
 from probrm.errors import DataError, ProbrmError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _PEEK = 1 << 22
+_AT_A_TIME = 8192
 
 
-def records(source: str) -> list[dict[str, Any]]:
-    """All records of a file, a folder or a glob; of one JSON object, that object alone.
+def records(source: str) -> Iterator[dict[str, Any]]:
+    """The records of a file, a folder or a glob, one after the other: all of them as Python objects are several times the file.
+
+    Of one JSON object, that object alone.
 
     Raises:
         DataError: the source cannot be read, or a record is no object.
     """
-    found: list[dict[str, Any]] = []
-    parts = expand(source)
-    for part in parts:
-        if kind_of(Path(part)) == "json":
-            found.extend(_json_records(part))
-        elif kind_of(Path(part)) in ("csv", "tsv"):
-            found.extend(_csv_records(part))
+    for part in expand(source):
+        kind = kind_of(Path(part))
+        if kind == "json":
+            yield from _json_records(part)
+        elif kind in ("csv", "tsv"):
+            yield from _csv_records(part)
+        elif kind == "parquet" and not is_remote(part) and not part.endswith((".gz", ".zst")):
+            yield from _parquet_records(part)
         else:
-            found.extend(read_table(part).to_pylist())
-    return found
+            yield from _rows(read_table(part))
+
+
+def parted(source: str, word: str, more: str | None) -> tuple[Iterator[dict[str, Any]], Iterator[dict[str, Any]]]:
+    """What was traced, and what was said of it: of a folder, the files with ``word`` in their names are the second.
+
+    Args:
+        source: a folder with both, or a file of the first.
+        word: in lower case.
+        more: another file of the second.
+
+    Raises:
+        DataError: as of ``records``.
+    """
+    inside = [name for name in sorted(os.listdir(source)) if kind_of(Path(name))] if os.path.isdir(source) else []
+    said = [os.path.join(source, name) for name in inside if word in name.lower()]
+    traced = [os.path.join(source, name) for name in inside if word not in name.lower()] if inside else [source]
+    return chain.from_iterable(map(records, traced)), chain.from_iterable(map(records, ([more] if more else []) + said))
+
+
+def _parquet_records(source: str) -> Iterator[dict[str, Any]]:
+    """Some rows at a time; of a file that cannot be opened, the reader of tables says what is the matter."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(source)
+    except (pa.ArrowException, OSError):
+        yield from _rows(read_table(source))
+        return
+    with file:
+        if len(set(file.schema_arrow.names)) < len(file.schema_arrow.names):
+            read_table(source)  # refuses it
+        batches = file.iter_batches(batch_size=_AT_A_TIME)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(
+                    f"{source}: it cannot be read ({error})", fix="the file is damaged or cut short: export it again"
+                ) from error
+            if batch is None:
+                return
+            yield from batch.to_pylist()
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=_AT_A_TIME):
+        yield from batch.to_pylist()
 
 
 def _csv_records(source: str) -> Iterator[dict[str, Any]]:
     """Every cell as the text that it is: ``007`` is a name and ``12`` may be an answer; an empty one is missing."""
     seen = _peek_file(source, source)
-    for row in read_table(source, texts=seen.names if seen else ()).to_pylist():
+    for row in _rows(read_table(source, texts=seen.names if seen else ())):
         yield {name: None if value == "" else value for name, value in row.items()}
 
 
