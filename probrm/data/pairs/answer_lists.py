@@ -24,10 +24,22 @@ def holds_answer_lists(names: Collection[str]) -> bool:
     return bool({plain(name) for name in names} & set(_ANSWERS)) and any(_single(name) for name in names)
 
 
-def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: list[str]) -> pa.Table:
+def may_hold_answers(names: Collection[str], named: str | None) -> bool:
+    """Whether a column of these names may hold lists of answers."""
+    return any(name == named or (not named and plain(name) in _ANSWERS) for name in names)
+
+
+def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: list[str], *, rated: bool = True) -> pa.Table:
     """One rated answer a row, grouped by the rows that they come from; another table as it is.
 
     ``responses`` is ``response`` then, ``scores`` is ``score``; columns that the user named keep their names. Other columns are repeated.
+
+    Args:
+        table: the file's.
+        spec: what the user named.
+        source: the file, for messages.
+        notes: gets what was made.
+        rated: whether lists of answers alone, without scores, stay as they are.
 
     Raises:
         DataError: a row has another number of scores than of answers.
@@ -39,12 +51,12 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     answers = None if name is None else _lists(table.column(name), str)
     if name is None or answers is None:
         return table
-    rated = {spec.columns.get("overall"), *(attribute.removeprefix("-") for attribute in spec.attributes)}
-    wanted = {n: n if n in rated else _single(n) for n in table.column_names}
+    by_name = {spec.columns.get("overall"), *(attribute.removeprefix("-") for attribute in spec.attributes)}
+    wanted = {n: n if n in by_name else _single(n) for n in table.column_names}
     scores = {
         n: lists for n, single in wanted.items() if single and n != name and (lists := _lists(table.column(n), (int, float))) is not None
     }
-    if not scores:
+    if rated and not scores:
         return table
     counts = [len(found or ()) for found in answers]
     for column, lists in scores.items():
@@ -65,7 +77,10 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
         made = made.set_column(made.column_names.index("id"), "id", pa.array(ids))
     if "group" not in made.column_names:
         made = made.append_column("group", pa.array(rows).cast(pa.string()))
-    notes.append(f"{len(counts)} rows with lists of answers ({name}) and of scores ({', '.join(scores)}) make {len(rows)} rated answers")
+    of_scores = f" and of scores ({', '.join(scores)})" if scores else ""
+    notes.append(
+        f"{len(counts)} rows with lists of answers ({name}){of_scores} make {len(rows)} {'rated ' if scores else ''}answers, one a row"
+    )
     return made
 
 
