@@ -87,7 +87,7 @@ def rank_file(
             f"{source}: none of its {len(by_prompt)} prompts has two answers; allowed: several rows with the same prompt, or lists of answers",
             fix="write the answers to choose from one a row, each with its prompt; single answers are scored by probrm score",
         )
-    found = list(zip(several, _ranked(run, batch, log.conversations, several, risk, abstain, progress), strict=True))
+    found = list(zip(several, rankings(run, batch, log.conversations, several, risk=risk, abstain=abstain, progress=progress), strict=True))
     columns = {name: np.full(len(log), np.nan, np.float32) for name in (*_COLUMNS, "chosen", "regret")}
     for rows, ranking in found:
         for name in _COLUMNS:
@@ -117,21 +117,34 @@ def _refuse_pairs(source: str, spec: Any) -> None:
 def best_of_n(recipe: Recipe, run: Run, answers: Sequence[Conversation], *, risk: Risk = "mean", abstain: float | None = None) -> Ranking:
     """The ranking of n answers to one prompt given in code."""
     batch = recipe.text_batch(run, answers)
-    return next(_ranked(run, batch, answers, [np.arange(len(answers))], risk, abstain, silent))
+    return next(rankings(run, batch, answers, [np.arange(len(answers))], risk=risk, abstain=abstain))
 
 
 @torch.no_grad()
-def _ranked(
+def rankings(
     run: Run,
     batch: Batch,
     answers: Sequence[Conversation],
     prompts: Sequence[np.ndarray],
-    risk: Risk,
-    abstain: float | None,
-    progress: Progress,
+    *,
+    risk: Risk = "mean",
+    abstain: float | None = None,
+    own: bool = True,
+    progress: Progress = silent,
 ) -> Iterator[Ranking]:
-    """Of whole prompts at a time, since only rewards of one call are joint draws."""
-    tau = run.model.own_spread(run.draws)
+    """The ranking of each prompt's answers, of whole prompts at a time, since only rewards of one call are joint draws.
+
+    Args:
+        run: a fitted run.
+        batch: of n answers, as ``Recipe.text_batch`` or ``Recipe.answers`` has them.
+        answers: the same n.
+        prompts: of each prompt the places of its answers.
+        risk: see ``rank_answers``.
+        abstain: likewise.
+        own: whether what the encoder cannot see of an answer is among what is not known of it.
+        progress: shows the prompts.
+    """
+    tau = run.model.own_spread(run.draws) if own else None
     count = len(next(iter(run.draws.values())))
     with progress.task("Ranking", len(prompts)) as advance, own_random_stream(run.config["seed"]):
         for some in _chunks(prompts, max(1, _NUMBERS // count)):
