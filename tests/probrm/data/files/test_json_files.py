@@ -15,59 +15,6 @@ def put(tmp_path: Path, name: str, content: str | bytes) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("line", "found"), [("1,2,3", 3), ("1", 1)])
-def test_ragged_csv_names_the_row(tmp_path: Path, line: str, found: int):
-    source = put(tmp_path, "a.csv", "prompt,response\n" + "x,y\n" * 4 + line + "\nx,y\n")
-    with pytest.raises(DataError, match=f"row 5: found {found} values where the header names 2 columns"):
-        read_table(source)
-
-
-def test_ragged_csv_far_down_in_a_file_of_several_blocks(tmp_path: Path):
-    source = put(tmp_path, "a.csv", "prompt,response\n" + f"{'x' * 100},y\n" * 60_000 + "1,2,3\n")
-    with pytest.raises(DataError, match="row 60001: found 3 values"):
-        read_table(source)
-
-
-def test_csv_with_an_open_quote_is_an_error_not_a_crash(tmp_path: Path):
-    with pytest.raises(DataError):
-        read_table(put(tmp_path, "a.csv", 'prompt,response\n"x,y\nx,y\n'))
-
-
-def test_csv_texts_with_commas_quotes_and_line_breaks(tmp_path: Path):
-    source = put(tmp_path, "a.csv", '\ufeffprompt,response\n"a, ""b""\nc",é\n')
-    assert read_table(source).to_pylist() == [{"prompt": 'a, "b"\nc', "response": "é"}]
-
-
-def test_csv_columns_of_texts_and_ids_stay_text(tmp_path: Path):
-    source = put(tmp_path, "a.csv", "response,user,n\n7.50,007,1\n12,012,2\n")
-    assert read_table(source, texts=["response"], ids=["user", "absent"]).to_pydict() == {
-        "response": ["7.50", "12"],
-        "user": ["007", "012"],
-        "n": [1, 2],
-    }
-
-
-def test_csv_cell_longer_than_a_block(tmp_path: Path):
-    source = put(tmp_path, "a.csv", f"prompt,response\n{'x' * 5_000_000},y\n")
-    assert len(read_table(source)["prompt"][0].as_py()) == 5_000_000
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
-def test_what_is_not_utf8(tmp_path: Path, name: str):
-    text = "prompt\né\n" if name == "a.csv" else '[{"prompt": "é"}]' if name == "a.json" else '{"prompt": "é"}\n'
-    with pytest.raises(DataError, match="not UTF-8") as caught:
-        read_table(put(tmp_path, name, text.encode("latin1")), texts=["prompt"])
-    assert "iconv" in caught.value.fix
-
-
-@pytest.mark.filterwarnings("error")
-def test_bytes_that_are_no_text_get_one_message(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    """Rows of other lengths, which are looked for in a second pass, and no UTF-8 in them."""
-    with pytest.raises(DataError, match="not UTF-8"):
-        read_table(put(tmp_path, "a.csv", bytes(range(256)) * 40))
-    assert capfd.readouterr().err == ""
-
-
 @pytest.mark.parametrize("bad", ['{"a": 2', "5", "nonsense", '["a"]'])
 def test_broken_json_names_the_line(tmp_path: Path, bad: str):
     with pytest.raises(DataError, match="line 4: "):
@@ -119,7 +66,7 @@ def test_half_a_surrogate_pair_in_json(tmp_path: Path):
 def test_rows_of_several_types_are_the_same_however_many_are_read_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
 ):
-    monkeypatch.setattr("probrm.data.files.text_files._AT_A_TIME", at_a_time)
+    monkeypatch.setattr("probrm.data.files.json_files._AT_A_TIME", at_a_time)
     rows = [
         {"a": 1, "m": [{"role": "user", "content": "x"}], "n": 1},
         {"a": 2.5, "m": [{"role": "user", "content": [{"text": "y"}]}], "late": True},
