@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 
 from probrm.data.files.arrow import kernels, leaves
-from probrm.data.files.blocks import with_larger_block
-from probrm.data.files.json_guard import NotPlain, PlainLines
+from probrm.data.files.json_guard import NotPlain, keys_of, plain_lines
 from probrm.data.files.json_items import first_sign, objects
 from probrm.data.files.json_values import Reader
-from probrm.data.files.memory import available, in_units
+from probrm.data.files.memory import available, check_room, in_units
 from probrm.errors import DataError
 
 _AT_A_TIME = 8192
@@ -35,35 +34,71 @@ def read_json(path: str, source: str, texts: frozenset[str], ids: frozenset[str]
 
 def _by_arrow(path: str, source: str, names: frozenset[str]) -> pa.Table | None:
     """None where lines are broken, a column holds several types, or numbers are larger than Arrow reads exactly."""
-    explicit: dict[str, pa.DataType] = {}
-
-    def read(block: int) -> pa.Table:
-        schema = pa.schema(list(explicit.items())) if explicit else None
-        lines = PlainLines(path, source)
-        try:
-            return arrow_json.read_json(
-                pa.PythonFile(lines, mode="r"), arrow_json.ReadOptions(block_size=block), arrow_json.ParseOptions(explicit_schema=schema)
-            )
-        finally:
-            lines.close()
-
+    tables: list[pa.Table] = []
+    schema = pa.schema([])
+    size = 0
     try:
-        table = with_larger_block(read)
-        # Texts that all look like dates come back as dates.
-        explicit = {f.name: pa.string() for f in table.schema if f.name in names and pa.types.is_temporal(f.type)}
-        table = with_larger_block(read) if explicit else table
+        for lines in plain_lines(path, source):
+            table = _known(lines, schema, names) if tables else None
+            if table is None:  # the first ones, or something in them is new
+                table = _learnt(lines, names)
+                schema = pa.unify_schemas([schema, table.schema], promote_options="permissive")
+            tables.append(table)
+            size += table.nbytes
+            check_room(source, size)
+        table = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, NotPlain):
         return None
-    return None if _is_rounded(table) else table
+    return None if any(map(_is_rounded, table.columns)) else table
 
 
-def _is_rounded(table: pa.Table) -> bool:
+def _known(lines: bytes, schema: pa.Schema, names: frozenset[str]) -> pa.Table | None:
+    """Lines whose objects have nothing but the schema's keys and types; None of others."""
+    try:
+        return None if _cells(lines, _fields(schema)) > _CELLS else _parsed(lines, schema, "error")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return None
+
+
+def _learnt(lines: bytes, names: frozenset[str]) -> pa.Table:
+    """Lines with what they hold found out.
+
+    Arrow makes a cell of every key for every object, so objects with keys of their own would take memory that grows with the square of
+    their number.
+
+    Raises:
+        NotPlain: most cells would be missing.
+        pa.ArrowException: a line is broken, or a column holds several types.
+    """
+    if _cells(lines, keys_of(lines)) > _CELLS:
+        raise NotPlain
+    table = _parsed(lines, None, "infer")
+    # Texts that all look like dates come back as dates.
+    explicit = [(f.name, pa.string()) for f in table.schema if f.name in names and pa.types.is_temporal(f.type)]
+    return _parsed(lines, pa.schema(explicit), "infer") if explicit else table
+
+
+def _parsed(lines: bytes, schema: pa.Schema | None, others: str) -> pa.Table:
+    reading = arrow_json.ReadOptions(block_size=max(len(lines) + 1, 1 << 20))
+    parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
+    return arrow_json.read_json(pa.BufferReader(lines), reading, parsing)
+
+
+def _cells(lines: bytes, keys: int) -> int:
+    return lines.count(b"{") * keys
+
+
+def _fields(kind: Any) -> int:
+    """How many fields a schema or a type has, with those in them."""
+    if isinstance(kind, pa.Schema):
+        return sum(1 + _fields(field.type) for field in kind)
+    return sum(1 + _fields(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
     """Whether a number may be a whole one that was too large: those become floats, of which several whole numbers are one."""
-    for column in table.columns:
-        for leaf in leaves(column):
-            if pa.types.is_floating(leaf.type) and (most := kernels.max(kernels.abs(leaf)).as_py()) is not None and not most < _EXACT:
-                return True
-    return False
+    floats = (leaf for leaf in leaves(column) if pa.types.is_floating(leaf.type))
+    return any((kernels.max(kernels.abs(leaf)).as_py() or 0) >= _EXACT for leaf in floats)
 
 
 def _joined(path: str, source: str, texts: frozenset[str]) -> pa.Table:
@@ -77,9 +112,13 @@ def _joined(path: str, source: str, texts: frozenset[str]) -> pa.Table:
         found = _pass(path, source, texts, mixed, tables)
         if not found and tables:
             try:
-                return pa.concat_tables(tables, promote_options="permissive")
+                whole = pa.concat_tables(tables, promote_options="permissive")
             except pa.ArrowException:
                 found = _apart(tables)
+            else:
+                found = _rounded(tables, whole)
+                if not found:
+                    return whole
         if not found:
             raise DataError(f"{source}: there are no rows in it", fix="check how the file was made; at least one row is needed")
         mixed |= found
@@ -161,6 +200,17 @@ def _check_cells(missing: int, keys: int, where: str, size: int = 0) -> None:
             f"and {in_units(free)} are free for it",
             fix='write objects whose keys are data as lists: [{"key": …, "value": …}, …], or as JSON text',
         )
+
+
+def _rounded(tables: list[pa.Table], whole: pa.Table) -> set[str]:
+    """The columns of whole numbers that others made floats of."""
+    changed = {
+        field.name
+        for field in whole.schema
+        for table in tables
+        if field.name in table.schema.names and table.schema.field(field.name).type != field.type
+    }
+    return {name for name in changed if _is_rounded(whole.column(name))}
 
 
 def _apart(tables: list[pa.Table]) -> set[str]:

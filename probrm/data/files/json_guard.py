@@ -1,116 +1,89 @@
-"""What Arrow's reader of JSON lines is given: lines that it reads as they are meant, and that do not end the process."""
+"""Lines of JSON that Arrow's reader reads as they are meant, and that do not end the process."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
 from probrm.data.files.json_values import MAX_DEPTH, depth_of
-from probrm.data.files.memory import available
 from probrm.data.files.text_stream import TextBytes
 from probrm.errors import DataError
 
-_CHUNK = 1 << 22
-_LONGEST = 1 << 28
-_NO_OBJECT = re.compile(rb"\n[ \t\r]*[^{ \t\r\n]")
-_MISSING_ROW = re.compile(rb"\}[ \t\r,]*null")
+_FIRST, _CHUNK, _LONGEST = 1 << 20, 1 << 24, 1 << 28
+_BREAK, _OPEN, _CLOSE = 0x0A, 0x7B, 0x7D
+_MISSING_ROW = re.compile(rb"\}[ \t\r]*null")
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
-_PER_CELL = 9
-"""Bytes of a missing number."""
-_MANY = 100_000
 
 
 class NotPlain(Exception):
-    """The lines are to be read one by one: one is no object by itself, or they have so many keys that most cells would be missing."""
+    """A line is no object by itself: the lines are to be read one by one."""
 
 
-class PlainLines:
-    """A file's lines for ``pyarrow.PythonFile``, some at a time, looked at before they are handed on.
+def plain_lines(path: str, source: str) -> Iterator[bytes]:
+    """A file's lines, some megabytes at a time; at first one, to see what they hold.
 
-    Arrow reads a line that is ``null`` as a row, or crashes; it crashes on values nested some thousands deep; and it makes a cell of
-    every key for every object, so that objects with keys of their own take memory that grows with the square of the file.
+    Arrow reads a line that is ``null`` as a row, or crashes, and it crashes on values nested some thousands deep.
 
-    ``read`` raises ``NotPlain`` at lines that are not one object each, ``DataError`` at those nested too deeply or too long.
+    Raises:
+        NotPlain: a line does not begin and end as an object.
+        DataError: the file is no text; a line is nested too deeply, or too long.
     """
-
-    closed = False
-
-    def __init__(self, path: str, source: str) -> None:
-        self._source, self._text = source, TextBytes(path, source)
-        self._ready, self._at, self._rest = b"", 0, b""
-        self._lines = self._objects = 0
-        self._names: set[bytes] = set()
-        self._budget = available() // 2
-
-    def read(self, count: int = -1) -> bytes:
-        """At most ``count`` bytes; none at the end."""
-        if self._at == len(self._ready):
-            self._ready, self._at = self._more(), 0
-        piece = self._ready[self._at : self._at + count if count >= 0 else None]
-        self._at += len(piece)
-        return piece
-
-    def close(self) -> None:
-        """Closes the file."""
-        self.closed = True
-        self._text.close()
-
-    def _more(self) -> bytes:
-        """Whole lines, about four megabytes of them."""
-        parts, length = [self._rest], len(self._rest)
-        while chunk := self._text.read(_CHUNK):
+    before, rest, size = 0, b"", _FIRST
+    with TextBytes(path, source) as text:
+        while chunk := text.read(size):
             end = chunk.rfind(b"\n") + 1
-            if end:
-                self._rest = chunk[end:]
-                return self._looked_at(b"".join([*parts, chunk[:end]]))
-            parts.append(chunk)
-            length += len(chunk)
-            if length > _LONGEST:
-                raise DataError(
-                    f"{self._source}, line {self._lines + 1}: it is longer than {_LONGEST >> 20} MB",
-                    fix="each line holds one JSON object: is it a JSON list, or are line breaks missing?",
-                )
-        self._rest = b""
-        last = b"".join(parts)
-        return self._looked_at(last + b"\n") if last else b""
+            if not end:
+                rest += chunk
+                size = max(size, len(rest))  # as much again, so that a long line is not copied often
+                if len(rest) > _LONGEST:
+                    raise DataError(
+                        f"{source}, line {before + 1}: it is longer than {_LONGEST >> 20} MB",
+                        fix="each line holds one JSON object: is it a JSON list, or are line breaks missing?",
+                    )
+                continue
+            lines, rest, size = rest + chunk[:end], chunk[end:], _CHUNK
+            checked, count = _checked(lines, source, before)
+            yield checked
+            before += count
+    if rest:
+        yield _checked(rest + b"\n", source, before)[0]
 
-    def _looked_at(self, lines: bytes) -> bytes:
-        self._check_lines(lines)
-        self._check_depth(lines)
-        self._check_keys(lines)
-        self._lines += lines.count(b"\n")
-        return lines
 
-    @staticmethod
-    def _check_lines(lines: bytes) -> None:
-        """Every line begins and ends as an object, so that depth is counted line by line."""
-        ends = lines.count(b"}\n") + lines.count(b"}\r\n")
-        if ends < lines.count(b"\n") and ends < sum(1 for line in lines.split(b"\n") if line.strip()):
+def _checked(lines: bytes, source: str, before: int) -> tuple[bytes, int]:
+    """The lines, and how many there are. Each begins and ends as an object, so that depth can be counted line by line."""
+    signs = np.frombuffer(lines, np.uint8)
+    breaks = np.flatnonzero(signs == _BREAK)
+    starts = np.concatenate([[0], breaks[:-1] + 1])
+    if not (np.all(signs[starts] == _OPEN) and np.all(signs[breaks - 1] == _CLOSE)):
+        written = [line for line in lines.split(b"\n") if line.strip()]
+        if not all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in written):
             raise NotPlain
-        if _NO_OBJECT.search(b"\n" + lines) or _MISSING_ROW.search(lines):
-            raise NotPlain
+    if _MISSING_ROW.search(lines):
+        raise NotPlain
+    opened = np.searchsorted(np.flatnonzero((signs | 0x20) == _OPEN), np.append(starts, len(lines)))  # [ and { differ in that bit alone
+    for at in np.flatnonzero(np.diff(opened) > MAX_DEPTH):
+        if (depth := depth_of(lines[starts[at] : breaks[at]])) > MAX_DEPTH:
+            raise DataError(
+                f"{source}, line {before + at + 1}: it is nested {depth:,} deep; allowed: {MAX_DEPTH}",
+                fix="write what is deeper as JSON text",
+            )
+    return lines, len(breaks)
 
-    def _check_depth(self, lines: bytes) -> None:
-        signs = np.frombuffer(lines, np.uint8)
-        starts = np.concatenate([[0], np.flatnonzero(signs == 10)])
-        opened = np.add.reduceat((signs | 0x20) == 0x7B, starts, dtype=np.int64)  # [ and { differ from each other in that bit
-        ends = np.append(starts[1:], len(lines))
-        for at in np.flatnonzero(opened > MAX_DEPTH):
-            if (depth := depth_of(lines[starts[at] : ends[at]])) > MAX_DEPTH:
-                raise DataError(
-                    f"{self._source}, line {self._lines + at + 1}: it is nested {depth:,} deep; allowed: {MAX_DEPTH}",
-                    fix="write what is deeper as JSON text",
-                )
 
-    def _check_keys(self, lines: bytes) -> None:
-        if _SPACED.search(lines):
-            raise NotPlain
-        self._objects += lines.count(b"{")
-        for piece in lines.split(b'":')[:-1]:
-            name = piece[piece.rfind(b'"') + 1 :]
-            if name.endswith(b"\\") and (len(name) - len(name.rstrip(b"\\"))) % 2:
-                continue  # an escaped quote within a text, as JSON in JSON has them
-            self._names.add(name if len(name) < len(piece) and not piece.endswith(b'\\"' + name) else piece[-100:])
-        if len(self._names) > _MANY or self._objects * len(self._names) * _PER_CELL > self._budget:
-            raise NotPlain
+def keys_of(lines: bytes) -> int:
+    """How many different keys the objects in some lines have, or more.
+
+    Raises:
+        NotPlain: they are written so that this is not seen.
+    """
+    if _SPACED.search(lines):
+        raise NotPlain
+    names: set[bytes] = set()
+    for piece in lines.split(b'":')[:-1]:
+        name = piece[piece.rfind(b'"') + 1 :]
+        if name.endswith(b"\\") and (len(name) - len(name.rstrip(b"\\"))) % 2:
+            continue  # an escaped quote within a text, as JSON in JSON has them
+        names.add(name if len(name) < len(piece) and not piece.endswith(b'\\"' + name) else piece[-100:])
+    return len(names)

@@ -63,6 +63,8 @@ def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str]
     repeated = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if repeated:
         raise DataError(f"{source}: several columns have the same name: {listed(map(repr, repeated))}", fix="rename all but one of them")
+    if not table.column_names:
+        raise DataError(f"{source}: its rows hold nothing", fix="check how the file was made; columns have names")
     if table.num_rows == 0:
         raise DataError(f"{source}: there are no rows in it", fix="check how the file was made; at least one row is needed")
     check_room(source, table.nbytes - table.nbytes // PER_BYTE, table.num_rows)
