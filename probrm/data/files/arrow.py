@@ -57,8 +57,8 @@ def leaves(values: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
     if isinstance(kind, pa.BaseExtensionType):
         yield from leaves(values.storage)
     elif pa.types.is_struct(kind):
-        for at in range(kind.num_fields):
-            yield from leaves(values.field(at))
+        for field in values.flatten():
+            yield from leaves(field)
     elif pa.types.is_map(kind):
         yield from leaves(values.keys)
         yield from leaves(values.items)

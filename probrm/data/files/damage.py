@@ -36,6 +36,8 @@ def told(source: str, kind: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: the name of a column is not UTF-8 ({error.object!r:.60})", fix="rename it") from error
     except DAMAGED as error:
+        if "UTF8" in str(error):
+            raise DataError(f"{source}: a text in it is not UTF-8", fix="write the texts as UTF-8, or bytes as binary columns") from error
         raise DataError(
             f"{source}: cannot be read as {kind} ({first_line(error)})", fix="the file is damaged or cut short: make or copy it again"
         ) from error

@@ -113,21 +113,22 @@ class _Parquet:
                     most += page.values * entries
                 elif page.encoding == DELTA_BYTE_ARRAY:
                     most += page.values * page.size
-            if most > _SURELY:
+            if most:
                 found[group, column] = most
         return found
 
     def counted(self, group: int, column: int, before: int) -> int:
-        """Bytes of a column's texts in a row group, from their lengths a few rows at a time, as positions in a dictionary.
+        """Bytes of a column's texts in a row group, from their lengths a few rows at a time, where possible as positions in a dictionary.
 
         Raises:
             DataError: with ``before`` bytes of others there is not so much memory.
         """
         name = self.file.metadata.row_group(group).column(column).path_in_schema
-        longest = max((page.size for page in self._pages(group, column) if page.encoding == DELTA_BYTE_ARRAY), default=1)
-        rows, size = max(1, min(_ROWS, _SURELY // longest)), 0
+        found, size = list(self._pages(group, column)), 0
+        written_out = any(page.encoding == DELTA_BYTE_ARRAY for page in found)  # Arrow makes no dictionary of these
+        rows = max(1, min(_ROWS, _SURELY // max(page.size for page in found))) if written_out else _ROWS
         where = self._where if isinstance(self._where, str) else pa.BufferReader(self._where)
-        with pq.ParquetFile(where, read_dictionary=[name]) as file:
+        with pq.ParquetFile(where, read_dictionary=[] if written_out else [name]) as file:
             for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=[name]):
                 size += sum(map(text_length, batch.columns))
                 check_room(self._source, before + size, self.rows)

@@ -108,14 +108,14 @@ class _Compact:
     def struct(self, depth: int = 0) -> dict[int, Any]:
         found: dict[int, Any] = {}
         field = 0
-        if depth > _DEEPEST:
-            raise NoPage("whose header is flat")
         while kind := self._byte():
             field = field + (kind >> 4) if kind >> 4 else self._number()
             found[field] = self._value(kind & 0x0F, depth)
         return found
 
     def _value(self, kind: int, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise NoPage("whose header is flat")
         if kind in (1, 2):
             return kind == 1
         if kind == 3:
