@@ -126,7 +126,7 @@ def test_large_whole_ids_stay_apart(tmp_path: Path, ids: list[int]):
 @pytest.mark.parametrize("value", [5e-324, 1e-50, 1e-37, 1e19, 1e39])
 def test_covariates_of_any_size_are_standardised(value: float):
     frame = pd.DataFrame({"x": [value * i for i in range(N)]})
-    found = FeatureMap.fit(frame[frame.x > 1e-300] if value < 1e-300 else frame)
+    found = FeatureMap.fit(frame.loc[frame["x"] > 1e-300] if value < 1e-300 else frame)
     if value >= 1e-300:
         columns = found.transform(frame)
         np.testing.assert_allclose([columns.mean(), columns.std()], [0, 1], atol=1e-6)
