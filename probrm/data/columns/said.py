@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from probrm.data.columns.values import Cells
 from probrm.data.files.arrow import is_list, is_text, kernels, to_flags
+from probrm.data.files.json_values import BrokenJson, parse
 from probrm.data.messages import ROLES, ROLES_ALLOWED, Turns, UnknownForm, is_message, is_part, read_content, read_turn
 from probrm.errors import DataError
 
@@ -168,8 +168,8 @@ def _from_texts(cells: Cells, left_out: Counter[str]) -> list[Said | None]:
 def _parse(text: Any) -> Any:
     """What JSON text holds, where that may be messages, parts or texts; None otherwise."""
     try:
-        value = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        value = parse(text)
+    except BrokenJson:
         return None
     items = value if isinstance(value, list) else [value]
     if not items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -70,7 +71,7 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     made = table.drop_columns([name, *scores]).take(pa.array(rows))
     made = made.append_column(named or "response", pa.array([answer for found in answers for answer in found or ()]))
     for column, lists in scores.items():
-        values = pa.array([None if value is None else float(value) for found in lists for value in found or ()], pa.float64())
+        values = pa.array([None if value is None else _number(value) for found in lists for value in found or ()], pa.float64())
         made = made.append_column(wanted[column] or column, values)
     if "id" in made.column_names:
         ids = [f"{one}.{k}" for one, k in zip(made.column("id").to_pylist(), number.tolist(), strict=True)]
@@ -82,6 +83,13 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
         f"{len(counts)} rows with lists of answers ({name}){of_scores} make {len(rows)} {'rated ' if scores else ''}answers, one a row"
     )
     return made
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
 
 
 def _single(name: str) -> str | None:

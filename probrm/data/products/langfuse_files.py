@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from probrm.data.files.json_values import parse
 from probrm.data.files.tables import kind_of
 from probrm.data.products.contents import dig
 from probrm.data.products.records import records
@@ -108,7 +108,7 @@ def _check_manifests(source: str) -> None:
     inside = {path.relative_to(folder).as_posix() for path in there.values()}
     for manifest in sorted(path for path in folder.rglob("manifests/*.json")):
         try:
-            listed = json.loads(manifest.read_text("utf-8")).get("files") or []
+            listed = parse(manifest.read_text("utf-8")).get("files") or []
         except (ValueError, AttributeError) as error:
             raise DataError(f"{manifest}: the manifest cannot be read ({error})", fix="copy the export again") from error
         for one in listed:
