@@ -128,7 +128,7 @@ def test_what_is_no_file_of_objects_is_told_where(put: Put, name: str, case: str
         read_table(source)
     if case not in ("an empty list", "empty objects"):
         with pytest.raises(DataError):
-            records(source)
+            list(records(source))
 
 
 READ = {

@@ -48,7 +48,7 @@ def test_also_in_packed_files(put: Put, ending: str, encoding: str):
 @pytest.mark.parametrize("encoding", list(MARKS)[1:])
 def test_without_a_mark_the_encoding_is_named(put: Put, name: str, encoding: str):
     source = put(name, KINDS[name].encode(encoding))
-    for read in (read_table, records):
+    for read in (read_table, lambda file: list(records(file))):
         with pytest.raises(DataError, match=f"not UTF-8 .it looks like {encoding.upper()}") as caught:
             read(source)
         assert f"iconv -f {encoding}" in caught.value.fix
@@ -62,7 +62,7 @@ def test_the_line_of_a_byte_that_is_not_utf8(put: Put, name: str, encoding: str,
         text = text.replace("[", "[\n")
     line = 1 if name.endswith("jsonl") or name.endswith("ndjson") else 2
     source = put(name, text.encode(encoding if byte == "0xe9" else "cp1252"))
-    for read in (read_table, records):
+    for read in (read_table, lambda file: list(records(file))):
         with pytest.raises(DataError, match=f"line {line}: the text is not UTF-8 .found the byte {byte}") as caught:
             read(source)
         assert "iconv -f WINDOWS-1252" in caught.value.fix
