@@ -16,6 +16,9 @@ class ProbrmError(Exception):
     Args:
         what: one sentence naming the file, row, column or flag, what was found and what is allowed.
         fix: one sentence, ideally the line that corrects it.
+
+    Attributes:
+        more: lines that stand between the two.
     """
 
     exit_code: int = 2
@@ -24,9 +27,10 @@ class ProbrmError(Exception):
         super().__init__(what, fix)
         self.what = what
         self.fix = fix
+        self.more: list[str] = []
 
     def __str__(self) -> str:
-        return f"{self.what}\n  fix: {self.fix}"
+        return "\n  ".join([self.what, *self.more, f"fix: {self.fix}"])
 
 
 class DataError(ProbrmError):

@@ -93,6 +93,13 @@ def test_one_version() -> None:
     assert f"## [{probrm.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_command_line_prints_through_one_room() -> None:
+    """Else what comes from data would reach a terminal as it is."""
+    for path in (ROOT / "cli").rglob("*.py"):
+        printing = re.findall(r"typer\.(?:s?echo|secho)\(|(?<![\w.])print\(|Console\(|sys\.std(?:out|err)\.write", path.read_text())
+        assert not printing or path.name == "terminal.py", path
+
+
 def test_models_are_found_by_name() -> None:
     assert set(PROJECT["project"]["entry-points"]["probrm.recipes"]) <= set(recipe_names())
 

@@ -38,7 +38,7 @@ def embed(
     from probrm.errors import DataError
     from probrm.inference.device import resolve_device
     from probrm_cli.out import inputs_of, refuse_run, tidy
-    from probrm_cli.terminal import print_json, progress, tell
+    from probrm_cli.terminal import print_json, progress, say, tell
 
     tidy(out, quiet=quiet)
     check_file(out, overwrite=overwrite, inputs=inputs_of(data), raised=DataError)
@@ -52,7 +52,7 @@ def embed(
     if as_json:
         print_json({"out": out, "texts": len(conversations), "dim": encoded.vectors.shape[1], "encoder": encoded.key})
     elif not quiet:
-        typer.echo(f"{len(conversations)} texts, {encoded.vectors.shape[1]} columns: {out}")
+        say(f"{len(conversations)} texts, {encoded.vectors.shape[1]} columns: {out}")
 
 
 def _texts(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, spec_of
+from probrm_cli.flags import LARGEST_SEED, Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, spec_of
 
 
 def evaluate(
@@ -23,8 +23,8 @@ def evaluate(
     preset: Preset = None,
     values: Values = None,
     embeddings: Embeddings = None,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamples behind the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Resamples behind the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

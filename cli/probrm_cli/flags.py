@@ -9,6 +9,8 @@ import typer
 from probrm.config.flags import parse_columns, parse_values
 from probrm.errors import ConfigError
 
+LARGEST_SEED = 2**63 - 1
+"""That torch and numpy both take."""
 Data = Annotated[
     str,
     typer.Option(

@@ -23,6 +23,7 @@ from probrm_cli.rank import rank
 from probrm_cli.report import report
 from probrm_cli.score import score
 from probrm_cli.simulate import simulate_app
+from probrm_cli.terminal import say, say_error
 
 INTERRUPTED = 130
 USAGE: type[Exception] = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
@@ -52,7 +53,7 @@ def _version(value: bool) -> None:
     if value:
         from probrm import __version__
 
-        typer.echo(f"probrm {__version__}")
+        say(f"probrm {__version__}")
         raise typer.Exit
 
 
@@ -109,7 +110,7 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except ProbrmError as error:
-        typer.echo(f"error: {error}", err=True)
+        say_error(error)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
@@ -120,7 +121,7 @@ def _run() -> int:
         return 0
     if code == INTERRUPTED:  # typer turns Ctrl-C into it
         kept = "the checkpoint is kept: the same command goes on from it" if "--resume" in sys.argv else "nothing was saved"
-        typer.echo(f"interrupted: {kept}; what was encoded is kept in the cache", err=True)
+        say(f"interrupted: {kept}; what was encoded is kept in the cache", err=True)
     return code if isinstance(code, int) else 0
 
 
@@ -130,4 +131,4 @@ def _show_usage(error: Any) -> None:
         error.show()
         return
     command = error.ctx.command_path if getattr(error, "ctx", None) else "probrm"
-    typer.echo(f"error: {command}: {error.format_message()}\n  fix: {command} --help lists what there is", err=True)
+    say_error(ProbrmError(f"{command}: {error.format_message()}", fix=f"{command} --help lists what there is"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from probrm.errors import DataError, ProbrmError
@@ -16,18 +17,15 @@ def tidy(*paths: str | Path, quiet: bool = False) -> None:
         tell(recover(path), quiet)
 
 
-def inputs_of(*sources: str | None) -> list[str]:
-    """The local files that these sources name: files, folders, globs; none of a source that cannot be listed, which its reader tells."""
+def inputs_of(source: str | None, *files: str | None) -> list[str]:
+    """The local files that a source of data names (a file, a folder, a glob; one that cannot be listed its reader tells of), and other files."""
     from probrm.data.files.opening import is_remote
     from probrm.data.files.parts import expand
 
-    found = []
-    for source in sources:
-        if source and not is_remote(source):
-            try:
-                found += [source, *expand(source)]
-            except (ProbrmError, OSError, ValueError):
-                found.append(source)
+    found = [file for file in (source, *files) if file and not is_remote(file)]
+    if source and not is_remote(source):
+        with suppress(ProbrmError, OSError, ValueError):
+            found += expand(source)
     return found
 
 

@@ -29,7 +29,7 @@ def report(
     from probrm.report.target import choose_file
     from probrm.runs import find_recipe, load, replace_file
     from probrm_cli.out import inputs_of, refuse_run, tidy
-    from probrm_cli.terminal import print_json, progress, tell
+    from probrm_cli.terminal import print_json, progress, say, tell
 
     if data is None and (columns or preset or embeddings):
         flag = "--columns" if columns else "--preset" if preset else "--embeddings"
@@ -47,4 +47,4 @@ def report(
         print_json({"report": str(target), "bytes": len(made.html), **told})
         return
     tell([f"missing from the report: {line}" for line in made.missing], quiet)
-    typer.echo(f"report: {target}")
+    say(f"report: {target}")

@@ -24,6 +24,13 @@ def score(
             help="Weights of the run's objectives, instead of each prompt's own: helpfulness=0.7,safety=0.3.",
         ),
     ] = None,
+    csv_safe: Annotated[
+        bool,
+        typer.Option(
+            "--csv-safe/--no-csv-safe",
+            help="In a CSV, an apostrophe before texts that begin with =, +, -, @ or a tab: spreadsheets run them.",
+        ),
+    ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -33,7 +40,8 @@ def score(
     from probrm.data import check_target, write_table
     from probrm.runs import find_recipe, load
     from probrm_cli.out import inputs_of, refuse_run, tidy
-    from probrm_cli.terminal import print_json, progress, tell
+    from probrm_cli.spreadsheets import without_formulas
+    from probrm_cli.terminal import print_json, progress, say, tell
 
     tidy(out, quiet=quiet)
     check_target(out, overwrite=overwrite, inputs=inputs_of(data, embeddings))
@@ -43,11 +51,14 @@ def score(
     recipe = find_recipe(fitted.kind)
     spec = spec_of(recipe, fitted, data, columns, preset, truth=False)
     table, notes = recipe.score(fitted, data, spec, embeddings=embeddings, progress=progress(quiet or as_json))
+    scored = table.num_rows - table.column(table.num_columns - 1).null_count  # what is scored stands at the end
+    if csv_safe:
+        table, told_of_texts = without_formulas(table, out)
+        notes = [*notes, *told_of_texts]
     write_table(table, out, overwrite=overwrite)
     tell(notes, quiet)
-    scored = table.num_rows - table.column(table.num_columns - 1).null_count  # what is scored stands at the end
     if as_json:
         told = {"out": out, "rows": table.num_rows, "scored": scored, "notes": notes}
         print_json(told if given is None else told | {"weights": fitted.record["weights"]})
     elif not quiet:
-        typer.echo(f"{scored} of {table.num_rows} rows scored: {out}")
+        say(f"{scored} of {table.num_rows} rows scored: {out}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from probrm.config.flags import parse_columns
-from probrm_cli.flags import Columns, Json, Quiet
+from probrm_cli.flags import LARGEST_SEED, Columns, Json, Quiet
 
 simulate_app = typer.Typer(help="Data with a known truth.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def implicit(
     mechanism: Annotated[
         str, typer.Option("--mechanism", help="What drives the propensity: label, independent, against, user, constant, selected.")
     ] = "label",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of everything that is drawn.")] = 0,
     rate: Annotated[float, typer.Option("--rate", help="Mean of the propensity.")] = 0.2,
     alpha: Annotated[
         float, typer.Option("--alpha", help="Of label, against and selected: 1 is no dependence on the rating, 0.1 a strong one.")
@@ -54,7 +54,7 @@ def implicit(
         write_simulation,
     )
     from probrm_cli.out import inputs_of, refuse_run, tidy
-    from probrm_cli.terminal import print_json, tell
+    from probrm_cli.terminal import print_json, say, tell
 
     check_known("--mechanism", mechanism, MECHANISMS, "--mechanism label")
     tidy(out, f"{out}.json", quiet=quiet)
@@ -69,6 +69,4 @@ def implicit(
     if as_json:
         print_json({"out": out, "files": files, **record, "notes": simulated.notes})
     elif not quiet:
-        typer.echo(
-            f"{record['rows']} rows, {record['good']} good, {record['actions']} with an action, {record['labels']} with a label: {out}"
-        )
+        say(f"{record['rows']} rows, {record['good']} good, {record['actions']} with an action, {record['labels']} with a label: {out}")

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from probrm_cli.terminal import interval, number, print_table
+from probrm_cli.terminal import interval, number, print_table, say
 
 if TYPE_CHECKING:
     from probrm.diagnostics.referee import RefereeReport
@@ -43,7 +41,7 @@ def print_posterior(run: Run, names: Sequence[str] | None = None, *, resampled: 
     print_table(f"posterior of {run.kind} ({draws})", columns, rows)
     hidden = [name for name in table if name not in chosen]
     if hidden and names is None:
-        typer.echo(f"not shown: {', '.join(hidden)} (--var NAME shows one, --json all)")
+        say(f"not shown: {', '.join(hidden)} (--var NAME shows one, --json all)")
 
 
 def _is_weights(name: str, variable: Variable) -> bool:
@@ -86,7 +84,7 @@ def print_approximation(run: Run) -> None:
     line = f"Pareto k̂ of the importance ratios: {k_hat}, {found['verdict']} (good below 0.50, usable up to {found['threshold']:.2f})"
     if found["kl"] is not None:
         line += f"; KL to the posterior about {number(found['kl'], 2)} nats"
-    typer.echo(line + (f"; {found['note']}" if found["note"] else ""))
+    say(line + (f"; {found['note']}" if found["note"] else ""))
 
 
 def print_referee(report: RefereeReport) -> None:
@@ -106,7 +104,7 @@ def print_referee(report: RefereeReport) -> None:
     title = f"{report.judged} and NUTS on {seen}: shift of the means in sd (root mean square), and what the 90 % intervals cover"
     print_table(title, columns, rows)
     converged = "" if report.converged else "; it has not converged and judges nothing"
-    typer.echo(f"the referee itself: {report.sampler}{converged}")
+    say(f"the referee itself: {report.sampler}{converged}")
     if report.bounds:
         order = sorted(report.bounds.items(), key=lambda item: item[1].gap)
         bounds = [(name, f"{bound.elbo:.2f} ± {bound.error:.2f}", f"{bound.gap:.2f}") for name, bound in order]
@@ -171,7 +169,8 @@ def print_row(found: Mapping[str, Any], titles: Mapping[str, str]) -> None:
             mean, low, high = value
             rows.append((title, number(mean), interval(low, high)))
         else:
-            typer.echo(f"{title}: {value}")
+            first, *rest = f"{title}: {value}".split("\n")
+            say(first, *(f"  {line}" for line in rest))  # of a text of several lines
     print_table("", ("", "mean", "90 % interval"), rows)
 
 
@@ -193,15 +192,15 @@ def print_section(section: Section) -> None:
     """A section of the report as text: its paragraphs and tables."""
     from probrm.report.blocks import Facts, Grid, Heading, Items, Paragraph
 
-    typer.echo(f"\n{section.title}\n{section.lead}".rstrip())
+    say("", section.title, *([section.lead] if section.lead else []))
     for block in section.blocks:
         match block:
             case Heading(text) | Paragraph(text):
-                typer.echo(f"\n{text}")
+                say("", text)
             case Items(entries):
-                typer.echo("\n".join(f"- {entry}" for entry in entries))
+                say(*(f"- {entry}" for entry in entries))
             case Facts(pairs):
-                typer.echo("\n".join(f"{name}: {value}" for name, value in pairs))
+                say(*(f"{name}: {value}" for name, value in pairs))
             case Grid(columns, rows, caption):
                 print_table(caption, columns, rows)
             case _:  # pictures and cards are for the page

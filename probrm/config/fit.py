@@ -45,7 +45,7 @@ def build_config(
     base = defaults(recipe)
     tables = base
     own = [name for name in recipe.own_tables if name in base["model"]]  # tables of their own, which belong to the model
-    layers = [(f"--config {toml}", read_toml(toml))] if toml else []
+    layers = [(f"--config {toml}", read_toml(toml))] if toml is not None else []
     layers += [(where, dict(flags or {}))] + [(f"--set {text}", parse_assignment(text)) for text in sets]
     for origin, given in layers:
         _known(f"{origin}: unknown setting", given, [*base, *own])
@@ -67,7 +67,7 @@ def build_config(
         inference=_named("inference", tables["inference"], INFERENCES),
         starts=_number("starts", tables["starts"], int, 1, 1000),
         seed=_number("seed", tables["seed"], int, 0, 2**63 - 1),
-        device=str(tables["device"]),
+        device=_text("device", tables["device"], "auto"),
         held_out=_number("held_out", tables["held_out"], float, 0.0, 0.9),
     )
 
@@ -105,6 +105,12 @@ def _table(name: str, value: Any) -> None:
         raise ConfigError(f"{name}: found {value!r}; it is a table of settings", fix=f"write [{name}] in TOML, or --set {name}.KEY=VALUE")
 
 
+def _text(name: str, value: Any, example: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{name}: found {value!r}; it is a name", fix=f"--set {name}={example}")
+    return value
+
+
 def _number(name: str, value: Any, kind: type, low: float, high: float) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float) or not low <= value <= high:
         raise ConfigError(
@@ -117,7 +123,7 @@ def _named(what: str, settings: Any, registry: Mapping[str, type]) -> Any:
     """An entry of a registry with its settings."""
     _table(what, settings)
     name = settings.get("name")
-    if name not in registry:
+    if not isinstance(name, str) or name not in registry:
         raise ConfigError(
             f"unknown {what} {name!r}; allowed: {', '.join(registry)}", fix=f"name one of them, e.g. --{what} {next(iter(registry))}"
         )

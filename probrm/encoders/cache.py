@@ -19,7 +19,7 @@ def default_folder() -> Path:
     import platformdirs
 
     named = os.environ.get("PROBRM_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("probrm") / "embeddings"
+    return Path(os.path.expanduser(named)) if named else platformdirs.user_cache_path("probrm") / "embeddings"
 
 
 class EmbeddingCache:
@@ -34,7 +34,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = default_folder() if folder is None else Path(folder).expanduser()
+        self.folder = default_folder() if folder is None else Path(os.path.expanduser(folder))
         self.notes: list[str] = []
 
     def lookup(self, key: str, hashes: Sequence[bytes], dim: int) -> tuple[Float32[np.ndarray, "n d"], Bool[np.ndarray, " n"]]:

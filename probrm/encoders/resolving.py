@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +52,10 @@ def resolve(name: str) -> ModelFolder:
     if name == "default":
         packaged = offline_folder()
         return _describe(_download(DEFAULT_HUB_ID), name) if packaged is None else _describe(packaged, name, expected=DEFAULT_SHA256)
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(name))  # os.path leaves ~nosuchuser as it is, and says no to names too long, where pathlib raises
+    if os.path.isdir(path):
         return _describe(path, name)
-    if path.exists():
+    if os.path.lexists(path):
         raise EncoderError(f"encoder '{name}' is a file", fix="name the folder that holds config.json and model.safetensors")
     if name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:
         raise EncoderError(

@@ -58,7 +58,7 @@ def read_store(path: str | os.PathLike[str]) -> StoredEncoder:
         DataError: the file is missing, damaged, or something else.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):  # it says no to names too long, where pathlib raises
         raise DataError(f"{source}: no such file of embeddings", fix="make it: probrm embed --data FILE --encoder ID --out STORE")
     try:
         table, vectors, key = read_shard(source)

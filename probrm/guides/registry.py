@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
-from pydantic import ConfigDict, PositiveInt
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from probrm.bounds import Size
 from probrm.coordinates.layout import Layout
 from probrm.coordinates.path_following import PathFollowing
 from probrm.coordinates.scale_adaptation import ScaleAdaptive
@@ -73,7 +74,7 @@ class LowRank(GuideConfig):
     """Diagonal plus ``rank`` directions."""
 
     name: Literal["low-rank"] = "low-rank"
-    rank: PositiveInt = 10
+    rank: Size = 10
 
     def family(self, layout: Layout, held: int | None = None) -> nn.Module:
         """A normal."""
@@ -111,7 +112,7 @@ class Amortised(GuideConfig):
 
     name: Literal["amortised"] = "amortised"
     globals: GlobalName = "auto-normal"
-    hidden: PositiveInt = 64
+    hidden: Size = 64
 
     def family(self, layout: Layout, held: int | None = None) -> nn.Module:
         """That of ``globals``."""

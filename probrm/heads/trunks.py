@@ -11,9 +11,11 @@ from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
+
+from probrm.bounds import Sizes
 
 
 @runtime_checkable
@@ -84,7 +86,7 @@ class HeadConfig:
     """
 
     name: Literal["linear", "mlp"] = "linear"
-    hidden: tuple[PositiveInt, ...] = Field(default=(256, 64), min_length=1)
+    hidden: Sizes = Field(default=(256, 64), min_length=1)
 
 
 def build_trunk(config: HeadConfig, dim: int) -> LinearTrunk | MLPTrunk:

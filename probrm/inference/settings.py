@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from probrm.bounds import Count, Draws, Few, NonNegative, Positive
 from probrm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class SVI:
     """
 
     name: Literal["svi"] = "svi"
-    learning_rate: PositiveFloat = 0.02
-    network_learning_rate: PositiveFloat = 0.002
-    weight_decay: float = Field(default=1e-4, ge=0)
-    batch_size: PositiveInt | None = None
-    max_steps: PositiveInt = 4000
-    eval_every: PositiveInt = 25
-    patience: PositiveInt = 4
-    draws: PositiveInt = 1000
+    learning_rate: Positive = 0.02
+    network_learning_rate: Positive = 0.002
+    weight_decay: NonNegative = 1e-4
+    batch_size: Count | None = None
+    max_steps: Count = 4000
+    eval_every: Count = 25
+    patience: Count = 4
+    draws: Draws = 1000
     refit: bool = True
     cuda_graph: bool = True
 
@@ -54,7 +55,7 @@ class Laplace:
     """The Newton–Laplace solution as it is, without SVI."""
 
     name: Literal["laplace"] = "laplace"
-    draws: PositiveInt = 1000
+    draws: Draws = 1000
     refit: bool = True
 
 
@@ -72,11 +73,11 @@ class NUTS:
     """
 
     name: Literal["nuts"] = "nuts"
-    warmup: PositiveInt = 150
-    draws: PositiveInt = 1000
-    chains: PositiveInt = 2
+    warmup: Count = 150
+    draws: Draws = 1000
+    chains: Few = 2
     refit: bool = True
-    thin: PositiveInt = 3
+    thin: Count = 3
     target_acceptance: float = Field(default=0.8, gt=0, lt=1)
 
 

@@ -9,18 +9,16 @@ from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import pyro
 import torch
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 from pyro import poutine
 from pyro.distributions import Independent
 from torch import Tensor
 
+from probrm.bounds import LARGEST, SMALLEST
 from probrm.priors.filling import on_default_device
 
 SETTINGS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 """For the pydantic dataclasses of this room: a misspelt field is an error, fields may hold other priors."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-"""A positive finite number."""
 
 _HYPER: Any = {"hyper": True}
 """The mark of a scale's site."""
@@ -71,7 +69,7 @@ def as_prior(value: Any) -> Any:
         name = fields.pop("dist", None)
         if name is None:
             raise ValueError(f'a prior needs dist = "NAME"; allowed names: {", ".join(prior_names())}')
-        if name not in _REGISTRY:
+        if not isinstance(name, str) or name not in _REGISTRY:
             close = difflib.get_close_matches(str(name), prior_names(), n=1, cutoff=0.5)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise ValueError(f"unknown prior {name!r}{hint}; allowed names: {', '.join(prior_names())}")
@@ -87,8 +85,8 @@ PriorSlot = Annotated[Any, BeforeValidator(as_prior)]
 
 def as_scale(value: Any) -> Any:
     """A positive number, or a prior over one."""
-    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 < value < float("inf")):
-        raise ValueError(f"found {value!r}; a scale is a positive number or a prior table")
+    if isinstance(value, bool) or (isinstance(value, int | float) and not SMALLEST <= value <= LARGEST):
+        raise ValueError(f"found {value!r}; a scale is a positive number ({SMALLEST:g} to {LARGEST:g}) or a prior table")
     return float(value) if isinstance(value, int | float) else as_prior(value)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pyro
 import pyro.distributions as dist
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from probrm.priors.base import SETTINGS, Positive, hyper, register_prior
+from probrm.bounds import Finite, Positive
+from probrm.priors.base import SETTINGS, hyper, register_prior
 from probrm.priors.filling import beta, filled, half_cauchy, half_normal
 
 
@@ -77,7 +77,7 @@ class Gamma(_PositiveScale):
 class LogNormal(_PositiveScale):
     """A positive scale whose logarithm is Normal(``loc``, ``scale``)."""
 
-    loc: float = Field(default=0.0, allow_inf_nan=False)
+    loc: Finite = 0.0
     scale: Positive = 1.0
 
     def _distribution(self) -> Any:

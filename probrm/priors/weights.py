@@ -11,11 +11,11 @@ from typing import Any
 
 import pyro
 import pyro.distributions as dist
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from probrm.priors.base import SETTINGS, Positive, Scale, check_centre, hyper, register_prior, sample_scale
+from probrm.bounds import Finite, Positive
+from probrm.priors.base import SETTINGS, Scale, check_centre, hyper, register_prior, sample_scale
 from probrm.priors.filling import filled, half_cauchy, laplace, normal
 from probrm.priors.normal_proxy import sample_with_stand_in
 
@@ -25,7 +25,7 @@ from probrm.priors.normal_proxy import sample_with_stand_in
 class Normal:
     """``N(loc, scale²)`` for each weight; ridge regression when ``scale`` is a number."""
 
-    loc: float = Field(default=0.0, allow_inf_nan=False)
+    loc: Finite = 0.0
     scale: Scale = 1.0
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class StudentT:
     """Heavy tails: most weights small, a few large. ``df`` degrees of freedom."""
 
     df: Positive = 4.0
-    loc: float = Field(default=0.0, allow_inf_nan=False)
+    loc: Finite = 0.0
     scale: Scale = 1.0
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class StudentT:
 class Laplace:
     """Double-exponential: the Bayesian lasso (Park & Casella 2008)."""
 
-    loc: float = Field(default=0.0, allow_inf_nan=False)
+    loc: Finite = 0.0
     scale: Scale = 1.0
 
     def __post_init__(self) -> None:

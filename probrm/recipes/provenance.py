@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from probrm.config import FitConfig
 from probrm.data import file_hash
 from probrm.errors import ConfigError, DataError
 from probrm.inference import Fitted
+from probrm.runs.places import nearby
 from probrm.runs.run import Run
 
 _FAR = 1.05
@@ -53,9 +55,18 @@ def fitted_source(run: Run) -> str:
             f"the rows of the fit lie at {source or 'no place that was recorded'}, and what a run names is never fetched",
             fix="save the data set as a file once, and fit to that file",
         )
-    if file_hash(source) != digest:
-        raise DataError(f"{source}: the file has changed or moved since the fit", fix="restore it, or fit again")
-    return source
+    for place in nearby(source, run.path):
+        if file_hash(place) == digest:
+            return place
+    raise DataError(
+        f"{source}: the file has changed or moved since the fit", fix="restore it, or call the command in the folder that it is in now"
+    )
+
+
+def fitted_store(run: Run) -> str | None:
+    """The store that the fit's vectors came from, if it was fitted with one; where it is not found, the place that the run names."""
+    store = run.record["encoder"]["embeddings"]
+    return None if store is None else next((place for place in nearby(store, run.path) if os.path.isfile(place)), store)
 
 
 def position(row_id: np.ndarray, row: str, what: str) -> int:

@@ -232,9 +232,16 @@ class Recipe(ABC):
         return {"identifiability": {"notes": []}}
 
     def restore(self, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> tuple[RewardModel, Any, RewardModel | None]:
-        """``(model, inputs, baseline model)`` of a saved run."""
+        """``(model, inputs, baseline model)`` of a saved run.
+
+        Raises:
+            ValueError: the inputs are not of the model's shape.
+        """
         baseline = self.baseline_class.from_spec(spec["baseline"]) if spec["baseline"] and self.baseline_class else None
-        return self.model_class.from_spec(spec["model"]), self.inputs_class.restore(spec["inputs"], tensors), baseline
+        model, inputs = self.model_class.from_spec(spec["model"]), self.inputs_class.restore(spec["inputs"], tensors)
+        if hasattr(inputs, "check_shape") and hasattr(model, "shape"):
+            inputs.check_shape(model.shape)
+        return model, inputs, baseline
 
     # ---- the other verbs
 

@@ -20,6 +20,7 @@ from probrm.report.row_cards import rows_section
 from probrm.report.truth import calibration_section
 from probrm.report.words import basename, inert, number
 from probrm.runs.run import Run
+from probrm.runs.showing import showing
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,18 @@ def make_report(
 
     Raises:
         DataError: the file of truth cannot be read, or has none.
+        RunError: what the fit found was changed on disk.
     """
     truth = None
     if data is not None:
         found, notes = recipe.evaluate(run, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=0, progress=progress)
         truth = Truth(basename(data), found, notes, unit_of(spec, recipe.unit))
-    material = gather(run, recipe, truth=truth, progress=progress)
-    sections = _sections(material)
+    with showing(run):
+        return _made(gather(run, recipe, truth=truth, progress=progress))
+
+
+def _made(material: Material) -> Report:
+    run, recipe, sections = material.run, material.recipe, _sections(material)
     title = f"{run.kind}: {inert(basename(run.record['data']['source'])) or 'a fit'}"
     subtitle = f"What probrm learned from {number(run.record['data']['rows'])} {recipe.unit}"
     html = render(title, subtitle, made_by(material), sections).encode(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ def choose_folder(out: str | None, kind: str, source: str, *, overwrite: bool) -
         RunError: the folder holds a run and ``overwrite`` is off; it holds something else; or it cannot be written.
     """
     if out is None:
-        stem = re.sub(r"[^\w.-]+", "-", Path(source.rstrip("/")).name.split(".")[0]).strip("-") or "data"
+        stem = re.sub(r"[^\w.-]+", "-", Path(source.rstrip("/")).name.split(".")[0]).strip("-")[:80] or "data"
         path = free_folder(Path("runs") / f"{kind}-{stem}")
     else:
         if not out:
@@ -48,9 +49,9 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
         RunError: the place is taken.
         OSError: the folder cannot be looked into.
     """
-    if path.is_file():
+    if os.path.isfile(path):
         raise RunError(f"--out {path}: it is a file", fix="name a folder that does not exist yet")
-    if not path.is_dir() or not any(path.iterdir()):
+    if not os.path.isdir(path) or not any(path.iterdir()):
         return
     if not (path / MARKER).is_file() and not modes_in(path):
         raise RunError(
@@ -62,6 +63,8 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
 
 def modes_in(path: Path) -> list[Path]:
     """The runs in a folder that holds several modes of one fit, none of which could be named."""
+    if not os.path.isdir(path):  # of a name too long pathlib raises
+        return []
     return sorted(child for child in path.glob("mode-*") if (child / MARKER).is_file())
 
 

@@ -38,6 +38,7 @@ from probrm.runs.opening import (
     read_files,
     read_json,
 )
+from probrm.runs.places import resolved, stored
 from probrm.runs.plain import finite
 from probrm.runs.registry import find_recipe
 
@@ -169,10 +170,11 @@ class Run:
             raise RunError("a run with weights given by hand is not saved", fix="save the run itself, and give the weights when it scores")
         if not keep:
             check_folder(Path(path), overwrite=overwrite)
-        write_folder(Path(path), self._write, overwrite=overwrite)
+        write_folder(Path(path), lambda folder: self._write(folder, Path(path)), overwrite=overwrite)
         self.path = Path(path)
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path, named: Path | None = None) -> None:
+        """Into a folder, which will be called ``named`` if it has another name still."""
         parts: dict[str, Mapping[str, Tensor]] = {"model": self.model.state_dict(), "guide": self.guide, "inputs": self.inputs.tensors()}
         if self.baseline:
             parts["baseline"] = self.baseline[1]
@@ -200,6 +202,7 @@ class Run:
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             "sizes": {name: len(content) for name, content in files.items()},
         }
+        main = stored(main, named or folder)
         (folder / MARKER).write_bytes(_json(main | {"sha256": hashlib.sha256(_json(main)).hexdigest()}))
 
 
@@ -216,7 +219,7 @@ def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False
     def write(target: Path) -> None:
         for i, run in enumerate(runs, 1):
             (target / f"mode-{i}").mkdir()
-            run._write(target / f"mode-{i}")
+            run._write(target / f"mode-{i}", folder / f"mode-{i}")
 
     write_folder(folder, write, overwrite=overwrite)
     for i, run in enumerate(runs, 1):
@@ -253,7 +256,7 @@ def load(path: str | Path) -> Run:
         if hashlib.sha256(_json(rest)).hexdigest() != main["sha256"]:
             raise damaged(folder, MARKER, "it is not what was saved")
         check_record(folder, main)
-        return _read(folder, main, read_files(folder, main))
+        return _read(folder, resolved(main, folder), read_files(folder, main))
     except (
         OSError,
         KeyError,

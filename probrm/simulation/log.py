@@ -17,6 +17,8 @@ from probrm.simulation.settings import SimulationSettings
 
 LEAST_ROWS = 50
 """A log of fewer rows cannot be fitted."""
+MOST_ROWS = 5_000_000
+"""They are made in memory, where a row with its texts takes half a kilobyte or more."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ def simulate_log(rated: Rated, settings: SimulationSettings) -> SimulatedLog:
         DataError: too few rows, or nobody acts.
     """
     shown = len(rated) * _positive("--exposures", settings.exposures)
+    if shown > MOST_ROWS:
+        raise ConfigError(
+            f"--exposures {settings.exposures}: {len(rated)} answers shown so often are {shown:,} rows; allowed: up to {MOST_ROWS:,}",
+            fix=f"use --exposures {max(MOST_ROWS // len(rated), 1)} or fewer",
+        )
     _enough(shown, rated, settings)
     at = np.repeat(np.arange(len(rated)), settings.exposures)
     selects = settings.mechanism == "selected"

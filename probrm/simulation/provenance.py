@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ def record_of(rated: Rated, settings: SimulationSettings, drawn: Simulated, good
     assert drawn.user is not None
     return {
         "version": __version__,
-        "source": rated.source,
+        "source": os.path.basename(rated.source.rstrip("/")),  # of a file that is given away nobody has to know the folder
         "sha256": file_hash(rated.source),
         "settings": asdict(settings) | {"users": int(drawn.user.max()) + 1},
         "threshold": rated.threshold,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, Values
+from probrm_cli.flags import LARGEST_SEED, Columns, Embeddings, Json, Preset, Quiet, Values
 
 
 def compare(
@@ -31,8 +31,8 @@ def compare(
     sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting that all fitted models have.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Keep the models that are fitted, as DIR/MODEL.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace runs that --out holds.")] = False,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamples behind the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the fits and of the bootstrap.")] = 0,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Resamples behind the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the fits and of the bootstrap.")] = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -12,6 +12,7 @@ from probrm.config import build_config
 from probrm.data.files.hints import did_you_mean
 from probrm.errors import ConfigError, ProbrmError, RunError
 from probrm.runs import MARKER, Run, choose_folder, find_recipe, load, recipe_names
+from probrm.runs.showing import showing
 from probrm_cli.compare.tables import held_out_dict, print_comparison, print_held_out, print_loo, to_dict
 from probrm_cli.flags import spec_of
 from probrm_cli.out import tidy
@@ -61,7 +62,8 @@ def run_comparison(asked: Comparison) -> None:
     runs = {name: load(name) for name in asked.models if name not in to_fit}
     _check_kinds({name: run.kind for name, run in runs.items()} | {name: name for name in to_fit})
     configs = {name: _config(name, asked) for name in to_fit}  # all of them before the first fit
-    _check_labels(runs, to_fit, asked)
+    with showing(*runs.values()):
+        _check_labels(runs, to_fit, asked)
     for name in to_fit:
         try:
             runs[name] = find_recipe(name).fit(str(asked.log), configs[name], embeddings=asked.embeddings, progress=bars)
@@ -72,13 +74,16 @@ def run_comparison(asked: Comparison) -> None:
     if asked.out is not None:
         _save([(runs[name], Path(asked.out) / name) for name in to_fit], asked.overwrite)
     runs = {name: runs[name] for name in asked.models}
-    tell(_unequal_labels(runs), asked.quiet)
+    with showing(*runs.values()):
+        tell(_unequal_labels(runs), asked.quiet)
     from probrm.recipes.comparison import compare_runs
     from probrm.recipes.loo_comparison import compare_loo
     from probrm.recipes.other_files import unit_of
 
     if asked.data is None:
-        _by_actions(runs, asked, compare_loo(runs, progress=bars))
+        loo = compare_loo(runs, progress=bars)
+        with showing(*runs.values()):
+            _by_actions(runs, asked, loo)
         return
     specs = {
         name: spec_of(find_recipe(run.kind), run, asked.data, asked.columns, asked.preset, asked.values, truth=True)
@@ -125,10 +130,10 @@ def _names(asked: Comparison) -> list[str]:
         raise ConfigError(f"{again}: named twice; allowed: each model once", fix="leave one of the two out")
     to_fit = []
     for name in given:
-        if (Path(name) / MARKER).exists():
+        if os.path.exists(os.path.join(name, MARKER)):
             continue
         if name not in recipe_names():
-            found = "a folder that holds no run" if Path(name).exists() else "no folder and no model"
+            found = "a folder that holds no run" if os.path.exists(name) else "no folder and no model"
             raise ConfigError(
                 f"{name}: {found} of that name; models: {', '.join(recipe_names())}",
                 fix=did_you_mean(name, recipe_names()) or "name a run's folder, or one of these models",

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from probrm_cli.terminal import interval, number, print_table
+from probrm_cli.terminal import interval, number, print_table, say
 
 if TYPE_CHECKING:
     from probrm.evaluation import Evaluation
@@ -71,10 +69,10 @@ def print_loo(found: LooComparison, *, unit: str) -> None:
     print_table(heading, ("model", "elpd ↑", "per row", "difference", "", "p_loo", "k̂ too high", "weight"), rows)
     for name, run in found.runs.items():
         if run.loo is None:
-            typer.echo(f"  {shown[name]}: no leave-one-out: {run.reason}")
+            say(f"  {shown[name]}: no leave-one-out: {run.reason}")
         elif run.loo.doubtful:
             share = run.loo.doubtful / found.used
-            typer.echo(
+            say(
                 f"  {shown[name]}: k̂ is above {run.loo.threshold:.2f} in {run.loo.doubtful} of {found.used} {unit}: "
                 + (
                     "few enough to leave the sum as it is"

@@ -6,8 +6,6 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
-import typer
-
 from probrm.config import FitConfig, build_config
 from probrm.data import file_hash
 from probrm.errors import NotIdentifiedError, RunError
@@ -16,7 +14,7 @@ from probrm.runs.checkpoints import checkpoint_of, in_use, remove_checkpoint
 from probrm_cli.fit.flags import Request
 from probrm_cli.out import tidy
 from probrm_cli.tables import print_posterior
-from probrm_cli.terminal import print_json, progress, tell
+from probrm_cli.terminal import print_json, progress, say, tell
 
 
 def fit_model(request: Request) -> None:
@@ -29,7 +27,7 @@ def fit_model(request: Request) -> None:
     if run is None:
         path = choose_folder(request.out, request.kind, request.data, overwrite=request.overwrite)
         states = checkpoint_of(path)
-        if states.is_dir() and not request.resume:
+        if os.path.isdir(states) and not request.resume:
             tell([f"{states}: training states of a fit that did not end; --resume goes on from them"], request.quiet)
         bars = progress(request.quiet or request.as_json)
         with in_use(states) if request.resume else nullcontext():
@@ -49,8 +47,8 @@ def fit_model(request: Request) -> None:
     if not request.quiet:
         print_posterior(run)
         for line in recipe.headline(run):
-            typer.echo(line)
-    typer.echo(f"run: {run.path}")
+            say(line)
+    say(f"run: {run.path}")
 
 
 def _save(run: Run, path: Path, request: Request) -> None:
@@ -73,7 +71,7 @@ def _keep_modes(error: NotIdentifiedError, path: Path, request: Request) -> None
         for i, run in enumerate(error.modes, 1):
             run.path = taken.kept / f"mode-{i}"
     where = [str(run.path) for run in error.modes]
-    error.what += f"\n  saved: {', '.join(where)}"
+    error.more.append(f"saved: {', '.join(where)}")
     first = error.modes[0]
     tell(first.record["notes"], request.quiet)
     if request.as_json:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from probrm_cli.terminal import print_table
+from probrm_cli.terminal import print_table, say
 
 if TYPE_CHECKING:
     from probrm.inspection import Inspection
@@ -21,14 +19,14 @@ def print_inspection(found: Inspection, command: str) -> None:
     unit = "rows" if found.kind == "log" else "pairs"
     what = "a log of actions" if found.kind == "log" else "preference pairs"
     form = f", read as {found.form} ({'named' if found.named else 'recognised'})" if found.form else ""
-    typer.echo(f"{found.file}: {what}{form}: {found.used:,} {unit} of {found.rows:,} rows\n")
+    say(f"{found.file}: {what}{form}: {found.used:,} {unit} of {found.rows:,} rows", "")
     if found.other:
-        typer.echo(f"not read {found.other}\n")
+        say(f"not read {found.other}", "")
     print_table("columns", ("role", "column"), _columns(found), words=(1,))
     if found.exposures is not None:
         verdict = found.exposures
         why = f": {verdict['why']}" if verdict["why"] else ""
-        typer.echo(f"exposures: {verdict['verdict']}{why}; {verdict['acted']:,} of {verdict['rows']:,} answers have an action\n")
+        say(f"exposures: {verdict['verdict']}{why}; {verdict['acted']:,} of {verdict['rows']:,} answers have an action", "")
     if found.actions:
         print_table("actions", ("action", "kind", "rows", "says"), map(_action, found.actions), words=(1, 3))
     if found.attributes:
@@ -39,8 +37,8 @@ def print_inspection(found: Inspection, command: str) -> None:
     other = [note for note in found.notes if note not in found.dropped and not note.startswith(_SHOWN)]
     for title, lines in (("dropped", found.dropped), ("notes", other), ("look at", found.warnings)):
         if lines:
-            typer.echo("\n".join([f"{title}:", *(f"  {line.removeprefix('dropped: ')}" for line in lines), ""]))
-    typer.echo(f"fit it with:\n  {command}")
+            say(f"{title}:", *(f"  {line.removeprefix('dropped: ')}" for line in lines), "")
+    say("fit it with:", f"  {command}")
 
 
 def _columns(found: Inspection) -> Iterator[tuple[str, str]]:

@@ -37,11 +37,11 @@ def posterior(
     as_json: Json = False,
 ) -> None:
     """Mean, deviation and interval of every variable; how far to trust them; figures; draws for ArviZ; single rows."""
-    from probrm.diagnostics.trust import trust
     from probrm.runs import find_recipe, load
+    from probrm.runs.showing import showing
     from probrm_cli.posterior.files import check_target, write_draws, write_figures
     from probrm_cli.posterior.variables import choose_variables
-    from probrm_cli.tables import print_approximation, print_posterior, print_referee, print_row, print_section
+    from probrm_cli.tables import print_row
     from probrm_cli.terminal import print_json, progress, tell
 
     _check_flags(psis, referee, row)
@@ -66,7 +66,8 @@ def posterior(
         write_draws(shown, rows, netcdf, bars)
         tell([f"draws: {netcdf}"], quiet)
     if plots is not None:
-        tell([f"figure: {path}" for path in write_figures(recipe, shown, rows, plots)], quiet)
+        with showing(fitted):
+            tell([f"figure: {path}" for path in write_figures(recipe, shown, rows, plots)], quiet)
     if row is not None:
         found = recipe.inspect(fitted, row, progress=bars)
         if as_json:
@@ -75,6 +76,26 @@ def posterior(
             print_row(found, recipe.titles)
         return
     report = _judge(fitted, rows, recipe, bars) if referee and rows is not None else None
+    with showing(fitted):
+        _show(fitted, shown, recipe, chosen, report, psis=psis, as_json=as_json, quiet=quiet)
+
+
+def _show(
+    fitted: Run,
+    shown: Run,
+    recipe: Recipe,
+    chosen: list[str] | None,
+    report: RefereeReport | None,
+    *,
+    psis: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Variables, how far to trust them, and what the fit found."""
+    from probrm.diagnostics.trust import trust
+    from probrm_cli.tables import print_approximation, print_posterior, print_referee, print_section
+    from probrm_cli.terminal import print_json, say, tell
+
     answer = trust(fitted, report, resampled=psis)
     table = {name: variable for name, variable in shown.summary().items() if chosen is None or name in chosen}
     if as_json:
@@ -86,9 +107,9 @@ def posterior(
     print_approximation(fitted)
     if report:
         print_referee(report)
-    typer.echo(f"interval reliability: {answer}")
+    say(f"interval reliability: {answer}")
     for line in recipe.headline(fitted):
-        typer.echo(line)
+        say(line)
     for section in recipe.posterior_sections(fitted) if chosen is None else []:
         print_section(section)
     tell(fitted.metrics.get("identifiability", {}).get("notes", []), quiet)

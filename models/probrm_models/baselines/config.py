@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from probrm.bounds import Count, Positive
 from probrm.errors import ConfigError
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -34,18 +35,18 @@ class BaselineConfig:
         iterations: at most, of the EM algorithm.
     """
 
-    l2: tuple[PositiveFloat, ...] = Field(default=(0.05, 0.25, 1.0, 5.0, 25.0), min_length=1)
+    l2: tuple[Positive, ...] = Field(default=(0.05, 0.25, 1.0, 5.0, 25.0), min_length=1, max_length=1000)
     optimiser: Literal["lbfgs", "adam"] = "lbfgs"
-    learning_rate: PositiveFloat = 0.02
-    batch_size: PositiveInt = 256
-    epochs: PositiveInt = 50
-    propensity_l2: PositiveFloat = 1.0
+    learning_rate: Positive = 0.02
+    batch_size: Count = 256
+    epochs: Count = 50
+    propensity_l2: Positive = 1.0
     percentile: Annotated[float, Field(gt=0, le=100)] = 99.0
-    power: PositiveFloat = 1.0
+    power: Positive = 1.0
     floor: Share = 1e-3
-    partners: PositiveInt = 20
+    partners: Count = 20
     nonnegative: bool = True
-    iterations: PositiveInt = 200
+    iterations: Count = 200
 
 
 _COMMON = ("l2", "optimiser", "learning_rate", "batch_size", "epochs")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from probrm.bounds import Few, Finite, NonNegative, Positive, Size, Sizes
 from probrm.priors import HalfNormal, Normal, PriorSlot
 from probrm.settings import STRICT, Settings
-
-_Nats = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,10 +31,10 @@ class WeightsConfig:
     """
 
     family: Literal["dirichlet", "logistic-normal"] = "dirichlet"
-    concentration: PositiveFloat = 1.0
-    scale: PositiveFloat = 1.0
-    hidden: tuple[PositiveInt, ...] = ()
-    precision: PositiveFloat | None = None
+    concentration: Positive = 1.0
+    scale: Positive = 1.0
+    hidden: Sizes = ()
+    precision: Positive | None = None
     gate: Literal["network", "latent"] = "network"
     prior: Literal["embedding", "standard"] = "embedding"
 
@@ -58,11 +57,11 @@ class FeaturesConfig:
     """
 
     prior: Literal["embedding", "standard"] = "embedding"
-    dim: PositiveInt = 16
-    loc: float = Field(default=0.0, allow_inf_nan=False)
-    scale: PositiveFloat = 1.0
-    hidden: tuple[PositiveInt, ...] = ()
-    squared_length: PositiveFloat | None = None
+    dim: Size = 16
+    loc: Finite = 0.0
+    scale: Positive = 1.0
+    hidden: Sizes = ()
+    squared_length: Positive | None = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,7 +75,7 @@ class DecoderConfig:
     """
 
     name: Literal["bilinear", "mlp"] = "bilinear"
-    hidden: tuple[PositiveInt, ...] = Field(default=(64,), min_length=1)
+    hidden: Sizes = Field(default=(64,), min_length=1)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -89,7 +88,7 @@ class SupervisionConfig:
     """
 
     loss: Literal["kl", "mse", "rank", "none"] = "kl"
-    weight: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    weight: NonNegative = 0.1
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,9 +103,9 @@ class DivergenceConfig:
             every pair, as published.
     """
 
-    weight: PositiveFloat = 1.0
-    warmup: int = Field(default=0, ge=0)
-    free_bits: float = _Nats
+    weight: Positive = 1.0
+    warmup: int = Field(default=0, ge=0, le=10**9)
+    free_bits: NonNegative = 0.0
     per: Literal["latent", "pair"] = "latent"
 
 
@@ -142,7 +141,7 @@ class VRMConfig(Settings):
         certificate: works out PAC-Bayes bounds on the error; from a few thousand pairs they say more than "vacuous".
     """
 
-    objectives: PositiveInt | None = None
+    objectives: Few | None = None
     selection: Literal["auto", "objectives", "one"] = "auto"
     weights: WeightsConfig = Field(default_factory=WeightsConfig)
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)

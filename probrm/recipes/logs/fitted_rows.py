@@ -9,7 +9,7 @@ from probrm.data import Log, read_log
 from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
-from probrm.recipes.provenance import fitted_source
+from probrm.recipes.provenance import fitted_source, fitted_store
 from probrm.recipes.recipe import Recipe
 from probrm.runs.fitted_rows import FittedRows, RowPredictions, masks
 from probrm.runs.run import Run
@@ -23,7 +23,7 @@ def fitted_log(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fitt
         EncoderError: vectors that are not in the cache, and no encoder.
     """
     log = read_log(fitted_source(run), recipe.read_spec(run.config["data"]), several=getattr(recipe, "several_actions", True))
-    store = run.record["encoder"]["embeddings"]
+    store = fitted_store(run)
     batch = run.inputs.batch(log, run_vectors(run, log.conversations, embeddings=store, progress=progress).vectors)
     held_out, selection = masks(log.row_id, run.split, run.config["inference"]["refit"])
     names = [action.column for action in run.inputs.actions]

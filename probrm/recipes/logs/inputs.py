@@ -127,6 +127,18 @@ class LogInputs:
         heads = {"reward": self.reward.to_dict(), "propensity": self.propensity.to_dict()}
         return heads | {"users": list(self.users), "actions": [action.to_dict() for action in self.actions], "repeated": self.repeated}
 
+    def check_shape(self, shape: LogShape) -> None:
+        """Refuses a model of another shape, which a run's files may describe although nobody fitted it. A model may leave covariates or users out.
+
+        Raises:
+            ValueError: names what differs.
+        """
+        if not self.centre.shape == self.spread.shape == (shape.embedding,):
+            raise ValueError(f"inputs.centre and inputs.spread have other shapes than the embedding, ({shape.embedding},)")
+        for name in ("reward_effects", "propensity_effects", "users", "actions"):
+            if (ours := getattr(shape, name)) and ours != getattr(self.shape, name):
+                raise ValueError(f"{name} of the inputs are others than the model's")
+
     @classmethod
     def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> LogInputs:
         """The inverse of ``to_dict`` and ``tensors``."""

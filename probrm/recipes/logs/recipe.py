@@ -35,7 +35,7 @@ from probrm.recipes.logs.pair_rewards import log_run_pairs, score_pairs
 from probrm.recipes.logs.scoring import check_texts_suffice, read_answers, scored_batch, text_batch, without_actions
 from probrm.recipes.observed import observed_actions
 from probrm.recipes.pairs.evaluation import PairRows
-from probrm.recipes.provenance import fitted_source, position
+from probrm.recipes.provenance import fitted_source, fitted_store, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
@@ -197,7 +197,7 @@ class LogRecipe(Recipe):
         """One row of the fitted log, read from its file again."""
         log = read_log(fitted_source(run), self.read_spec(run.config["data"]), several=self.several_actions)
         at = position(log.row_id, row, "log has")
-        store = run.record["encoder"]["embeddings"]
+        store = fitted_store(run)
         vectors = run_vectors(run, [log.conversations[at]], embeddings=store, progress=progress).vectors
         whole = run.inputs.batch(log, vectors.expand(len(log), -1))
         return self.inspect_row(run, log, at, whole.subset(torch.tensor([at])))

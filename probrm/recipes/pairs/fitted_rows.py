@@ -11,7 +11,7 @@ from probrm.recipes.pairs.files import fitted_batch
 from probrm.recipes.pairs.model import PairModel
 from probrm.recipes.pairs.predictions import spread_of_probabilities
 from probrm.recipes.pairs.repeats import shares
-from probrm.recipes.provenance import fitted_source
+from probrm.recipes.provenance import fitted_source, fitted_store
 from probrm.runs.fitted_rows import FittedRows, RowPredictions, masks
 from probrm.runs.run import Run
 
@@ -30,7 +30,7 @@ def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progre
         EncoderError: vectors that are not in the cache, and no encoder.
     """
     pairs = read_pairs(fitted_source(run), spec)
-    pairs, batch = fitted_batch(run, pairs, embeddings=run.record["encoder"]["embeddings"], progress=progress)
+    pairs, batch = fitted_batch(run, pairs, embeddings=fitted_store(run), progress=progress)
     held_out, selection = masks(pairs.row_id, run.split, run.config["inference"]["refit"])
     constant, dims = {}, {}
     if bool((batch["weight"] != 1).any()):

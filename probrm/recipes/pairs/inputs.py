@@ -14,6 +14,7 @@ from torch import Tensor
 from probrm.data import Batch, Conversation, Pairs
 from probrm.encoders import EncoderConfig
 from probrm.errors import DataError
+from probrm.recipes.pairs.shape import PairShape
 
 
 def prompt_conversation(conversation: Conversation, text: str) -> Conversation:
@@ -131,6 +132,18 @@ class PairInputs:
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON."""
         return {"attributes": list(self.attributes)}
+
+    def check_shape(self, shape: PairShape) -> None:
+        """Refuses a model of another shape, which a run's files may describe although nobody fitted it.
+
+        Raises:
+            ValueError: names what differs.
+        """
+        lengths = {"centre": shape.embedding, "prompt_centre": shape.prompt, "attribute_mean": len(self.attributes)}
+        lengths |= {"spread": shape.embedding, "prompt_spread": shape.prompt, "attribute_sd": len(self.attributes)}
+        for name, value in self.tensors().items():
+            if value.shape != (lengths[name],):
+                raise ValueError(f"inputs.{name} has the shape {tuple(value.shape)}; allowed: ({lengths[name]},)")
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> PairInputs:

@@ -37,7 +37,7 @@ from probrm.recipes.pairs.predictions import preference_probabilities, response_
 from probrm.recipes.pairs.ranked_log import RankedRows, ranked_log
 from probrm.recipes.pairs.repeats import chance_note, margin_note, occurrences
 from probrm.recipes.pairs.same_vectors import different_sides
-from probrm.recipes.provenance import fitted_source, position
+from probrm.recipes.provenance import fitted_source, fitted_store, position
 from probrm.recipes.recipe import Recipe
 from probrm.recipes.score_table import with_scores
 from probrm.runs.fitted_rows import FittedRows, RowPredictions
@@ -217,7 +217,7 @@ class PairRecipe(Recipe):
         pairs = read_pairs(fitted_source(run), self.read_spec(run.config["data"]))
         at = position(pairs.row_id, row, "pairs have")
         pair = pairs.take(torch.tensor([at]).numpy())
-        batch, _ = pair_batch(run, pair, embeddings=run.record["encoder"]["embeddings"], progress=progress)
+        batch, _ = pair_batch(run, pair, embeddings=fitted_store(run), progress=progress)
         return inspect_pair(run, pair, batch) | self.more_about(run, batch)
 
     def headline(self, run: Run) -> list[str]:

@@ -88,7 +88,7 @@ def test_what_is_recorded_builds_the_same_config(recipe: Recipe) -> None:
         (['action.false_rate={dist="Normal"}'], r"action\.false_rate: Normal can give values outside \(0, 1\)"),
         (["guide.name=foo"], r"unknown guide 'foo'; allowed: auto-normal, low-rank, full-rank, delta, amortised"),
         (["guide=5"], r"guide: found 5; it is a table"),
-        (["guide.name=low-rank", "guide.rank=0"], r"guide\.rank: found 0: Input should be greater than 0"),
+        (["guide.name=low-rank", "guide.rank=0"], r"guide\.rank: found 0: Input should be greater than or equal to 1"),
         (["inference.name=advi"], r"unknown inference 'advi'; allowed: svi, laplace, nuts"),
         (["inference.step=1"], r"inference 'svi': unknown setting 'step'; allowed: .*learning_rate"),
         (["encoder.pool=cls"], r"unknown encoder setting 'pool'; allowed: .*pooling"),

@@ -314,7 +314,7 @@ def test_modes_that_the_log_does_not_tell_apart_are_both_saved_and_neither_is_na
         (["--set", "guide.rank=3"], ["guide 'auto-normal'", "'rank'", "allowed: name"]),
         (["--set", "guide=low-rank"], ["guide", "'low-rank'", "--set guide.KEY=VALUE"]),
         (["--set", "inference.lr=1"], ["inference 'laplace'", "'lr'", "draws"]),
-        (["--set", "inference.draws=0"], ["inference.draws", "found 0", "greater than 0"]),
+        (["--set", "inference.draws=0"], ["inference.draws", "found 0", "greater than or equal to 4"]),
         (["--set", "model.prior.base_rate=1"], ["model.prior", "allowed here: priors"]),
         (["--set", "model.priors.weight.dist=Normal"], ["model.priors.weight", "base_rate, weights, effects"]),
         (["--set", "model.priors.weights.dist=Horse"], ["'Horse'", "did you mean Horseshoe?", "StudentT"]),
