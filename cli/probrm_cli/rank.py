@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
+from probrm_cli.flags import Columns, CsvSafe, Data, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
 
 if TYPE_CHECKING:
     from probrm.recipes.ranking import RankedFile
@@ -38,6 +38,7 @@ def rank(
     columns: Columns = None,
     preset: Preset = None,
     embeddings: Embeddings = None,
+    csv_safe: CsvSafe = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -52,6 +53,7 @@ def rank(
     from probrm.data import check_target, write_table
     from probrm.runs import find_recipe, load
     from probrm_cli.out import inputs_of, refuse_run, tidy
+    from probrm_cli.spreadsheets import without_formulas
     from probrm_cli.terminal import print_json, progress, tell
 
     if out is not None:
@@ -63,11 +65,14 @@ def rank(
     spec = spec_of(recipe, fitted, data, columns, preset, truth=False)
     how: dict[str, Any] = {"risk": risk, "abstain": abstain, "embeddings": embeddings, "progress": progress(quiet or as_json)}
     found = recipe.rank(fitted, data, spec, **how)
+    notes = found.notes
     if out is not None:
-        write_table(found.table, out, overwrite=overwrite)
-    tell(found.notes, quiet)
+        table, told = without_formulas(found.table, out) if csv_safe else (found.table, [])
+        write_table(table, out, overwrite=overwrite)
+        notes = [*notes, *told]
+    tell(notes, quiet)
     if as_json:
-        print_json({"out": out, **_counts(found), "notes": found.notes})
+        print_json({"out": out, **_counts(found), "notes": notes})
     elif not quiet:
         _print(found, out)
 
@@ -87,7 +92,7 @@ def _counts(found: RankedFile) -> dict[str, Any]:
 
 
 def _print(found: RankedFile, out: str | None) -> None:
-    from probrm_cli.terminal import number, print_table
+    from probrm_cli.terminal import number, print_table, say
 
     counts, rows = _counts(found), []
     names = found.table.column("id").to_pylist() if "id" in found.table.column_names else range(1, found.table.num_rows + 1)
@@ -107,12 +112,12 @@ def _print(found: RankedFile, out: str | None) -> None:
     called = "id" if "id" in found.table.column_names else "row"
     print_table("", (f"choice ({called})", "answers", "P(best)", "P(best) of the next", "expected regret, logits"), rows)
     if len(found.prompts) > _SHOWN:
-        typer.echo(f"{len(found.prompts) - _SHOWN} more prompts{'' if out else ': --out FILE has all'}")
+        say(f"{len(found.prompts) - _SHOWN} more prompts{'' if out else ': --out FILE has all'}")
     sure = (
         f", which are the best with {counts['p_best']:.0%} on average, expected regret {counts['regret']:.2f}" if counts["chosen"] else ""
     )
-    typer.echo(
+    say(
         f"{counts['prompts']} prompts with {counts['answers']} answers: {counts['chosen']} choices{sure}; no choice for {counts['abstained']}"
     )
     if out is not None:
-        typer.echo(f"{found.table.num_rows} rows ranked: {out}")
+        say(f"{found.table.num_rows} rows ranked: {out}")
