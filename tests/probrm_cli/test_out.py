@@ -111,8 +111,8 @@ def theirs(monkeypatch: pytest.MonkeyPatch, put: Callable[[], object]) -> None:
     """Another command takes the name while the run is written."""
     write = Run._write
 
-    def late(run: Run, folder: Path) -> None:
-        write(run, folder)
+    def late(run: Run, folder: Path, named: Path | None = None) -> None:
+        write(run, folder, named)
         put()
 
     monkeypatch.setattr(Run, "_write", late)

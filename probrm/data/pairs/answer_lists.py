@@ -78,10 +78,8 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
         made = made.set_column(made.column_names.index("id"), "id", pa.array(ids))
     if "group" not in made.column_names:
         made = made.append_column("group", pa.array(rows).cast(pa.string()))
-    of_scores = f" and of scores ({', '.join(scores)})" if scores else ""
-    notes.append(
-        f"{len(counts)} rows with lists of answers ({name}){of_scores} make {len(rows)} {'rated ' if scores else ''}answers, one a row"
-    )
+    beside, made_of = (f" and of scores ({', '.join(scores)})", "rated answers") if scores else ("", "answers, one a row")
+    notes.append(f"{len(counts)} rows with lists of answers ({name}){beside} make {len(rows)} {made_of}")
     return made
 
 

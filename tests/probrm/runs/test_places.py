@@ -22,8 +22,8 @@ def record(source: str | None, store: str | None = None, feedback: str | None = 
     ("path", "kept"),
     [
         ("/data/logs/log.parquet", "$RUN/../../data/logs/log.parquet"),
-        ("/home/a/run/log.parquet", "$RUN/../../home/a/run/log.parquet"),
-        ("/srv/r/log.parquet", "$RUN/log.parquet"),
+        ("/data/a/run/log.parquet", "$RUN/../../data/a/run/log.parquet"),
+        ("/runs/r/log.parquet", "$RUN/log.parquet"),
         ("/data/logs/*.parquet", "$RUN/../../data/logs/*.parquet"),
         ("owner/name", "owner/name"),
         ("owner/name:train", "owner/name:train"),
@@ -33,13 +33,13 @@ def record(source: str | None, store: str | None = None, feedback: str | None = 
     ],
 )
 def test_no_absolute_path_is_stored_and_each_comes_back(path: str | None, kept: str | None) -> None:
-    main, run = record(path, path, path), Path("/srv/r")
+    main, run = record(path, path, path), Path("/runs/r")
     assert stored(main, run) == record(kept, kept, kept)
     assert resolved(stored(main, run), run) == main == record(path, path, path)
 
 
 def test_a_run_of_before_keeps_its_paths() -> None:
-    assert resolved(record("/data/log.parquet"), Path("/srv/r")) == record("/data/log.parquet")
+    assert resolved(record("/data/log.parquet"), Path("/runs/r")) == record("/data/log.parquet")
 
 
 @pytest.fixture
