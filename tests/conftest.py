@@ -8,6 +8,11 @@ from typing import Any
 import pyro
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which is no fault of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def _globals() -> dict[str, Any]:

@@ -33,6 +33,13 @@ Embeddings = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else there.")]
+CsvSafe = Annotated[
+    bool,
+    typer.Option(
+        "--csv-safe/--no-csv-safe",
+        help="In a CSV, an apostrophe before texts that begin with =, +, -, @ or a tab: spreadsheets run them.",
+    ),
+]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
 
 

@@ -19,6 +19,7 @@ from probrm_cli.evaluate import evaluate
 from probrm_cli.fit.command import fit_app
 from probrm_cli.inspection.command import inspect
 from probrm_cli.posterior.command import posterior
+from probrm_cli.rank import rank
 from probrm_cli.report import report
 from probrm_cli.score import score
 from probrm_cli.simulate import simulate_app
@@ -43,6 +44,7 @@ app.command()(evaluate)
 app.command()(posterior)
 app.command()(report)
 app.command()(score)
+app.command()(rank)
 app.command()(compare)
 app.command()(embed)
 

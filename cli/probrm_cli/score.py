@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
+from probrm_cli.flags import Columns, CsvSafe, Data, Embeddings, Json, Preset, Quiet, RunFolder, spec_of
 
 
 def score(
@@ -24,13 +24,7 @@ def score(
             help="Weights of the run's objectives, instead of each prompt's own: helpfulness=0.7,safety=0.3.",
         ),
     ] = None,
-    csv_safe: Annotated[
-        bool,
-        typer.Option(
-            "--csv-safe/--no-csv-safe",
-            help="In a CSV, an apostrophe before texts that begin with =, +, -, @ or a tab: spreadsheets run them.",
-        ),
-    ] = True,
+    csv_safe: CsvSafe = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -48,15 +48,17 @@ class UnknownForm(ValueError):
 
 def is_message(value: Any) -> bool:
     """Whether this is an object with a speaker and something said, or a call of a tool."""
-    if not isinstance(value, Mapping) or _first(value, _SPEAKER) is None:
+    if not isinstance(value, dict) or _first(value, _SPEAKER) is None:
         return False
+    if isinstance(value.get("content"), str):  # nearly always; files have millions
+        return True
     said = [value[key] for key in _SAID if key in value]
     return any(one is None or isinstance(one, str | Mapping | Sequence) for one in said) or _calls(value) is not None
 
 
 def is_part(value: Any) -> bool:
     """Whether this is one part of a message's content: ``{"type": "text", "text": …}``."""
-    if not isinstance(value, Mapping) or is_message(value):
+    if not isinstance(value, dict) or is_message(value):
         return False
     return isinstance(value.get("type"), str) or [key for key, inner in value.items() if inner is not None] in (["text"], ["parts"])
 
@@ -71,8 +73,9 @@ def read_turn(message: Mapping[str, Any], left_out: Counter[str]) -> Turn:
     Raises:
         UnknownForm: the role or a part is unknown.
     """
-    said = [read_content(_first(message, _SAID), left_out), _call_text(_calls(message))]
-    return read_role(_first(message, _SPEAKER)), "\n\n".join(filter(None, said))
+    content, calls = read_content(_first(message, _SAID), left_out), _calls(message)
+    said = content if not calls else "\n\n".join(filter(None, [content, _call_text(calls)]))
+    return read_role(_first(message, _SPEAKER)), said
 
 
 def read_role(name: Any) -> str:
@@ -149,7 +152,10 @@ def _call_text(calls: Any) -> str:
 
 def _first(value: Mapping[str, Any], keys: Sequence[str]) -> Any:
     """The first of these keys that is there and not null: files with types write null where a key is missing."""
-    return next((value[key] for key in keys if value.get(key) is not None), None)
+    for key in keys:
+        if (found := value.get(key)) is not None:
+            return found
+    return None
 
 
 def _shown(value: Any) -> str:

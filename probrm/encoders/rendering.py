@@ -12,6 +12,7 @@ from typing import Any
 from probrm.data.conversation import Conversation
 from probrm.encoders.config import Text
 from probrm.encoders.layout import Layout, LayoutMaker
+from probrm.encoders.long_texts import LongTexts, Side
 from probrm.errors import EncoderError
 
 _LEAST_TEXT = 4
@@ -56,6 +57,7 @@ class Renderer:
         self._tokenizer = tokenizer
         self._layout = LayoutMaker(tokenizer, text)
         self.max_length = max_length
+        self._long = LongTexts(self._tokenize, max_length)
         self._first_texts: dict[bytes, int] = {}
         self._counted: set[int] = set()
         self.truncated = 0
@@ -93,15 +95,12 @@ class Renderer:
             EncoderError: ``max_length`` leaves no room for text in addition to the special tokens.
         """
         layouts = [self._layout(conversation) for conversation in conversations]
-        tokens = self._tokenize({text for layout in layouts for text in layout.texts})
+        tokens = self._long({side for layout in layouts for side in _sides(layout)})
         return [self._assemble(layout, tokens) for layout in layouts]
 
-    def _tokenize(self, texts: set[str]) -> dict[str, list[int]]:
-        if not texts:
-            return {}
-        order = sorted(texts)
+    def _tokenize(self, texts: list[str]) -> list[list[int]]:
         # Lone surrogates (JSON's "\ud800") are no text to a tokenizer.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in order]
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = self._tokenizer(
             clean,
             add_special_tokens=False,
@@ -111,11 +110,11 @@ class Renderer:
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        return dict(zip(order, encoded["input_ids"], strict=True))
+        return encoded["input_ids"]
 
-    def _assemble(self, layout: Layout, tokens: dict[str, list[int]]) -> Rendered:
+    def _assemble(self, layout: Layout, tokens: dict[Side, list[int]]) -> Rendered:
         *inner, last_frame, end = layout.frames
-        texts = [tokens[text] for text in layout.texts]
+        texts = [tokens[side] for side in _sides(layout)]
         response = texts[-1]
         first_frame = inner[0] if inner else ()
         between = [*inner[1:], ()]
@@ -147,6 +146,12 @@ class Renderer:
         self.truncated += cut
         digest = hashlib.blake2b(array("q", ids).tobytes(), digest_size=16).digest()
         self.merged += self._first_texts.setdefault(digest, content) != content
+
+
+def _sides(layout: Layout) -> list[Side]:
+    """The texts, and which end of them is kept where they are too long: of the prompt's the end, of the response the beginning."""
+    *prompt, response = layout.texts
+    return [*((text, True) for text in prompt), (response, False)]
 
 
 def _part(part: int, tokens: Sequence[int]) -> bytes:

@@ -58,12 +58,15 @@ def _same_sides(rendered: Sequence[Rendered], conversations: Sequence[Conversati
 
 
 def _sample(sides: Sequence[Sequence[Conversation]]) -> list[int]:
-    """Positions in a random order, as many as the budget allows."""
+    """Positions in a random order, as many as the budget allows; a row that is longer by itself is left out."""
     order, total, taken = list(range(len(sides[0]))), 0, []
     random.Random(0).shuffle(order)
     for i in order:
-        total += sum(len(side[i].prompt_text) + len(side[i].response) for side in sides)
-        if taken and total > _CHARACTERS:
+        size = sum(len(side[i].prompt_text) + len(side[i].response) for side in sides)
+        if size > _CHARACTERS:
+            continue
+        total += size
+        if total > _CHARACTERS:
             break
         taken.append(i)
     return taken

@@ -2,6 +2,7 @@
 
 from probrm.posterior.arviz import netcdf_bytes, to_arviz
 from probrm.posterior.groups import posterior_groups
+from probrm.posterior.ranking import RISKS, Ranking, Risk, own_draws, rank_answers
 from probrm.posterior.rewards import LEVEL, Rewards, predict_rewards
 from probrm.posterior.row_groups import FittedRowsLike, pointwise_log_likelihood
 from probrm.posterior.stored import StoredPosterior, read_posterior
@@ -9,14 +10,19 @@ from probrm.posterior.summary import Variable, summarise
 
 __all__ = [
     "LEVEL",
+    "RISKS",
     "FittedRowsLike",
+    "Ranking",
     "Rewards",
+    "Risk",
     "StoredPosterior",
     "Variable",
     "netcdf_bytes",
+    "own_draws",
     "pointwise_log_likelihood",
     "posterior_groups",
     "predict_rewards",
+    "rank_answers",
     "read_posterior",
     "summarise",
     "to_arviz",

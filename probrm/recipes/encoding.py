@@ -57,6 +57,15 @@ def vectors_now(run: Run, conversations: Sequence[Conversation], *, progress: Pr
     return vectors
 
 
+def given_vectors(
+    run: Run, conversations: Sequence[Conversation], *, embeddings: str | Encoder | None, cache: bool, progress: Progress
+) -> Float[Tensor, "n d"]:
+    """Vectors of texts given in code: through the cache, from a store, or now; see ``Recipe.reward``."""
+    if cache or embeddings:
+        return run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
+    return vectors_now(run, conversations, progress=progress)
+
+
 @lru_cache(maxsize=1)
 def _encoder(config: EncoderConfig, device: str) -> TransformerEncoder:
     from probrm.encoders import load_encoder  # transformers: seconds, which vectors in the cache do not need

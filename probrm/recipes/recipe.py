@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from probrm.data import Batch, Conversation
     from probrm.encoders import Encoded, Encoder, Observed
     from probrm.evaluation import Evaluation
-    from probrm.posterior import Rewards
+    from probrm.posterior import Ranking, Rewards, Risk
+    from probrm.recipes.ranking import RankedFile
     from probrm.report.blocks import Section
     from probrm.reward_benchmarks import BenchmarkResult
     from probrm.runs.fitted_rows import FittedRows, RowPredictions
@@ -313,6 +314,42 @@ class Recipe(ABC):
                 suits one call after another.
             progress: shows the encoding.
         """
+
+    def answers(self, run: Run, source: str, spec: Any, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> Any:
+        """The answers of a file that has them one a row, or lists of them: as a ``Log``, the batch of their rewards, and notes.
+
+        Raises:
+            ConfigError: this model has no rewards of single answers.
+        """
+        raise ConfigError(f"model {self.kind!r}: it cannot rank the answers of a file", fix="write answers in its recipe")
+
+    def text_batch(
+        self,
+        run: Run,
+        conversations: Sequence[Conversation],
+        *,
+        embeddings: str | Encoder | None = None,
+        cache: bool = False,
+        progress: Progress = silent,
+    ) -> Batch:
+        """What ``model.reward`` takes of n conversations given in code; arguments as of ``reward``.
+
+        Raises:
+            ConfigError: this model has no rewards of single answers.
+        """
+        raise ConfigError(f"model {self.kind!r}: it cannot rank answers", fix="write text_batch in its recipe")
+
+    def rank(self, run: Run, source: str, spec: Any, **how: Any) -> RankedFile:
+        """The answers of a file ranked within their prompts; the other arguments are those of ``rank_file``."""
+        from probrm.recipes.ranking import rank_file
+
+        return rank_file(self, run, source, spec, **how)
+
+    def best_of_n(self, run: Run, answers: Sequence[Conversation], *, risk: Risk = "mean", abstain: float | None = None) -> Ranking:
+        """n answers to one prompt ranked, see ``Run.best_of_n``."""
+        from probrm.recipes.ranking import best_of_n
+
+        return best_of_n(self, run, answers, risk=risk, abstain=abstain)
 
     def benchmark(
         self,

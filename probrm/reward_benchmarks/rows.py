@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from probrm.data.files.hints import listed, shown
+from probrm.data.files.json_values import BrokenJson, parse
 from probrm.data.files.tables import read_table
 from probrm.errors import DataError
 
@@ -114,8 +114,8 @@ def _parsed(value: Any, start: str) -> Any:
     if not isinstance(value, str) or not value.replace(" ", "").startswith(start):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return parse(value)
+    except BrokenJson:
         return value
 
 

@@ -21,7 +21,7 @@ from probrm.data.conversation import conversations_of
 from probrm.disk import set_aside
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
-from probrm.posterior import Rewards, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
+from probrm.posterior import Ranking, Rewards, Risk, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
 from probrm.progress import Progress, silent
 from probrm.runs.fitted_rows import FittedRows
 from probrm.runs.folder import MARKER, check_folder, modes_in, write_folder
@@ -127,6 +127,21 @@ class Run:
             EncoderError: the run's encoder cannot be loaded.
         """
         return find_recipe(self.kind).reward(self, conversations_of(prompt, responses))
+
+    def best_of_n(self, prompt: Any, responses: Any, *, risk: Risk = "mean", abstain: float | None = None) -> Ranking:
+        """Which of n responses to one prompt to take, and how sure that is: ``responses[run.best_of_n(prompt, responses).chosen]``.
+
+        Args:
+            prompt: text, or chat messages.
+            responses: n texts or assistant's messages.
+            risk: ``mean``, or ``lower`` for the choice that avoids responses of which little is known, see ``rank_answers``.
+            abstain: no choice (``abstains``) where the chosen response is not the best with a higher probability than this.
+
+        Raises:
+            ConfigError: the run's reward has covariates, which texts do not carry.
+            DataError: something else than texts and messages.
+        """
+        return find_recipe(self.kind).best_of_n(self, conversations_of(prompt, responses), risk=risk, abstain=abstain)
 
     def reweighted(self, weights: Mapping[str, float]) -> Run:
         """This run with objective weights given by hand, the same for every prompt: it scores, and gives rewards, by these.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from probrm.data.columns.values import MISSING, Cells
+from probrm.data.columns.values import MISSING, NOT_ZERO, Cells
 from probrm.data.files.arrow import is_number, is_text, to_float
+from probrm.data.files.hints import spelled
 from probrm.errors import ConfigError, DataError
 
 Codes = dict[str, float | None]
@@ -94,7 +96,7 @@ def _texts(cells: Cells) -> np.ndarray | None:
     if pa.types.is_null(kind):
         return np.full(len(cells.rows), "", dtype=object)
     if is_number(kind):
-        return np.array(["" if np.isnan(v) else f"{v:g}" for v in to_float(cells.values)], dtype=object)
+        return np.array(["" if np.isnan(v) else spelled(v) for v in to_float(cells.values)], dtype=object)
     if not (is_text(kind) or pa.types.is_boolean(kind)):
         return None
     found = [("" if v is None else str(v).strip().lower()) for v in cells.values.to_pylist()]
@@ -106,7 +108,7 @@ def _key(text: str) -> str:
     text = str(text).strip().lower()
     column, colon, value = text.rpartition(":")
     number = _number(value)
-    return f"{column}{colon}{number:g}" if math.isfinite(number) else text
+    return f"{column}{colon}{spelled(number)}" if math.isfinite(number) else text
 
 
 def _word(word: str) -> float | None:
@@ -116,7 +118,10 @@ def _word(word: str) -> float | None:
 
 
 def _number(text: object) -> float:
+    """NaN of what is no number, or none that is told from 0."""
+    written = str(text).strip()
     try:
-        return float(str(text))
+        number = float(written)
     except ValueError:
         return math.nan
+    return math.nan if number == 0 and re.match(NOT_ZERO, written) else number

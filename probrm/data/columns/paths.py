@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from probrm.data.files.arrow import is_list, is_text, kernels
+from probrm.data.files.json_values import BrokenJson, parse
 from probrm.errors import DataError
 
 
@@ -89,8 +90,8 @@ def _inside(value: Any, steps: list[str]) -> Any:
 
 def _parsed(text: str | None) -> Any:
     try:
-        return json.loads(text or "null")
-    except (ValueError, RecursionError):
+        return parse(text or "null")
+    except BrokenJson:
         return None
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
 from probrm.data.columns.matching import Part
-from probrm.data.columns.values import Cells, binary, names, numbers, scores
+from probrm.data.columns.values import SMALLEST, Cells, binary, names, numbers, parse_scores
 from probrm.data.files.arrow import is_number, to_float
 from probrm.errors import DataError
 
@@ -101,7 +101,8 @@ class Roles:
         """float32 (n,) between 0 and 1."""
         fix = "leave the column out: --columns true_probability="
         found = self.read(
-            "true_probability", lambda cells: numbers(cells, allowed="numbers from 0 to 1", ok=lambda p: (p >= 0) & (p <= 1), fix=fix)
+            "true_probability",
+            lambda cells: numbers(cells, allowed="numbers from 0 to 1", ok=lambda p: (p >= 0) & (p <= 1), fix=fix, tiny=True),
         )
         return None if found is None else found.astype(np.float32)
 
@@ -115,10 +116,12 @@ class Roles:
 
     @staticmethod
     def _probability(cells: Cells, fix: str) -> np.ndarray:
-        values = scores(cells, fix=fix)
-        bad = ~(np.isnan(values) | ((values > 0) & (values <= 1)))
+        values, bad = parse_scores(cells, fix=fix)
+        bad |= ~(np.isnan(values) | ((values >= SMALLEST) & (values <= 1)))
         if bad.any():
-            raise cells.error(int(bad.argmax()), "a probability in (0, 1], or missing", fix)
+            at = int(bad.argmax())
+            least = f" of at least {SMALLEST:g}" if 0 < values[at] < SMALLEST else ""
+            raise cells.error(at, f"a probability in (0, 1]{least}, or missing", fix)
         return values
 
     def user(self) -> np.ndarray | None:

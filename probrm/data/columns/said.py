@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from probrm.data.columns.values import Cells
 from probrm.data.files.arrow import is_list, is_text, kernels, to_flags
+from probrm.data.files.json_values import BrokenJson, parse
 from probrm.data.messages import ROLES, ROLES_ALLOWED, Turns, UnknownForm, is_message, is_part, read_content, read_turn
 from probrm.errors import DataError
 
@@ -135,27 +135,41 @@ def _from_texts(cells: Cells, left_out: Counter[str]) -> list[Said | None]:
     if 2 * wrong.sum() >= len(wrong) - cells.values.null_count > 0:  # fewer are texts that happen to start like one
         fix = "save the file as parquet or JSON lines; a CSV keeps chats only as JSON, in double quotes"
         raise cells.error(int(wrong.argmax()), "text, a list of {role, content}, or one as JSON text", fix)
-    blank = kernels.equal(kernels.utf8_trim_whitespace(cells.values), "")
-    texts: list[Said | None] = kernels.if_else(blank, pa.scalar(None, cells.values.type), cells.values).to_pylist()
-    maybe = np.flatnonzero(to_flags(kernels.match_substring_regex(cells.values, _JSON)))
-    parsed = {position: value for position in maybe.tolist() if (value := _parse(texts[position])) is not None}
-    filled = sum(text is not None for text in texts)
-    lists = [position for position, value in parsed.items() if isinstance(value, list) and all(isinstance(v, str | list) for v in value)]
-    strange = [position for position, value in parsed.items() if position not in set(lists) and _is_strange(value)]
+    texts: list[Said | None] = []
+    filled, lists, strange, refused = 0, [], [], None
+    for start in range(0, len(cells.values), _AT_A_TIME):
+        values = cells.values.slice(start, _AT_A_TIME)
+        blank = kernels.equal(kernels.utf8_trim_whitespace(values), "")
+        some: list[Said | None] = kernels.if_else(blank, pa.scalar(None, values.type), values).to_pylist()
+        filled += sum(text is not None for text in some)
+        for i in np.flatnonzero(to_flags(kernels.match_substring_regex(values, _JSON))).tolist():
+            if (value := _parse(some[i])) is None:
+                continue
+            if isinstance(value, list) and all(isinstance(item, str | list) for item in value):
+                lists.append(start + i)
+            elif _is_strange(value):
+                strange.append(start + i)
+            else:
+                try:
+                    some[i] = _said(value, left_out)
+                except UnknownForm as error:
+                    refused = refused or (start + i, error)
+        texts += some
     if strange and 2 * len(strange) >= filled:
-        _read(cells, strange[0], parsed[strange[0]], left_out)  # says which role is unknown
-    skipped = {*strange, *(lists if len(lists) < filled else ())}  # then it is a text that happens to start like one
-    for position, value in parsed.items():
-        if position not in skipped:
-            texts[position] = _read(cells, position, value, left_out)
+        _read(cells, strange[0], _parse(texts[strange[0]]), left_out)  # says which role is unknown
+    if refused:
+        raise _refuse(cells, *refused)
+    if lists and len(lists) == filled:  # else it is a text that happens to start like one
+        for position in lists:
+            texts[position] = _read(cells, position, _parse(texts[position]), left_out)
     return texts
 
 
 def _parse(text: Any) -> Any:
     """What JSON text holds, where that may be messages, parts or texts; None otherwise."""
     try:
-        value = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        value = parse(text)
+    except BrokenJson:
         return None
     items = value if isinstance(value, list) else [value]
     if not items:
@@ -170,8 +184,8 @@ def _parse(text: Any) -> Any:
 
 def _is_strange(value: Any) -> bool:
     """Messages none of which has a known role: an answer may be JSON of that form."""
-    messages = [item for item in (value if isinstance(value, list) else [value]) if is_message(item)]
-    return bool(messages) and not any(_has_known_role(message) for message in messages)
+    items = value if isinstance(value, list) else [value]
+    return is_message(items[0]) and not any(map(_has_known_role, items))
 
 
 def _has_known_role(message: Mapping[str, Any]) -> bool:

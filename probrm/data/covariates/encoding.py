@@ -13,6 +13,10 @@ import pandas as pd
 from probrm.data.files.hints import listed, shown
 from probrm.errors import DataError
 
+_FARTHEST = 1e9
+"""Standard deviations: the square of a larger number leaves what float32 has before long."""
+_ENOUGH = 10_000
+
 
 @dataclass(frozen=True)
 class Covariate:
@@ -73,7 +77,7 @@ class FeatureMap:
             elif covariate.kind == "flag":
                 columns.append(_as_flag(values))
             else:
-                columns.append((_as_number(values) - covariate.mean) / covariate.sd)
+                columns.append(_standardised(values, covariate))
         if not columns:
             return np.zeros((len(frame), 0), np.float32)
         return np.ascontiguousarray(np.stack([c.astype(np.float32) for c in columns], axis=1))
@@ -107,6 +111,26 @@ class FeatureMap:
         return cast(pd.Series, frame[covariate.name])
 
 
+def _standardised(values: pd.Series, covariate: Covariate) -> np.ndarray:
+    numbers = _as_number(values)
+    found = (numbers - covariate.mean) / covariate.sd
+    if (far := np.abs(found) > _FARTHEST).any():
+        at = int(far.argmax())
+        raise DataError(
+            f"covariate {covariate.name!r}: found {numbers[at]:g} in row {at + 1}, {np.abs(found[at]):.0e} standard deviations from the mean of "
+            f"the training rows ({covariate.mean:g}); allowed: {_FARTHEST:.0e}",
+            fix="correct or remove it",
+        )
+    return found
+
+
+def _is_told_apart(numbers: np.ndarray, mean: float, sd: float) -> bool:
+    """Whether more than a tenth of the different numbers stay different in float32."""
+    distinct = np.unique(numbers)
+    distinct = distinct[:: max(1, len(distinct) // _ENOUGH)]
+    return sd > 1e-12 * abs(mean) and 10 * len(np.unique(((distinct - mean) / sd).astype(np.float32))) > len(distinct)
+
+
 def _fit(name: str, values: pd.Series) -> Covariate:
     if pd.api.types.is_bool_dtype(values):
         return Covariate(name, "flag")
@@ -118,7 +142,14 @@ def _fit(name: str, values: pd.Series) -> Covariate:
             raise DataError(
                 f"covariate {name!r}: its numbers are too large (up to {np.abs(found).max():g})", fix="rescale it, or take logarithms"
             )
-        return Covariate(name, "number", mean=mean, sd=sd if sd > 1e-12 * max(1.0, abs(mean)) else 1.0)
+        varies = len(found) > 0 and found.min() < found.max()
+        if varies and not _is_told_apart(found, mean, sd):
+            raise DataError(
+                f"covariate {name!r}: its numbers lie from {found.min():g} to {found.max():g}, and most of them are the same once they are "
+                "standardised (float32 has seven digits)",
+                fix="subtract a constant, take logarithms, or remove the rows that lie far out",
+            )
+        return Covariate(name, "number", mean=mean, sd=sd if varies else 1.0)
     counts = Counter(_as_text(values))
     if not counts:
         return Covariate(name, "text")

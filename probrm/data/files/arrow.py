@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,28 @@ def to_names(values: Any) -> np.ndarray:
     found = np.array(values.cast(pa.large_string()).to_numpy(zero_copy_only=False), dtype=object)
     found[found == ""] = None
     return found
+
+
+def leaves(values: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
+    """The arrays that structs, lists, maps, dictionaries and extensions are made of in the end."""
+    if isinstance(values, pa.ChunkedArray):
+        for chunk in values.chunks:
+            yield from leaves(chunk)
+        return
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        yield from leaves(values.storage)
+    elif pa.types.is_struct(kind):
+        for field in values.flatten():
+            yield from leaves(field)
+    elif pa.types.is_map(kind):
+        yield from leaves(values.keys)
+        yield from leaves(values.items)
+    elif is_list(kind):
+        yield from leaves(values.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield from leaves(values.dictionary)
+    elif pa.types.is_run_end_encoded(kind):
+        yield from leaves(values.values)
+    else:
+        yield values

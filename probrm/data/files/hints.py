@@ -34,6 +34,12 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     return f"{shown}, and {len(names) - most} more" if len(names) > most else shown
 
 
+def spelled(number: float) -> str:
+    """A number as text, short where that is exact: ``1``, ``0.5``, ``1234567.0``."""
+    short = f"{number:g}"
+    return short if float(short) == number or number != number else repr(float(number))
+
+
 def shown(value: object, length: int = 40) -> str:
     """A value as found, short enough for a message: ``'yes'``, ``2``, ``nan``."""
     if isinstance(value, float) and value.is_integer():

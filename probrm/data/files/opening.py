@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import Any, cast
 
@@ -79,40 +78,3 @@ def open_bytes(source: str) -> Any:
     if packed == "zstd":
         return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     return raw
-
-
-def open_text(source: str) -> io.TextIOWrapper:
-    """Unpacked UTF-8 text; a byte order mark is skipped."""
-    return io.TextIOWrapper(io.BufferedReader(_Raw(open_bytes(source))), encoding="utf-8-sig", newline="")
-
-
-class _Raw(io.RawIOBase):
-    """A stream that has no more than ``read`` as one that Python's own readers take."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills ``buffer``."""
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        """Closes the stream below."""
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-
-def arrow_input(source: str) -> Any:
-    """What Arrow's readers take: a local path, whose packing they know by its ending, or a stream."""
-    if not is_remote(source):
-        return source
-    stream = pa.PythonFile(open_raw(source), mode="r")
-    packed = packing(source)
-    return stream if packed is None else pa.CompressedInputStream(stream, packed)

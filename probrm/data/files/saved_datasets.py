@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,12 @@ from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from probrm.data.files.arrow_streams import check_stream
+from probrm.data.files.damage import told
+from probrm.data.files.hints import shown
+from probrm.data.files.json_values import parse
+from probrm.data.files.memory import within_memory
+from probrm.data.files.valid import valid
 from probrm.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,10 +33,7 @@ def read_folder(source: str) -> pa.Table:
     folder = Path(source)
     splits_file = folder / "dataset_dict.json"
     if splits_file.is_file():
-        try:
-            splits = list(json.loads(splits_file.read_text("utf-8"))["splits"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{splits_file}: damaged, its list of splits cannot be read", fix="save the data set again") from error
+        splits = _listed(splits_file, "splits")
         name = _choose(splits, source, fix=f"name the folder of one split: {folder / splits[0] if splits else folder}")
         return read_folder(str(folder / name))
     if not (folder / "state.json").is_file():
@@ -40,11 +42,14 @@ def read_folder(source: str) -> pa.Table:
             f"{source}: a folder that was not written by datasets' save_to_disk (there is no state.json); it holds {inside}",
             fix="name one file (parquet, csv, jsonl), or a folder made with Dataset.save_to_disk",
         )
+    _check_files(folder)
     import datasets  # costs a second, and few sources need it
 
     try:
-        with _quiet():
-            return _arrow(cast("Dataset", datasets.load_from_disk(source)))
+        with _quiet(), within_memory(source):
+            return valid(_arrow(cast("Dataset", datasets.load_from_disk(source))), source)
+    except DataError:
+        raise
     except Exception as error:  # what a damaged folder raises is not documented, and is whatever its parts raise
         raise DataError(f"{source}: cannot be read as a saved data set ({_first_line(error)})", fix="save or copy it again") from error
 
@@ -65,7 +70,30 @@ def read_hub(source: str) -> pa.Table:
     if isinstance(loaded, datasets.DatasetDict):
         splits = [str(key) for key in loaded]
         loaded = loaded[_choose(splits, source, fix=f"name one: {name}:{splits[0] if splits else 'split'}")]
-    return _arrow(cast("Dataset", loaded))
+    return valid(_arrow(cast("Dataset", loaded)), source)
+
+
+def _listed(path: Path, key: str) -> list[str]:
+    """The names that a file of the folder lists.
+
+    Raises:
+        DataError: it lists none, or one that would lead out of the folder.
+    """
+    try:
+        found = [one["filename"] if isinstance(one, dict) else one for one in parse(path.read_text("utf-8"))[key]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: damaged, its list of {key.strip('_')} cannot be read", fix="save the data set again") from error
+    for name in found:
+        if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise DataError(f"{path}: it names {shown(name)}, which is no name inside of the folder", fix="save the data set again")
+    return found
+
+
+def _check_files(folder: Path) -> None:
+    """The files with the rows are in the folder, and fit into memory."""
+    for name in _listed(folder / "state.json", "_data_files"):
+        with told(str(folder), "a saved data set"):
+            check_stream(folder / name, str(folder))
 
 
 def _choose(splits: list[str], source: str, *, fix: str) -> str:

@@ -7,17 +7,23 @@ import glob
 import hashlib
 import os
 import re
-import zlib
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from probrm.data.files.opening import is_remote, open_bytes, open_raw, packing
+from probrm.data.files.csv_files import read_csv
+from probrm.data.files.damage import told
+from probrm.data.files.hints import listed
+from probrm.data.files.json_files import read_json
+from probrm.data.files.memory import PER_BYTE, check_room
+from probrm.data.files.opening import is_remote
+from probrm.data.files.parquet_files import read_parquet
 from probrm.data.files.parts import KINDS, expand, hive_values, is_glob, kind_of, read_parts
 from probrm.data.files.saved_datasets import is_saved, read_folder, read_hub
-from probrm.data.files.text_files import read_csv, read_json
+from probrm.data.files.unpacking import check_length
+from probrm.data.files.valid import valid
 from probrm.data.files.writing import write_table
 from probrm.errors import DataError
 
@@ -54,11 +60,14 @@ def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str]
         table = read_hub(source)
     else:
         raise _missing(path, source)
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if repeated:
-        raise DataError(f"{source}: several columns have the same name: {', '.join(map(repr, repeated))}", fix="rename all but one of them")
+        raise DataError(f"{source}: several columns have the same name: {listed(map(repr, repeated))}", fix="rename all but one of them")
+    if not table.column_names:
+        raise DataError(f"{source}: its rows hold nothing", fix="check how the file was made; columns have names")
     if table.num_rows == 0:
         raise DataError(f"{source}: there are no rows in it", fix="check how the file was made; at least one row is needed")
+    check_room(source, table.nbytes - table.nbytes // PER_BYTE, table.num_rows)
     return table
 
 
@@ -106,34 +115,15 @@ def _read_file(path: str, source: str, texts: frozenset[str], ids: frozenset[str
             f"{source}: files ending in {ending!r} are not read; allowed: {', '.join(KINDS)}, each also with .gz or .zst",
             fix="convert the file, or rename it if its ending is wrong",
         )
-    try:
+    with told(source, kind):
         if not is_remote(path) and os.path.getsize(path) == 0:
             raise DataError(f"{source}: the file is empty (0 bytes)", fix="check how the file was made, or copy it again")
-        if kind in ("csv", "tsv"):
-            return read_csv(path, source, texts | ids, delimiter="\t" if kind == "tsv" else ",")
+        if kind == "parquet":
+            return valid(read_parquet(path, source), source)
+        check_length(path, source)
         if kind == "json":
             return read_json(path, source, texts, ids)
-        return _read_parquet(path)
-    except PermissionError as error:
-        raise DataError(f"{source}: you may not read this file", fix=f"chmod u+r {source}") from error
-    except FileNotFoundError as error:
-        raise DataError(f"{source}: there is no such file", fix="check the address") from error
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:  # damaged files, and the ways in which a gzip can be damaged
-        what = str(error).splitlines()[0].removesuffix(".") if str(error) else type(error).__name__
-        raise DataError(
-            f"{source}: cannot be read as {kind} ({what})", fix="the file is damaged or cut short: make or copy it again"
-        ) from error
-
-
-def _read_parquet(path: str) -> pa.Table:
-    if packing(path):
-        with open_bytes(path) as stream:
-            return pq.read_table(pa.BufferReader(stream.read()))
-    if is_remote(path):
-        with open_raw(path) as raw, pq.ParquetFile(raw) as file:
-            return file.read()
-    with pq.ParquetFile(path) as file:
-        return file.read()
+        return read_csv(path, source, texts | ids, delimiter="\t" if kind == "tsv" else ",")
 
 
 def _missing(path: Path, source: str) -> DataError:

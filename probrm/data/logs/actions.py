@@ -20,6 +20,7 @@ Kind = Literal["binary", "ordinal", "log-normal", "thumb"]
 KINDS: tuple[Kind, ...] = ("binary", "ordinal", "log-normal", "thumb")
 _NAMED: dict[str, Kind] = {kind: kind for kind in KINDS}
 MAX_LEVELS = 20
+_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,11 @@ def _levels(cells: Cells, column: pa.ChunkedArray, missing: float | None = None)
         fix = "give integers, or a categorical column that says its order; durations are written COLUMN:log-normal"
         values = scores(cells, fix=fix)
         values = values if missing is None else np.where(np.isnan(values), missing, values)
-        odd = np.isfinite(values) & (values != np.floor(values))
+        odd = np.isfinite(values) & ((values != np.floor(values)) | (np.abs(values) >= _EXACT))
         if odd.any():
-            raise cells.error(int(odd.argmax()), "integers, or missing", fix)
+            at = int(odd.argmax())
+            size = f" below {_EXACT:.0f} in size" if abs(values[at]) >= _EXACT else ""
+            raise cells.error(at, f"integers{size}, or missing", fix)
     seen, codes = np.unique(values[np.isfinite(values)], return_inverse=True)
     if len(seen) > MAX_LEVELS:
         raise DataError(

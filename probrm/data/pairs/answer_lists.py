@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -24,10 +25,22 @@ def holds_answer_lists(names: Collection[str]) -> bool:
     return bool({plain(name) for name in names} & set(_ANSWERS)) and any(_single(name) for name in names)
 
 
-def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: list[str]) -> pa.Table:
+def may_hold_answers(names: Collection[str], named: str | None) -> bool:
+    """Whether a column of these names may hold lists of answers."""
+    return any(name == named or (not named and plain(name) in _ANSWERS) for name in names)
+
+
+def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: list[str], *, rated: bool = True) -> pa.Table:
     """One rated answer a row, grouped by the rows that they come from; another table as it is.
 
     ``responses`` is ``response`` then, ``scores`` is ``score``; columns that the user named keep their names. Other columns are repeated.
+
+    Args:
+        table: the file's.
+        spec: what the user named.
+        source: the file, for messages.
+        notes: gets what was made.
+        rated: whether lists of answers alone, without scores, stay as they are.
 
     Raises:
         DataError: a row has another number of scores than of answers.
@@ -39,12 +52,12 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     answers = None if name is None else _lists(table.column(name), str)
     if name is None or answers is None:
         return table
-    rated = {spec.columns.get("overall"), *(attribute.removeprefix("-") for attribute in spec.attributes)}
-    wanted = {n: n if n in rated else _single(n) for n in table.column_names}
+    by_name = {spec.columns.get("overall"), *(attribute.removeprefix("-") for attribute in spec.attributes)}
+    wanted = {n: n if n in by_name else _single(n) for n in table.column_names}
     scores = {
         n: lists for n, single in wanted.items() if single and n != name and (lists := _lists(table.column(n), (int, float))) is not None
     }
-    if not scores:
+    if rated and not scores:
         return table
     counts = [len(found or ()) for found in answers]
     for column, lists in scores.items():
@@ -58,15 +71,25 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     made = table.drop_columns([name, *scores]).take(pa.array(rows))
     made = made.append_column(named or "response", pa.array([answer for found in answers for answer in found or ()]))
     for column, lists in scores.items():
-        values = pa.array([None if value is None else float(value) for found in lists for value in found or ()], pa.float64())
+        values = pa.array([None if value is None else _number(value) for found in lists for value in found or ()], pa.float64())
         made = made.append_column(wanted[column] or column, values)
     if "id" in made.column_names:
         ids = [f"{one}.{k}" for one, k in zip(made.column("id").to_pylist(), number.tolist(), strict=True)]
         made = made.set_column(made.column_names.index("id"), "id", pa.array(ids))
     if "group" not in made.column_names:
         made = made.append_column("group", pa.array(rows).cast(pa.string()))
-    notes.append(f"{len(counts)} rows with lists of answers ({name}) and of scores ({', '.join(scores)}) make {len(rows)} rated answers")
+    of_scores = f" and of scores ({', '.join(scores)})" if scores else ""
+    notes.append(
+        f"{len(counts)} rows with lists of answers ({name}){of_scores} make {len(rows)} {'rated ' if scores else ''}answers, one a row"
+    )
     return made
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
 
 
 def _single(name: str) -> str | None:

@@ -73,9 +73,21 @@ def keep_informative(sides: dict[str, tuple[np.ndarray, np.ndarray]], reading: R
 
 
 def stack(sides: dict[str, tuple[np.ndarray, np.ndarray]]) -> tuple[tuple[str, ...], np.ndarray | None, np.ndarray | None]:
-    """The attributes' names, and float32 (m, K') scores of the chosen and the rejected sides; None without attributes."""
+    """The attributes' names, and float32 (m, K') scores of the chosen and the rejected sides; None without attributes.
+
+    Raises:
+        DataError: two scores of a pair differ, and are one number in float32.
+    """
     if not sides:
         return (), None, None
+    for name, (first, second) in sides.items():
+        if (lost := (first != second) & (first.astype(np.float32) == second.astype(np.float32))).any():
+            at = int(lost.argmax())
+            raise DataError(
+                f"the attribute {name!r}: {float(first[at])!r} and {float(second[at])!r} are the same number once they are used (float32 has seven "
+                "digits)",
+                fix="subtract a constant from the scores, or leave it out of --attributes",
+            )
     chosen, rejected = (np.stack(columns, axis=1).astype(np.float32) for columns in zip(*sides.values(), strict=True))
     return tuple(sides), chosen, rejected
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from probrm.data.columns.values import Cells, names
-from probrm.data.files.hints import listed
+from probrm.data.files.hints import listed, spelled
 from probrm.data.pairs.rating_names import plain
 from probrm.data.pairs.sides import ANSWERS, MARKS, TwoSides, is_turned, marked
 from probrm.errors import DataError
@@ -94,7 +94,7 @@ def understands(value: str) -> bool:
 def _as_value(text: str) -> str:
     """Numbers are written one way: ``1.0`` is ``1``."""
     text = text.strip().lower()
-    return f"{float(text):g}" if _NUMBER.fullmatch(text) else text
+    return spelled(float(text)) if _NUMBER.fullmatch(text) else text
 
 
 def _declared(declared: Mapping[str, str], distinct: list[str]) -> dict[str, float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+
+from probrm.data.files.json_values import BrokenJson, parse
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -68,8 +69,8 @@ def parsed(value: Any) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return parse(value)
+    except BrokenJson:
         return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from probrm.data.columns.values import Cells, scores
 from probrm.data.conversation import Conversation
 from probrm.data.files.arrow import is_list, is_text, kernels
 from probrm.data.files.hints import did_you_mean, listed
+from probrm.data.files.json_values import parse
 from probrm.data.pairs.attributes import read_attributes
 from probrm.data.pairs.chosen_rejected import read_subset
 from probrm.data.pairs.rated_responses import Ratings
@@ -114,8 +114,8 @@ def _parse(cells: Cells) -> pa.Array:
     found: list[list[dict[str, Any]] | None] = []
     for position, text in enumerate(cells.values.to_pylist()):
         try:
-            found.append(None if not text else [_as_texts(completion) for completion in json.loads(text)])
-        except (ValueError, TypeError, AttributeError, RecursionError):
+            found.append(None if not text else [_as_texts(completion) for completion in parse(text)])
+        except (ValueError, TypeError, AttributeError):
             raise cells.error(position, _ALLOWED, _FIX) from None
     return pa.array(found)
 

@@ -29,7 +29,7 @@ def annotated_pairs(source: str) -> tuple[pa.Table, list[str], str] | None:
     found = recognise(source)
     if found is None or found.name not in _READERS:
         return None
-    given, notes = _READERS[found.name](records(source))
+    given, notes = _READERS[found.name](list(records(source)))
     if not any(_ranks(value) is not None for one in given for value in one.values.values()):
         return None
     rows, ties = [], 0

@@ -25,7 +25,7 @@ def read(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: the responses are rankings, which are pairs; what the readers of records and feedback say.
     """
-    rows = records(source)
+    rows = list(records(source))
     given, notes = given_of(rows)
     if given and all(isinstance(value, list) for one in given for value in one.values.values()):
         raise DataError(

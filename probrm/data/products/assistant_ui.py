@@ -51,7 +51,7 @@ def read(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: as the readers of records and feedback say.
     """
-    rows = records(source)
+    rows = list(records(source))
     threads: list[tuple[str, Any, list[Any]]] = []
     if rows and "messages" not in rows[0]:
         by_thread: dict[str, list[Any]] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from probrm.data.files.json_values import BrokenJson, parse
 from probrm.data.messages import ROLES
 from probrm.data.products.product import Messages
 
@@ -14,8 +14,8 @@ def parsed(value: Any) -> Any:
     """JSON text as what it says; everything else as it is. A list of pairs, as Arrow has maps, is a mapping."""
     if isinstance(value, str) and value.strip()[:1] in ("{", "["):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return parse(value)
+        except BrokenJson:
             return value
     if isinstance(value, list) and value and all(isinstance(item, tuple) and len(item) == 2 for item in value):
         return dict(value)

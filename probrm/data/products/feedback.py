@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
 from probrm.data.columns.values import Cells, parse_scores
-from probrm.data.files.hints import shown
+from probrm.data.files.hints import shown, spelled
 from probrm.errors import DataError
 
 WORDS = {
@@ -84,7 +84,7 @@ def feedback_column(
 
 def _numbers(name: str, values: Sequence[Any], codes: Mapping[str, float | None], source: str) -> np.ndarray:
     texts = [
-        None if v is None else ("true" if v else "false") if isinstance(v, bool) else f"{v:g}" if isinstance(v, int | float) else str(v)
+        None if v is None else ("true" if v else "false") if isinstance(v, bool) else spelled(v) if isinstance(v, float) else str(v)
         for v in values
     ]
     words = any(text is not None and text.strip().lower() in WORDS for text in texts)

@@ -27,7 +27,7 @@ def read(source: str, asked: Asked) -> Reading:
         DataError: the bodies are not in the rows; what the readers of records and feedback say.
     """
     answers, failed, bare = [], 0, 0
-    rows = records(source)
+    rows = list(records(source))
     for row in rows:
         status = row.get("response_status")
         if status is not None and str(status) not in ("200", "200.0"):

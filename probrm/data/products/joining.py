@@ -92,7 +92,7 @@ def joined(answers: Sequence[Answer], asked: Asked, source: str) -> list[str]:
             f"--on {asked.on}: {source} has no such key; allowed: {', '.join(keys) or 'none'}",
             fix=f"write --on {keys[0]}" if keys else "leave --feedback out",
         )
-    rows = records(asked.feedback)
+    rows = list(records(asked.feedback))
     names = list(dict.fromkeys(name for row in rows for name in row))
     if asked.on not in names:
         raise DataError(

@@ -24,7 +24,7 @@ def read(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: the annotations are choices between two answers, which are pairs; what the readers of records and feedback say.
     """
-    given, notes = given_of(records(source))
+    given, notes = given_of(list(records(source)))
     if given and all(value in ("left", "right") for one in given for value in one.values.values()):
         raise DataError(
             f"{source}: its annotations are choices between two answers, which are pairs and no log of actions",

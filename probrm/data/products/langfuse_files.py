@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from probrm.data.files.json_values import parse
 from probrm.data.files.tables import kind_of
 from probrm.data.products.contents import dig
 from probrm.data.products.records import records
@@ -17,42 +20,64 @@ from probrm.errors import DataError
 
 @dataclass
 class Export:
-    """Rows by table, each id once: the last of equal ones, as a row at the edge of two windows is written in both.
+    """The tables of an export, each read row by row: an export may hold more rows than memory does.
 
-    ``legacy`` says that there are traces and no enriched observations; ``cut`` says why rows are missing, or nothing.
+    Attributes:
+        tables: name → files.
+        notes: on what was read so far.
+        cut: why rows are missing, or nothing; known when all is read.
     """
 
-    scores: list[dict[str, Any]] = field(default_factory=list)
-    observations: list[dict[str, Any]] = field(default_factory=list)
-    traces: list[dict[str, Any]] = field(default_factory=list)
-    legacy: bool = False
-    cut: str = ""
+    tables: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
+    cut: str = ""
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """Its rows. A row at the edge of two windows is written in both: the last of one id counts, and how many there are is noted.
+
+        Raises:
+            DataError: a row has no id; what the reader of records says.
+        """
+        seen = array("q")  # a hash each: the ids themselves would be most of what is held
+        for path in self.tables.get(table, ()):
+            for row in self._read(path):
+                if not row.get("id"):
+                    raise DataError(
+                        f"the table {table!r} of the Langfuse export: a row has no id; allowed: an id in every row",
+                        fix="export again with the field group core",
+                    )
+                seen.append(hash(str(row["id"])))
+                yield row
+        if again := len(seen) - len(np.unique(np.frombuffer(seen, np.int64))) if seen else 0:
+            self.notes.append(f"dropped: {again} rows of {table} are written twice (edges of the export's windows)")
+
+    def _read(self, path: str) -> Iterator[dict[str, Any]]:
+        for row in records(path):
+            if isinstance(row.get("data"), list):  # a page of the API
+                meta = row.get("meta") or {}
+                if meta.get("nextCursor") or meta.get("cursor") or (meta.get("totalPages") or 1) > 1:
+                    self.cut = f"{Path(path).name} is one page of the API's answer, and there are more"
+                yield from row["data"]
+            else:
+                yield row
 
 
-def read_export(source: str, scores: str | None) -> Export:
+def open_export(source: str, scores: str | None) -> Export:
     """A folder, or one file of observations with ``scores`` in another.
 
     Raises:
-        DataError: a file that a manifest names is not there, or rows have no id; what the reader of records says.
+        DataError: a file that a manifest names is not there; what the reader of records says.
     """
-    found, tables = Export(), _by_table(source)
+    tables = _by_table(source)
     if scores is not None:
         tables.setdefault("scores", []).append(scores)
     _check_manifests(source)
-    rows = {table: [row for path in paths for row in _rows(path, found)] for table, paths in tables.items()}
-    found.scores = _once(rows.get("scores", ()), "scores", found)
-    found.traces = _once(rows.get("traces", ()), "traces", found)
-    enriched = _once(rows.get("observations_v2", ()), "observations_v2", found)
-    found.legacy = bool(found.traces) and not enriched
-    found.observations = enriched or _once(rows.get("observations", ()), "observations", found)
-    return found
+    return Export(tables)
 
 
 def _by_table(source: str) -> dict[str, list[str]]:
     if not os.path.isdir(source):
-        rows = records(source)
-        first = rows[0] if rows else {}
+        first = next(records(source), {})
         keys = set(first) | set(dig(first, "data", 0) or {})
         if {"data_type", "dataType"} & keys:
             return {"scores": [source]}
@@ -75,33 +100,6 @@ def _by_table(source: str) -> dict[str, list[str]]:
     return {table: sorted(paths) for table, paths in found.items()}
 
 
-def _rows(path: str, found: Export) -> Iterable[dict[str, Any]]:
-    for row in records(path):
-        if isinstance(row.get("data"), list):  # a page of the API
-            meta = row.get("meta") or {}
-            if meta.get("nextCursor") or meta.get("cursor") or (meta.get("totalPages") or 1) > 1:
-                found.cut = f"{Path(path).name} is one page of the API's answer, and there are more"
-            yield from row["data"]
-        else:
-            yield row
-
-
-def _once(rows: Iterable[dict[str, Any]], table: str, found: Export) -> list[dict[str, Any]]:
-    kept: dict[str, dict[str, Any]] = {}
-    again = 0
-    for row in rows:
-        if not row.get("id"):
-            raise DataError(
-                f"the table {table!r} of the Langfuse export: a row has no id; allowed: an id in every row",
-                fix="export again with the field group core",
-            )
-        again += str(row["id"]) in kept
-        kept[str(row["id"])] = row
-    if again:
-        found.notes.append(f"dropped: {again} rows of {table} are written twice (edges of the export's windows)")
-    return list(kept.values())
-
-
 def _check_manifests(source: str) -> None:
     folder = Path(source)
     if not folder.is_dir():
@@ -110,7 +108,7 @@ def _check_manifests(source: str) -> None:
     inside = {path.relative_to(folder).as_posix() for path in there.values()}
     for manifest in sorted(path for path in folder.rglob("manifests/*.json")):
         try:
-            listed = json.loads(manifest.read_text("utf-8")).get("files") or []
+            listed = parse(manifest.read_text("utf-8")).get("files") or []
         except (ValueError, AttributeError) as error:
             raise DataError(f"{manifest}: the manifest cannot be read ({error})", fix="copy the export again") from error
         for one in listed:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from probrm.data.products.contents import dig, text_or_none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """One score; ``observation``, ``trace`` and ``session`` are what it is about, as far as it says."""
 
@@ -22,19 +23,22 @@ class Score:
     session: str | None
 
 
-def scores_of(rows: Sequence[Mapping[str, Any]], named: Sequence[str]) -> tuple[list[Score], list[str]]:
-    """Users' and annotators' scores, and notes; scores of evaluators only where they are named."""
-    found, judged, names = [], 0, set()
+def scores_of(rows: Iterable[Mapping[str, Any]], named: Sequence[str]) -> tuple[list[Score], list[str]]:
+    """Users' and annotators' scores, and notes; scores of evaluators only where they are named.
+
+    Args:
+        rows: with an ``id`` each; of several with one id the last counts.
+        named: kinds of feedback that the user named.
+    """
+    found: dict[str, Score | str] = {}
     for row in rows:
         score = _score(row)
-        if score.source == "EVAL" and score.name not in named:
-            judged += 1
-            names.add(score.name)
-        elif score.value is not None:
-            found.append(score)
+        found[str(row["id"])] = score.name if score.source == "EVAL" and score.name not in named else score
+    kept = [score for score in found.values() if isinstance(score, Score) and score.value is not None]
+    judged = [name for name in found.values() if isinstance(name, str)]
     if not judged:
-        return found, []
-    return found, [f"left out: {judged} scores by evaluators (source EVAL: {', '.join(sorted(names))}); name them to use them"]
+        return kept, []
+    return kept, [f"left out: {len(judged)} scores by evaluators (source EVAL: {', '.join(sorted(set(judged)))}); name them to use them"]
 
 
 def _score(row: Mapping[str, Any]) -> Score:
@@ -50,9 +54,9 @@ def _score(row: Mapping[str, Any]) -> Score:
     if isinstance(value, bool):
         value = int(value)
     return Score(
-        name=str(row.get("name")),
+        name=sys.intern(str(row.get("name"))),
         value=value,
-        source=str(row.get("source") or "API").upper(),
+        source=sys.intern(str(row.get("source") or "API").upper()),
         time=str(get("timestamp", "updated_at", "updatedAt", "created_at") or ""),
         observation=text_or_none(name if kind == "observation" else get("observation_id", "observationId")),
         trace=text_or_none(name if kind == "trace" else trace or get("trace_id", "traceId")),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from probrm.data.files.tables import kind_of
 from probrm.data.products.answers import reading_of
 from probrm.data.products.contents import dig, text_or_none
 from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import records
+from probrm.data.products.records import parted
 
 _PAGE = 100
 _JUDGES = ("model", "auto_eval", "evaluator")
@@ -33,19 +30,24 @@ def read(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: feedback that matches no run; what the readers of records and feedback say.
     """
-    runs, rows = _files(source, asked)
+    runs, feedback = parted(source, "feedback", asked.feedback)
+    rows = list(feedback)
+    rated = {str(row.get("run_id")) for row in rows}
     root: dict[str, str] = {}
     answers: dict[str, Answer] = {}
-    failed, mixed = 0, 0
+    count, failed, mixed = 0, 0, 0
     for run in runs:
+        count += 1
         name = str(run["id"])
-        root[name] = str(run.get("trace_id") or name)
+        trace = str(run.get("trace_id") or name)
+        if name in rated:
+            root[name] = trace
         if text_or_none(run.get("parent_run_id")) is not None:
             continue
         if run.get("error") or str(run.get("status") or "success") not in ("success", "completed"):
             failed += 1
             continue
-        answers[root[name]], torn = _answer(run)
+        answers[trace], torn = _answer(run)
         mixed += torn
     notes = [f"dropped: {failed} root runs failed"] if failed else []
     if mixed:
@@ -55,19 +57,9 @@ def read(source: str, asked: Asked) -> Reading:
     if rows:
         notes += _add(rows, root, answers, asked, str(asked.feedback or source))
     aliases = {f"feedback_stats.{name}{end}": name for answer in answers.values() for name in answer.feedback for end in ("", ".avg")}
-    page = len(runs) == _PAGE
+    page = count == _PAGE
     cause = ("truncated", f"the file has exactly {_PAGE} runs, which is the API's page size") if page else None
     return reading_of(list(answers.values()), asked, source, aliases=aliases, cause=cause, notes=notes, what="root runs")  # type: ignore[arg-type]
-
-
-def _files(source: str, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Runs and rows of feedback: of a folder, files whose names say feedback are that."""
-    extra = records(asked.feedback) if asked.feedback else []
-    if not os.path.isdir(source):
-        return records(source), extra
-    names = [name for name in sorted(os.listdir(source)) if kind_of(Path(name))]
-    runs = [row for name in names if "feedback" not in name.lower() for row in records(os.path.join(source, name))]
-    return runs, extra + [row for name in names if "feedback" in name.lower() for row in records(os.path.join(source, name))]
 
 
 def _answer(run: Mapping[str, Any]) -> tuple[Answer, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
@@ -19,7 +19,7 @@ def _recognises(seen: Peek) -> bool:
     return seen.has(*_KEYS) or (isinstance(first, Mapping) and set(_KEYS) <= set(first))
 
 
-def _messages(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _messages(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Messages, also those of conversations that hold lists of them, nested as replies or not."""
     for row in rows:
         if "messageId" in row:

@@ -26,7 +26,7 @@ def read(source: str, asked: Asked) -> Reading:
         DataError: prompts and answers were not stored; a bad ``--feedback``; what the readers of records and feedback say.
     """
     answers, failed, bare, others = [], 0, 0, 0
-    rows = records(source)
+    rows = list(records(source))
     for row in rows:
         if str(row.get("call_type") or "") not in _CALLS:
             others += 1

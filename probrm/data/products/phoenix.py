@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from probrm.data.files.tables import kind_of
 from probrm.data.products.answers import reading_of
 from probrm.data.products.contents import chat_of, dig, text_or_none
 from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
-from probrm.data.products.records import records
+from probrm.data.products.records import parted
 
 _PAGE = 1000
 _INLINE = re.compile(r"^(trace\.)?annotations\.(\d+)\.(?:annotation\.)?(name|annotator_kind|score|label)$")
@@ -37,32 +34,28 @@ def read(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: annotations that match no span; what the readers of records and feedback say.
     """
-    rows, annotations = _files(source, asked)
-    spans = [_span(row) for row in rows]
-    traces: dict[str, list[dict[str, Any]]] = {}
-    for span in spans:
-        traces.setdefault(span["trace"], []).append(span)
-    answers: dict[str, Answer] = {}
-    for trace, members in traces.items():
-        if (one := _shown(members)) is not None:
-            answers[trace] = _answer(one)
-    owner = {span["id"]: span["trace"] for span in spans}
-    inline = [(span["trace"], note) for span in spans for note in _inline(span["attributes"])]
-    outside = [(owner.get(str(row.get("span_id") or row.get("context.span_id")), ""), _note(row)) for row in annotations]
+    rows, said = parted(source, "annotation", asked.feedback)
+    annotations = [(str(row.get("span_id") or row.get("context.span_id")), _note(row)) for row in said]
+    noted = {span for span, _ in annotations}
+    shown: dict[str, Mapping[str, Any] | None] = {}
+    inline: list[tuple[str, dict[str, Any]]] = []
+    owner: dict[str, str] = {}
+    count = 0
+    for row in rows:  # of a trace, the span that is the answer so far: exports are larger than memory
+        count += 1
+        span = _span(row)
+        trace = span["trace"]
+        shown[trace] = _better(shown.get(trace), span)
+        inline += [(trace, note) for note in _inline(span["attributes"])]
+        if span["id"] in noted:
+            owner[span["id"]] = trace
+    answers = {trace: _answer(one) for trace, one in shown.items() if one is not None}
+    outside = [(owner.get(span, ""), note) for span, note in annotations]
     given = [_given(trace, note) for trace, note in (*inline, *outside)]
     notes = attached(given, answers, asked, str(asked.feedback or source), what="annotations", place="span")
-    page = len(rows) == _PAGE
+    page = count == _PAGE
     cause = ("truncated", f"there are exactly {_PAGE:,} spans, which is the default limit of get_spans_dataframe") if page else None
     return reading_of(list(answers.values()), asked, source, cause=cause, notes=notes, what="traces")  # type: ignore[arg-type]
-
-
-def _files(source: str, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    extra = records(asked.feedback) if asked.feedback else []
-    if not os.path.isdir(source):
-        return records(source), extra
-    names = [name for name in sorted(os.listdir(source)) if kind_of(Path(name))]
-    spans = [row for name in names if "annotation" not in name.lower() for row in records(os.path.join(source, name))]
-    return spans, extra + [row for name in names if "annotation" in name.lower() for row in records(os.path.join(source, name))]
 
 
 def _span(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,12 +106,15 @@ def _message(one: Any) -> dict[str, Any]:
     return {"role": inner.get("message.role") or inner.get("role"), "content": inner.get("message.content") or inner.get("content")}
 
 
-def _shown(members: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The span that holds what a user saw."""
-    fine = [span for span in members if span["status"] != "ERROR" and _output(span).strip()]
-    roots = [span for span in fine if span["parent"] in (None, "") or span["parent"] != span["parent"]]
-    llm = [span for span in fine if span["kind"] == "LLM"]
-    return roots[0] if roots else llm[-1] if llm else None
+def _better(best: Mapping[str, Any] | None, span: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Which of a trace's spans holds what a user saw: its first root, else its last call of a model."""
+    if (best is not None and _is_root(best)) or span["status"] == "ERROR" or not _output(span).strip():
+        return best
+    return span if _is_root(span) or span["kind"] == "LLM" else best
+
+
+def _is_root(span: Mapping[str, Any]) -> bool:
+    return span["parent"] in (None, "") or span["parent"] != span["parent"]
 
 
 def _answer(span: Mapping[str, Any]) -> Answer:

@@ -13,7 +13,7 @@ from probrm.data.exposures import Verdict
 Messages = tuple[tuple[str, str], ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class Answer:
     """One answer that was shown.
 

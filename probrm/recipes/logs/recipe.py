@@ -24,7 +24,7 @@ from probrm.errors import ConfigError
 from probrm.inference import Fitted
 from probrm.posterior import Rewards, predict_rewards
 from probrm.progress import Progress, silent
-from probrm.recipes.encoding import run_vectors, vectors_now
+from probrm.recipes.encoding import given_vectors, run_vectors
 from probrm.recipes.job import Job
 from probrm.recipes.logs.columns import columns_read
 from probrm.recipes.logs.evaluation import LogRows, log_rows
@@ -116,12 +116,18 @@ class LogRecipe(Recipe):
         """All rows of the file in their order; those without usable texts get missing values. Pairs get the columns of ``PairRewards``."""
         if isinstance(spec, PairSpec):
             return score_pairs(run, source, spec, embeddings=embeddings, progress=progress)
-        log = read_answers(source, without_actions(spec))
-        batch, notes = scored_batch(run, log, embeddings, progress)
+        log, batch, notes = self.answers(run, source, spec, embeddings=embeddings, progress=progress)
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         columns = [field.name for field in fields(rewards)]
         table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
         return table, notes + told
+
+    def answers(
+        self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> tuple[Log, Batch, list[str]]:
+        """The answers of a file with the reward's covariates."""
+        log = read_answers(source, without_actions(spec))
+        return log, *scored_batch(run, log, embeddings, progress)
 
     def truth_rows(
         self,
@@ -152,13 +158,25 @@ class LogRecipe(Recipe):
         Raises:
             ConfigError: the run's reward head has covariates, which a text alone does not carry.
         """
+        batch = self.text_batch(run, conversations, embeddings=embeddings, cache=cache, progress=progress)
+        return predict_rewards(run.model, run.draws, batch, progress=progress)
+
+    def text_batch(
+        self,
+        run: Run,
+        conversations: Sequence[Conversation],
+        *,
+        embeddings: str | Encoder | None = None,
+        cache: bool = False,
+        progress: Progress = silent,
+    ) -> Batch:
+        """Conversations given in code.
+
+        Raises:
+            ConfigError: the run's reward head has covariates, which a text alone does not carry.
+        """
         check_texts_suffice(run)
-        vectors = (
-            run_vectors(run, conversations, embeddings=embeddings, progress=progress).vectors
-            if cache or embeddings
-            else vectors_now(run, conversations, progress=progress)
-        )
-        return predict_rewards(run.model, run.draws, text_batch(run, vectors), progress=progress)
+        return text_batch(run, given_vectors(run, conversations, embeddings=embeddings, cache=cache, progress=progress))
 
     def headline(self, run: Run) -> list[str]:
         """How much of the log is preferred, and how well its held-out actions are predicted."""

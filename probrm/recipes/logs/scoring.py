@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from probrm.data import Batch, Log, LogSpec, read_log, read_table
+from probrm.data import Batch, Log, LogSpec, PairSpec, read_log, read_table
 from probrm.data.columns.matching import NATIVE
+from probrm.data.pairs.answer_lists import may_hold_answers, with_rows_of_answers
 from probrm.data.pairs.answers import answers_table, nested_form
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError
@@ -41,11 +42,16 @@ def read_answers(source: str, spec: LogSpec) -> Log:
     Raises:
         DataError: the file cannot be used.
     """
-    form, table, notes = nested_form(columns_of(source)), None, []
+    there = columns_of(source)
+    form, table, notes = nested_form(there), None, []
     if form is not None:
         table, note = answers_table(read_table(source), form, source)
-        notes, there = [note], table.column_names
-        spec = replace(spec, columns={native: column for native, column in spec.columns.items() if not column or column in there})
+        notes.append(note)
+    elif may_hold_answers(there, spec.columns.get("response")):
+        texts = PairSpec(columns={name: column for name, column in spec.columns.items() if name == "response" and column})
+        table = with_rows_of_answers(read_table(source), texts, source, notes, rated=False)
+    if table is not None:
+        spec = replace(spec, columns={name: column for name, column in spec.columns.items() if not column or column in table.column_names})
     log = read_log(source, spec, require=(), min_rows=1, drop_unshown=False, given=table)
     log.notes[:0] = notes
     return log

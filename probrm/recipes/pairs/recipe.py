@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probrm.config import FitConfig
-from probrm.data import Batch, Conversation, LogSpec, Pairs, PairSpec, read_pairs, read_table
+from probrm.data import Batch, Conversation, Log, LogSpec, Pairs, PairSpec, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
 from probrm.encoders import Encoded, Encoder, Observed
 from probrm.inference import FitOptions, Fitted, fit
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
-from probrm.recipes.encoding import run_vectors, vectors_now
+from probrm.recipes.encoding import given_vectors, run_vectors
 from probrm.recipes.job import Job
 from probrm.recipes.logs.scoring import read_answers, without_actions
 from probrm.recipes.observed import observed_pairs
@@ -154,16 +154,21 @@ class PairRecipe(Recipe):
             found = preference_probabilities(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
             table, told = with_scores(pairs.table, pairs.rows, self.more_scores(run, batch) | asdict(found))
             return table, pairs.notes + notes + told + self.more_notes(run)
-        texts = without_actions(spec) if isinstance(spec, LogSpec) else single_spec(spec)
-        log = read_answers(source, texts)
-        encoded = run_vectors(run, single_texts(run, log.conversations), embeddings=embeddings, progress=progress)
-        batch = single_batch(run, encoded.vectors, len(log))
+        log, batch, notes = self.answers(run, source, spec, embeddings=embeddings, progress=progress)
         rewards = response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
         columns = self.more_scores(run, batch) | {
             name: getattr(rewards, name) for name in ("reward", "reward_sd", "reward_low", "reward_high", "probability")
         }
         table, told = with_scores(log.table, log.rows, columns)
-        return table, log.notes + encoded.notes + told + self.more_notes(run)
+        return table, notes + told + self.more_notes(run)
+
+    def answers(
+        self, run: Run, source: str, spec: PairSpec | LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+    ) -> tuple[Log, Batch, list[str]]:
+        """The answers of a file that has one a row."""
+        log = read_answers(source, without_actions(spec) if isinstance(spec, LogSpec) else single_spec(spec))
+        encoded = run_vectors(run, single_texts(run, log.conversations), embeddings=embeddings, progress=progress)
+        return log, single_batch(run, encoded.vectors, len(log)), log.notes + encoded.notes
 
     def truth_rows(
         self,
@@ -190,14 +195,22 @@ class PairRecipe(Recipe):
         progress: Progress = silent,
     ) -> Rewards:
         """Rewards of conversations given in code."""
-        texts = single_texts(run, conversations)
-        vectors = (
-            run_vectors(run, texts, embeddings=embeddings, progress=progress).vectors
-            if cache or embeddings
-            else vectors_now(run, texts, progress=progress)
-        )
-        batch = single_batch(run, vectors, len(conversations))
+        batch = self.text_batch(run, conversations, embeddings=embeddings, cache=cache, progress=progress)
         return response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
+
+    def text_batch(
+        self,
+        run: Run,
+        conversations: Sequence[Conversation],
+        *,
+        embeddings: str | Encoder | None = None,
+        cache: bool = False,
+        progress: Progress = silent,
+    ) -> Batch:
+        """Conversations given in code."""
+        texts = single_texts(run, conversations)
+        vectors = given_vectors(run, texts, embeddings=embeddings, cache=cache, progress=progress)
+        return single_batch(run, vectors, len(conversations))
 
     def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
         """One pair of the fitted file, read from it again."""

@@ -23,26 +23,33 @@ def occurrences(data: Batch) -> dict[str, Any]:
         "prompts": len(data["prompt_index"].unique()),
         "responses": responses,
         "pairs_a_response": 2 * len(data) / responses,
-        "contrasts": round(float(shares(data).sum())),
+        "contrasts": round(float((shares(data) * _counted(data)).sum())),
     }
 
 
 def shares(data: Batch) -> Float[Tensor, " m"]:
     """What each of m pairs counts for, so that pairs of the same responses count for no more than they can tell apart.
 
-    R responses that are connected by pairs have R − 1 independent differences of rewards, however many pairs connect them: each
-    pair of such a group counts (R − 1) / (pairs of the group). Pairs whose responses are in no other pair count 1.
+    R responses that are connected by pairs have R − 1 independent differences of rewards, however many pairs connect them. Where the
+    weights of a group's pairs, none taken for more than 1, add up to more than that, each is multiplied by (R − 1) / (that sum): pairs
+    that already count for less, as those that a row's lists of answers make, are not discounted twice.
 
     Args:
-        data: m pairs with the columns ``chosen_index`` and ``rejected_index (m,)``.
+        data: m pairs with the columns ``chosen_index`` and ``rejected_index (m,)``, and perhaps ``weight (m,)``.
     """
     ends = torch.cat([data["chosen_index"], data["rejected_index"]]).cpu().numpy()
     distinct, ends = np.unique(ends, return_inverse=True)
     m = len(data)
     graph = coo_array((np.ones(m), (ends[:m], ends[m:])), shape=(len(distinct), len(distinct)))
     count, group = connected_components(graph, directed=False)
-    share = (np.bincount(group, minlength=count) - 1) / np.bincount(group[ends[:m]], minlength=count)
+    weights = np.bincount(group[ends[:m]], _counted(data).cpu().numpy(), minlength=count)
+    share = np.minimum(1, (np.bincount(group, minlength=count) - 1) / weights)
     return torch.from_numpy(share[group[ends[:m]]].astype(np.float32))
+
+
+def _counted(data: Batch) -> Float[Tensor, " m"]:
+    """Weights of at most 1; a larger one is somebody's word for how much a pair counts."""
+    return data["weight"].clamp(max=1) if "weight" in data else torch.ones(len(data))
 
 
 def chance_note(held_out: float | None, *, ties: bool) -> list[str]:

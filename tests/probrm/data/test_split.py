@@ -68,7 +68,7 @@ def test_fraction_out_of_range(fraction: float):
         split_rows(PROMPTS, None, fraction=fraction, seed=0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(st.tuples(st.text(max_size=2), st.text(max_size=1)), min_size=2, max_size=30).filter(
         lambda r: len({p for p, _ in r}) > 1

@@ -69,7 +69,7 @@ def test_the_longer_text_is_cut_first(renderer: MakeRenderer, prompt: int, respo
     assert min(text.count("p"), text.count("q")) == 10
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prompt=st.one_of(st.text(max_size=120), CHATS),
     response=st.text(min_size=1, max_size=200),

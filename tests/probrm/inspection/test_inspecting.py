@@ -114,6 +114,10 @@ def test_what_the_encoder_would_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     some = measured([Conversation("Q", "word " * 20)] * 300)
     assert some is not None
     assert (some["texts"], some["of"], some["median"]) == (9, 300, 24.0)
+    some = measured([Conversation("Q", "word " * 300), Conversation("Q", "word " * 20)])
+    assert some is not None
+    assert (some["texts"], some["of"], some["max"]) == (1, 2, 24.0)
+    assert measured([Conversation("Q", "word " * 300)] * 3) == {**some, "texts": 0, "of": 3, "median": 0, "p90": 0, "max": 0}
 
 
 def test_a_refusal_of_both(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probrm.data import LogSpec, read_log
+from probrm.data import LogSpec, read_log, read_pairs
 from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.errors import DataError
 from tests.products import lines, listed
@@ -192,6 +192,9 @@ def test_comparisons_are_pairs(render: Any, tmp_path: Path) -> None:
     assert table.column("rejected").to_pylist() == [f"{'second' if i % 2 == 0 else 'first'} {i}" for i in wanted]
     assert table.column("user_id").to_pylist() == [f"u{i % 2}" for i in wanted]
     assert f"(--preset {name})" in notes[0]
+    pairs = read_pairs(path, min_pairs=7)
+    assert [c.response[:5] for c in pairs.chosen] == ["first" if i % 2 == 0 else "secon" for i in wanted]
+    assert [c.response[:5] for c in pairs.rejected] == ["secon" if i % 2 == 0 else "first" for i in wanted]
 
 
 def test_other_files_have_no_annotated_pairs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probrm.data import LogSpec, read_log
@@ -118,7 +118,7 @@ def truth(log: list[Shown]) -> list[tuple[str, str, float, float, str]]:
 
 @pytest.mark.parametrize("name", [*(name for name in products.RENDER if name != "openwebui-feedback"), *TABLES])
 @given(log=logs())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 def test_every_shape_gives_the_same_log(name: str, log: list[Shown]) -> None:
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)

@@ -8,10 +8,10 @@ from probrm.data import Batch
 from probrm.recipes.pairs.repeats import chance_note, occurrences, shares
 
 
-def pairs(*ends: tuple[int, int]) -> Batch:
+def pairs(*ends: tuple[int, int], weight: float | None = None) -> Batch:
     chosen, rejected = torch.tensor(ends).T
     columns = {"chosen_index": chosen, "rejected_index": rejected, "prompt_index": chosen // 10}
-    return Batch(columns, len(ends))
+    return Batch(columns | ({} if weight is None else {"weight": torch.full((len(ends),), weight)}), len(ends))
 
 
 def rank(batch: Batch) -> int:
@@ -33,6 +33,20 @@ def test_a_chain_of_pairs_counts_whole_and_a_ring_does_not() -> None:
 
 def test_judgments_of_one_pair_count_as_one() -> None:
     np.testing.assert_allclose(shares(pairs((0, 1), (1, 0), (0, 1), (0, 1))), 0.25)
+
+
+def test_pairs_that_already_count_for_less_are_not_discounted_twice() -> None:
+    """Of lists of two chosen and two rejected answers, four pairs count as one: three differences are more than that."""
+    lists = ((0, 2), (0, 3), (1, 2), (1, 3))
+    assert shares(pairs(*lists, weight=0.25)).tolist() == [1.0] * 4
+    assert shares(pairs(*lists)).tolist() == [0.75] * 4
+    assert occurrences(pairs(*lists, weight=0.25))["contrasts"] == 1
+    np.testing.assert_allclose(shares(pairs((0, 1), (0, 1), (0, 1), weight=0.5)), 2 / 3)
+
+
+def test_a_weight_above_one_is_kept() -> None:
+    assert shares(pairs((0, 1), (2, 3), weight=5.0)).tolist() == [1.0, 1.0]
+    assert shares(pairs((0, 1), (1, 0), weight=5.0)).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("seed", range(5))
