@@ -54,9 +54,10 @@ def on_runs(draw: random.Random) -> tuple[list[str], tuple[str, ...]]:
     truth = "pairs.parquet" if run in PAIRS else "truth.parquet"
     other = draw.choice(PAIRS if run in PAIRS else LOGS)
     ending = draw.choice((".csv", ".parquet", ".jsonl", ".csv.gz"))
-    command = draw.choice((*["score", "evaluate", "posterior"] * 4, "compare", "compare", "report"))
+    command = draw.choice((*["score", "evaluate", "posterior"] * 3, "compare", "compare", "rank", "report"))
     words = {
         "score": ["score", run, "--data", data, *STORE, "--out", f"new{ending}"],
+        "rank": ["rank", run, "--data", data, *STORE, *draw.choice(([], ["--out", f"new{ending}"]))],
         "evaluate": ["evaluate", run, "--data", truth, *STORE, "--bootstrap", "10"],
         "posterior": ["posterior", run, *draw.choice(([], ["--row", "1"], ["--netcdf", "new.nc"], ["--psis"], ["--json"]))],
         "compare": draw.choice((["compare", run, other, "--data", truth, *STORE, "--bootstrap", "10"], _fitting(run, draw))),
