@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,33 @@ def test_every_requirement_has_a_pin_that_it_allows() -> None:
     for line in required:
         requirement = Requirement(line)
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), line
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that another one happens to bring along may be gone with that one's next version."""
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    declared |= {"arviz-stats"}  # what ArviZ consists of from version 1 on
+    makers = packages_distributions()
+    for folder in PACKAGES.values():
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+            names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+            for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - set(PACKAGES):
+                found = {canonicalize_name(maker) for maker in makers.get(name, [name])}
+                assert found & declared, (
+                    f"{path.relative_to(ROOT)} imports {name} of {', '.join(found)}, which pyproject.toml does not declare"
+                )
+
+
+def test_what_is_declared_is_imported() -> None:
+    """A dependency earns its place by a line that uses it, or by one that says who needs it."""
+    needed_by_others = {"h5netcdf": "xarray's engine"}
+    texts = "\n".join(path.read_text() for folder in PACKAGES.values() for path in (ROOT / folder).rglob("*.py"))
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", texts, re.MULTILINE))
+    makers = {canonicalize_name(maker) for name, found in packages_distributions().items() if name in imported for maker in found}
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    assert declared - makers == set(needed_by_others)
 
 
 def test_the_offline_encoder_is_pinned_by_hash() -> None:

@@ -69,7 +69,7 @@ def parse_columns(text: str | None) -> dict[str, str]:
     """``prompt=a,action=b`` as a mapping; an empty value switches a column off.
 
     Raises:
-        ConfigError: a part without ``=``.
+        ConfigError: a part without ``=``, or a name that stands there twice.
     """
     return _parse_mapping(text, "--columns", "NAME=COLUMN", "write --columns prompt=question,response=answer")
 
@@ -78,7 +78,7 @@ def parse_choices(text: str | None) -> dict[str, str]:
     """``first=1,second=2,tie=0`` as a mapping.
 
     Raises:
-        ConfigError: a part without ``=``.
+        ConfigError: a part without ``=``, or a name that stands there twice.
     """
     return _parse_mapping(text, "--choices", "KIND=VALUE", "write --choices first=1,second=2,tie=0")
 
@@ -89,6 +89,8 @@ def _parse_mapping(text: str | None, flag: str, form: str, fix: str) -> dict[str
         name, equals, value = part.partition("=")
         if not equals:
             raise ConfigError(f"{flag}: found {part!r}, which is no {form}", fix=fix)
+        if name.strip() in pairs:
+            raise ConfigError(f"{flag}: {name.strip()!r} is given twice; allowed: each once", fix="leave one of them out")
         pairs[name.strip()] = value.strip()
     return pairs
 

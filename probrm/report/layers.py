@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from itertools import pairwise
-
-import networkx as nx
 
 _SWEEPS = 8
 
@@ -62,10 +61,18 @@ def lay_out(zones: Sequence[Iterable[str]], edges: Iterable[tuple[str, str]]) ->
 
 def _zone(names: list[str], edges: list[tuple[str, str]]) -> list[list[str]]:
     """Layers of one zone: each node as far down as its children allow."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(names)
-    graph.add_edges_from((b, a) for a, b in edges if a in graph and b in graph)
-    return [[name for name in names if name in layer] for layer in map(set, nx.topological_generations(graph))][::-1]
+    below: dict[str, list[str]] = {name: [] for name in names}
+    for parent, child in edges:
+        if parent in below and child in below:
+            below[parent].append(child)
+    sorter = TopologicalSorter(below)
+    sorter.prepare()
+    layers: list[list[str]] = []
+    while sorter.is_active():
+        ready = set(sorter.get_ready())
+        layers.append([name for name in names if name in ready])
+        sorter.done(*ready)
+    return layers[::-1]
 
 
 def _order(layers: list[list[str]], links: list[tuple[str, str]]) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from probrm.data.conversation import conversations_of
 from probrm.disk import set_aside
+from probrm.encoders import EncoderConfig
 from probrm.errors import ConfigError, DataError, RunError
 from probrm.model import RewardModel
 from probrm.posterior import Ranking, Rewards, Risk, Variable, netcdf_bytes, posterior_groups, read_posterior, summarise, to_arviz
@@ -279,6 +280,7 @@ def _read(folder: Path, main: Mapping[str, Any], files: Mapping[str, bytes]) -> 
         recipe = find_recipe(main["kind"])
     except ConfigError as error:
         raise RunError(f"{folder}: {error.what}", fix=error.fix) from None
+    EncoderConfig.restore(main["record"]["encoder"]["config"])  # unknown settings, values that are not allowed
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "guide": {}, "inputs": {}, "baseline": {}}
     try:
         tensors = safetensors.torch.load(files[TENSORS])

@@ -13,6 +13,8 @@ def test_columns() -> None:
     assert parse_columns(None) == parse_columns("") == {}
     with pytest.raises(ConfigError, match=r"--columns: found 'action'.*\n.*prompt=question"):
         parse_columns("prompt=question,action")
+    with pytest.raises(ConfigError, match="--columns: 'prompt' is given twice"):
+        parse_columns("prompt=a, prompt=b")
 
 
 def test_lists() -> None:

@@ -73,7 +73,17 @@ def run_comparison(asked: Comparison) -> None:
         tell([f"{name}: {note}" for note in runs[name].metrics.get("identifiability", {}).get("notes", [])], asked.quiet)
     if asked.out is not None:
         _save([(runs[name], Path(asked.out) / name) for name in to_fit], asked.overwrite)
-    runs = {name: runs[name] for name in asked.models}
+    try:
+        _compare({name: runs[name] for name in asked.models}, asked)
+    except ProbrmError as error:
+        if asked.out is not None:
+            error.more.append(f"fitted and kept: {', '.join(os.path.join(asked.out, name) for name in to_fit)}")
+        raise
+
+
+def _compare(runs: dict[str, Run], asked: Comparison) -> None:
+    """Compares and prints."""
+    bars = progress(asked.quiet or asked.as_json)
     with showing(*runs.values()):
         tell(_unequal_labels(runs), asked.quiet)
     from probrm.recipes.comparison import compare_runs

@@ -81,6 +81,7 @@ HASHES, ONES = torch.zeros(2, 16, dtype=torch.uint8), torch.ones(2, 3)
         pytest.param({"hash": HASHES, "vector": ONES.byte()}, "'vector' is 2 × 3 of U8", id="bytes"),
         pytest.param({"hash": HASHES, "vector": ONES.bool()}, "'vector' is 2 × 3 of BOOL", id="truth values"),
         pytest.param({"hash": HASHES, "vector": ONES.bfloat16()}, "'vector' is 2 × 3 of BF16", id="16 bits"),
+        pytest.param({"hash": HASHES, "vector": ONES.half()}, "'vector' is 2 × 3 of F16", id="16 bits of the other kind"),
         pytest.param({"hash": HASHES, "vector": ONES.double()}, "'vector' is 2 × 3 of F64", id="64 bits"),
         pytest.param({"hash": HASHES, "vector": ONES[0]}, "'vector' is 3 of F32", id="one dimension"),
         pytest.param({"hash": HASHES, "vector": torch.tensor(1.0)}, "'vector' is one number of F32", id="a number"),

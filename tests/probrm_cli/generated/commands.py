@@ -54,15 +54,23 @@ def on_runs(draw: random.Random) -> tuple[list[str], tuple[str, ...]]:
     truth = "pairs.parquet" if run in PAIRS else "truth.parquet"
     other = draw.choice(PAIRS if run in PAIRS else LOGS)
     ending = draw.choice((".csv", ".parquet", ".jsonl", ".csv.gz"))
-    command = draw.choice((*["score", "evaluate", "posterior"] * 4, "compare", "compare", "report"))
+    command = draw.choice((*["score", "evaluate", "posterior"] * 3, "compare", "compare", "rank", "report"))
     words = {
         "score": ["score", run, "--data", data, *STORE, "--out", f"new{ending}"],
+        "rank": ["rank", run, "--data", data, *STORE, *draw.choice(([], ["--out", f"new{ending}"]))],
         "evaluate": ["evaluate", run, "--data", truth, *STORE, "--bootstrap", "10"],
         "posterior": ["posterior", run, *draw.choice(([], ["--row", "1"], ["--netcdf", "new.nc"], ["--psis"], ["--json"]))],
-        "compare": ["compare", run, other, "--data", truth, *STORE, "--bootstrap", "10"],
+        "compare": draw.choice((["compare", run, other, "--data", truth, *STORE, "--bootstrap", "10"], _fitting(run, draw))),
         "report": ["report", run, "--out", "new.html"],
     }
     return words[command], tuple({run, other} if command == "compare" else {run})
+
+
+def _fitting(run: str, draw: random.Random) -> list[str]:
+    """A comparison that fits a model first, and may keep it."""
+    log, model = ("pairs.parquet", "bradley-terry") if run in PAIRS else ("log.parquet", draw.choice(BASELINES))
+    words = ["compare", f"./{run}", model, "--log", log, *STORE, "--bootstrap", "10"]
+    return [*words, *draw.choice(([], ["--data", log])), *draw.choice(([], ["--out", "kept"])), "--set", "inference.draws=8"]
 
 
 def others(draw: random.Random) -> list[str]:
@@ -86,9 +94,14 @@ def others(draw: random.Random) -> list[str]:
 def any_command(draw: random.Random, folder: Path, material: Path) -> list[str]:
     """One of all, with its files."""
     which = draw.random()
-    if which < 0.35:
+    if which < 0.25:
         lay_out(folder, material)
         return fits(draw)
+    if which < 0.35:  # a run is there already
+        lay_out(folder, material, runs=("implicit",))
+        words = fits(draw)
+        words[words.index("new")] = "implicit"
+        return [*words, *draw.choice(([], ["--overwrite"], ["--overwrite"], ["--resume"]))]
     if which < 0.75:
         words, runs = on_runs(draw)
         lay_out(folder, material, runs=runs)

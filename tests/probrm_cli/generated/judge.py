@@ -50,6 +50,8 @@ def faults(argv: Sequence[str], code: object, printed: str, before: Mapping[str,
     hidden = [path for path in new if any(part.startswith(".") for part in Path(path).parts)]
     if hidden and not ("--resume" in argv and all(".checkpoint" in path for path in hidden)):
         found.append(f"left behind: {re.sub('[0-9a-f]{8}', '…', hidden[0])}")
+    elif new and code != 0 and "fitted and kept: " in printed:  # whole runs, of a comparison that then failed
+        found += written(new, before, folder)
     elif new and code != 0 and not (code == 3 and any("mode-1" in path for path in new)):
         found.append(f"half-written: {new[0]}")
     if code == 0:
@@ -79,7 +81,9 @@ def _open(path: Path, name: str) -> None:
     import probrm
     from probrm.encoders import read_store
 
-    if path.name == "run.json":
+    if path.is_file() and h5py.is_hdf5(path):  # of whatever name
+        h5py.File(path).close()
+    elif path.name == "run.json":
         probrm.load(path.parent)
     elif path.is_dir() or (path.parent / "run.json").is_file():
         return
@@ -93,8 +97,6 @@ def _open(path: Path, name: str) -> None:
         json.loads(path.read_text())
     elif name.endswith(".safetensors"):
         read_store(path)
-    elif name.endswith(".nc"):
-        h5py.File(path).close()
     elif name.endswith(".html"):
         content = path.read_text()
         assert content.rstrip().endswith("</html>"), "no end"
