@@ -32,6 +32,7 @@ def inspect_file(source: str, settings: Mapping[str, Any] | None = None) -> Insp
     try:
         return _inspected(first, source, settings)
     except DataError as error:
+        error.__traceback__ = None  # it would keep the table while it is read once more
         for other in others:
             try:
                 found = _inspected(other, source, settings, instead_of=f"{_OTHER[first]}: {_reason(error, source)}; {error.fix}")

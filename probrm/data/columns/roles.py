@@ -15,6 +15,8 @@ from probrm.data.columns.values import SMALLEST, Cells, binary, names, numbers, 
 from probrm.data.files.arrow import is_number, to_float
 from probrm.errors import DataError
 
+_MEAN_WEIGHT = 1e5
+"""Where rows weigh more on average, priors and curvature lie too far apart for float32: fits of 250 rows end without a mode at 1e6."""
 ANONYMOUS = "(unknown)"
 """The one group of all rows that name no user."""
 
@@ -91,11 +93,19 @@ class Roles:
         """float32 (n,), positive and finite; ones without such a column."""
         fix = "remove rows of no weight, or leave the column out: --columns weight="
 
-        def positive(w: np.ndarray) -> np.ndarray:
-            return (w > 0) & (w < np.finfo(np.float32).max)
-
-        weight = self.read("weight", lambda cells: numbers(cells, allowed="positive finite numbers", ok=positive, fix=fix))
+        weight = self.read("weight", lambda cells: self._weight(cells, fix))
         return np.ones(len(self.rows), np.float32) if weight is None else weight.astype(np.float32)
+
+    @staticmethod
+    def _weight(cells: Cells, fix: str) -> np.ndarray:
+        found = numbers(cells, allowed="positive finite numbers", ok=lambda w: w > 0, fix=fix)
+        if len(found) and (mean := float(found.mean())) > _MEAN_WEIGHT:
+            raise cells.error(
+                int(found.argmax()),
+                f"weights of at most {_MEAN_WEIGHT:,.0f} on average (they are {mean:.3g}), as a row of weight 2 counts as two rows",
+                "divide all weights by a number, such as their mean",
+            )
+        return found
 
     def true_probability(self) -> np.ndarray | None:
         """float32 (n,) between 0 and 1."""

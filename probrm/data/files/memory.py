@@ -13,6 +13,7 @@ PER_BYTE, PER_ROW = 3, 500
 """What is taken at the most while a table is read and its texts become conversations: for each byte of it, and bytes for each row."""
 _FIX = "read a part of it at a time (fewer rows or columns a file), or use a machine with more memory"
 _UNKNOWN = 1 << 60
+_STEP = 1 << 26
 
 
 def available() -> int:
@@ -36,6 +37,30 @@ def check_room(source: str, table: int, rows: int = 0, *, what: str = "its table
     if needed > free:
         size = f"{what} would take {in_units(table)}" + (f" in {rows:,} rows" if rows else "")
         raise DataError(f"{source}: {size}; to work with that takes {in_units(needed)} of memory, and {in_units(free)} are free", fix=_FIX)
+
+
+class Growing:
+    """What is made of a file piece by piece, looked at whenever it has grown by 64 MB.
+
+    Args:
+        source: the file, for messages.
+        what: what grows, for messages.
+    """
+
+    def __init__(self, source: str, what: str) -> None:
+        self._source, self._what = source, what
+        self._size = self._looked_at = 0
+
+    def add(self, size: int) -> None:
+        """So many bytes more.
+
+        Raises:
+            DataError: all of it takes more memory than is free.
+        """
+        self._size += size
+        if self._size - self._looked_at > _STEP:
+            self._looked_at = self._size
+            check_room(self._source, self._size, what=self._what)
 
 
 def largest_text() -> int:

@@ -15,6 +15,7 @@ from probrm.data.files.arrow import is_list, kernels
 from probrm.data.files.memory import PER_BYTE, PER_ROW, available, check_room
 from probrm.data.files.opening import is_remote, open_bytes, packing
 from probrm.data.files.parquet_pages import DELTA_BYTE_ARRAY, PLAIN_DICTIONARY, RLE_DICTIONARY, NoPage, Page, pages
+from probrm.data.files.unpacking import check_length
 from probrm.data.files.valid import valid
 from probrm.errors import DataError
 
@@ -78,6 +79,7 @@ def batches(path: str, source: str, *, most: int) -> Iterator[pa.Table]:
 def _opened(path: str, source: str) -> Iterator[_Parquet]:
     content = None
     if packing(path) or is_remote(path):  # a page's place has to be gone to
+        check_length(path, source)
         with open_bytes(path) as stream:
             content = _all(stream, source)
     with (

@@ -33,4 +33,4 @@ def check_length(path: str, source: str, *, weight: int = 1) -> None:
             length = 0
             while chunk := stream.read(_CHUNK):
                 length += len(chunk)
-                check_room(source, length * weight, what="its text, of which no more was unpacked,")
+                check_room(source, length * weight, what="what is in it, of which no more was unpacked,")

@@ -20,6 +20,7 @@ from probrm.data.logs.unpaired import PRESET as UNPAIRED
 from probrm.data.logs.unpaired import is_unpaired, unpaired_parts
 from probrm.data.products.product import Asked, Product, Reading
 from probrm.data.products.registry import PRODUCTS, chosen, recognise
+from probrm.data.products.shape import shaped
 from probrm.errors import DataError
 
 _TEXTS, _IDS = ("prompt", "messages", "response"), ("user_id", "session_id", "id", "pair")
@@ -95,7 +96,8 @@ def _product(source: str, spec: LogSpec) -> tuple[Product | None, bool]:
 
 
 def _export(source: str, spec: LogSpec, found: Product, by_itself: bool, *, several: bool, fitting: bool) -> Opened:
-    reading = found.read(source, Asked(spec.named, spec.values, spec.feedback, spec.on))
+    with shaped(source, found.title):
+        reading = found.read(source, Asked(spec.named, spec.values, spec.feedback, spec.on))
     how = f"read as {found.title} (--preset {found.name})" + (
         "; name the columns of the texts to read it as a plain table" if by_itself else ""
     )

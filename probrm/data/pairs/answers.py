@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from probrm.data.pairs.formats import PRESETS
 from probrm.data.pairs.reshaping import ANSWERS
+from probrm.data.products.shape import shaped
 from probrm.errors import DataError
 
 
@@ -22,7 +23,9 @@ def answers_table(table: pa.Table, form: str, source: str) -> tuple[pa.Table, st
     Raises:
         DataError: there is no answer.
     """
-    rows = ANSWERS[form](table)
+    with shaped(source, form):
+        rows = ANSWERS[form](table, source)
+        made = pa.Table.from_pylist(rows)
     if not rows:
         raise DataError(f"{source}: read as {form}: no message is an answer of the assistant", fix="give a file with answers")
-    return pa.Table.from_pylist(rows), f"read as {form}: {len(rows)} answers in {table.num_rows} rows; they are written one a row"
+    return made, f"read as {form}: {len(rows)} answers in {table.num_rows} rows; they are written one a row"

@@ -19,6 +19,7 @@ from probrm.data.pairs.side_by_side import side_by_side_columns, sides_of
 from probrm.data.pairs.sides import NAMED, marks_of
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.pairs.taken_for_text import choice_for_text
+from probrm.data.products.shape import shaped
 from probrm.errors import DataError
 
 T = TypeVar("T")
@@ -119,7 +120,8 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
         )
     notes: list[str] = []
     if form.reshape:
-        table = RESHAPES[form.reshape](table, source, notes)
+        with shaped(source, name):
+            table = RESHAPES[form.reshape](table, source, notes)
         there = table.column_names
     if "chosen" in form.columns:
         choice_for_text(table, spec, sides_of(there, spec.columns), source, move=False)

@@ -7,8 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from probrm.data.files.hints import shown
+from probrm.data.files.memory import Growing
 from probrm.data.messages import UnknownForm, read_role
 from probrm.data.pairs.nested import parsed
+from probrm.data.products.trees import PER_MESSAGE, contexts
 from probrm.errors import DataError
 
 Message = dict[str, str]
@@ -83,12 +86,18 @@ def _majority(votes: list[Any]) -> str | None:
 
 def read_trees(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """OpenAssistant's trees: every reply of the assistant with the path that leads to it and its rank among its siblings, 0 the best."""
-    return _ranked(tree_answers(table), source, notes)
+    return _ranked(tree_answers(table, source), source, notes)
 
 
-def tree_answers(table: pa.Table) -> list[Row]:
+def tree_answers(table: pa.Table, source: str) -> list[Row]:
     """Every reply of the assistant in trees, ranked or not."""
-    return [row for root in table.column("prompt").to_pylist() for row in _replies(parsed(root), [])]
+    taken = contexts(source)
+    return [_counted(row, taken) for root in table.column("prompt").to_pylist() for row in _replies(parsed(root), [])]
+
+
+def _counted(row: Row, taken: Growing) -> Row:
+    taken.add(sum(PER_MESSAGE + len(str(message["content"])) for message in row["prompt"]))
+    return row
 
 
 def _replies(message: Any, path: list[Message]) -> Iterator[Row]:
@@ -107,22 +116,33 @@ def _replies(message: Any, path: list[Message]) -> Iterator[Row]:
 
 def read_messages(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """OpenAssistant's messages, one a row, which know their parents: as ``read_trees``."""
-    return _ranked(message_answers(table), source, notes)
+    return _ranked(message_answers(table, source), source, notes)
 
 
-def message_answers(table: pa.Table) -> list[Row]:
-    """Every message of the assistant whose parent is there, ranked or not."""
+def message_answers(table: pa.Table, source: str) -> list[Row]:
+    """Every message of the assistant whose parent is there, ranked or not.
+
+    Raises:
+        DataError: a message is among its own parents, or the chats before them take more memory than is free.
+    """
+    taken = contexts(source)
     messages = {row["message_id"]: row for row in table.select(["message_id", "parent_id", "text", "role", "rank"]).to_pylist()}
 
     def path(key: str | None) -> list[Message]:
         found: list[Message] = []
+        seen: set[str | None] = set()
         while key in messages:
+            if key in seen:
+                raise DataError(
+                    f"{source}: the message {shown(key)} is among those that it replies to", fix="correct the parent_id of one of them"
+                )
+            seen.add(key)
             found.append(_message(messages[key]["role"], messages[key]["text"]))
             key = messages[key]["parent_id"]
         return found[::-1]
 
     return [
-        {"prompt": path(m["parent_id"]), "response": m["text"], **{k: m[k] for k in ("rank", "parent_id", "message_id")}}
+        _counted({"prompt": path(m["parent_id"]), "response": m["text"], **{k: m[k] for k in ("rank", "parent_id", "message_id")}}, taken)
         for m in messages.values()
         if _is_answer(m["role"]) and m["parent_id"] in messages
     ]
@@ -138,24 +158,29 @@ def _ranked(rows: list[Row], source: str, notes: list[str]) -> pa.Table:
 
 def read_prism(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """PRISM's conversations: all scored answers of models to a turn, with the turns before as they were chosen."""
-    rows = conversation_answers(table)
+    rows = conversation_answers(table, source)
     notes.append(f"{len(rows)} answers in {table.num_rows} conversations; rows are counted among the answers")
     return pa.Table.from_pylist(rows)
 
 
-def conversation_answers(table: pa.Table) -> list[Row]:
+def conversation_answers(table: pa.Table, source: str) -> list[Row]:
     """Every answer of a model in PRISM's conversations."""
+    taken = contexts(source)
     rows: list[Row] = []
     ids = table.column("conversation_id").to_pylist()
     users = table.column("user_id").to_pylist() if "user_id" in table.column_names else [None] * len(ids)
     for name, user, history in zip(ids, users, table.column("conversation_history").to_pylist(), strict=True):
         path: list[Message] = []
-        said = parsed(history) or []
-        for turn in sorted({message["turn"] for message in said}):
-            path = [*path, *(_message("user", m["content"]) for m in said if m["turn"] == turn and m["role"] == "user")]
-            answers = [m for m in said if m["turn"] == turn and m["role"] != "user"]
+        turns: dict[Any, list[Any]] = {}
+        for message in parsed(history) or []:
+            turns.setdefault(message["turn"], []).append(message)
+        for turn in sorted(turns):
+            path = [*path, *(_message("user", m["content"]) for m in turns[turn] if m["role"] == "user")]
+            answers = [m for m in turns[turn] if m["role"] != "user"]
             rows += [
-                {"prompt": path, "response": m["content"], "score": m.get("score"), "group": f"{name}:{turn}", "user_id": user}
+                _counted(
+                    {"prompt": path, "response": m["content"], "score": m.get("score"), "group": f"{name}:{turn}", "user_id": user}, taken
+                )
                 for m in answers
             ]
             path = [*path, *(_message("assistant", m["content"]) for m in answers if m.get("if_chosen"))]
@@ -183,7 +208,7 @@ RESHAPES: Mapping[str, Reshape] = {
 }
 """What ``Form.reshape`` can name."""
 
-ANSWERS: Mapping[str, Callable[[pa.Table], list[Row]]] = {
+ANSWERS: Mapping[str, Callable[[pa.Table, str], list[Row]]] = {
     "oasst-trees": tree_answers,
     "oasst-messages": message_answers,
     "prism-conversations": conversation_answers,

@@ -13,8 +13,10 @@ from probrm.data.products.annotated import Given
 from probrm.data.products.contents import dig, parsed
 from probrm.data.products.records import records
 from probrm.data.products.registry import recognise
+from probrm.data.products.shape import shaped
 from probrm.errors import DataError
 
+MOST_PAIRS = 10_000_000
 _READERS = {"argilla": argilla.given_of, "label-studio": label_studio.given_of}
 
 
@@ -29,28 +31,34 @@ def annotated_pairs(source: str) -> tuple[pa.Table, list[str], str] | None:
     found = recognise(source)
     if found is None or found.name not in _READERS:
         return None
-    given, notes = _READERS[found.name](list(records(source)))
-    if not any(_ranks(value) is not None for one in given for value in one.values.values()):
+    with shaped(source, found.title):
+        given, notes = _READERS[found.name](list(records(source)))
+        ranked = [(one, ranks) for one in given for value in one.values.values() if (ranks := _ranks(value)) is not None]
+    if not ranked:
         return None
+    count = sum(len(ranks) * (len(ranks) - 1) // 2 for _, ranks in ranked)
+    if count > MOST_PAIRS:
+        raise DataError(
+            f"{source}: makes {count:,} comparisons; allowed: at most {MOST_PAIRS:,}", fix="cut the file, or the longest rankings in it"
+        )
     rows, ties = [], 0
-    for one in given:
-        for ranks in filter(None, map(_ranks, one.values.values())):
-            answers = _named(one, ranks, source)
-            for first, second in combinations(answers, 2):
-                if ranks[first] == ranks[second]:
-                    ties += 1
-                    continue
-                better, worse = (first, second) if ranks[first] < ranks[second] else (second, first)
-                chat = [{"role": role, "content": content} for role, content in one.texts.prompt]
-                rows.append(
-                    {
-                        "prompt": chat,
-                        "chosen": answers[better],
-                        "rejected": answers[worse],
-                        "user_id": one.user,
-                        "id": f"{one.id}/{better}/{worse}",
-                    }
-                )
+    for one, ranks in ranked:
+        answers = _named(one, ranks, source)
+        for first, second in combinations(answers, 2):
+            if ranks[first] == ranks[second]:
+                ties += 1
+                continue
+            better, worse = (first, second) if ranks[first] < ranks[second] else (second, first)
+            chat = [{"role": role, "content": content} for role, content in one.texts.prompt]
+            rows.append(
+                {
+                    "prompt": chat,
+                    "chosen": answers[better],
+                    "rejected": answers[worse],
+                    "user_id": one.user,
+                    "id": f"{one.id}/{better}/{worse}",
+                }
+            )
     notes = [f"read as {found.title} (--preset {found.name}): {len(rows)} comparisons", *notes]
     notes.append("users are the annotators' accounts")
     if ties:

@@ -9,7 +9,7 @@ from probrm.data.products.answers import reading_of
 from probrm.data.products.contents import dig, role_of, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.data.products.trees import Node, answers_in
+from probrm.data.products.trees import Node, answers_in, contexts
 
 _MARKS = {"submittedFeedback", "custom", "timing", "unstable_annotations", "unstable_data", "steps"}
 
@@ -63,9 +63,9 @@ def read(source: str, asked: Asked) -> Reading:
             (str(row.get("threadId") or row.get("id") or number), row.get("userId") or row.get("user_id"), list(dig(row, "messages") or []))
             for number, row in enumerate(rows)
         ]
-    answers = []
+    answers, taken = [], contexts(source)
     for thread, owner, messages in threads:
-        for node, before in answers_in(_nodes(messages, thread)):
+        for node, before in answers_in(_nodes(messages, thread), taken):
             feedback = dig(node.raw, "metadata", "submittedFeedback", "type")
             user = dig(node.raw, "metadata", "custom", "userId") or owner
             answers.append(

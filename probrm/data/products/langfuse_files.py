@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from probrm.data.files.hints import shown
 from probrm.data.files.json_values import parse
 from probrm.data.files.tables import kind_of
 from probrm.data.products.contents import dig
@@ -109,9 +110,11 @@ def _check_manifests(source: str) -> None:
     for manifest in sorted(path for path in folder.rglob("manifests/*.json")):
         try:
             listed = parse(manifest.read_text("utf-8")).get("files") or []
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, OSError) as error:
             raise DataError(f"{manifest}: the manifest cannot be read ({error})", fix="copy the export again") from error
-        for one in listed:
+        for one in listed if isinstance(listed, list) else ():
+            if not isinstance(one, dict):
+                raise DataError(f"{manifest}: the manifest cannot be read (it lists {shown(one)})", fix="copy the export again")
             key = str(one.get("key", ""))
             if (
                 not any(key.endswith(path) or path.endswith(key) for path in inside)

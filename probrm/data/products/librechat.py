@@ -9,7 +9,7 @@ from probrm.data.products.answers import reading_of
 from probrm.data.products.contents import dig, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.data.products.trees import Node, answers_in
+from probrm.data.products.trees import Node, answers_in, contexts
 
 _KEYS = ("messageId", "isCreatedByUser")
 
@@ -43,7 +43,7 @@ def read(source: str, asked: Asked) -> Reading:
             str(row["messageId"]), row.get("parentMessageId"), "user" if by_user else "assistant", str(text or ""), row
         )
     answers, errors = [], 0
-    for node, before in answers_in(nodes):
+    for node, before in answers_in(nodes, contexts(source)):
         row = node.raw
         if row.get("error") in (True, "true", "True"):
             errors += 1

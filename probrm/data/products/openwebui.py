@@ -9,7 +9,7 @@ from probrm.data.products.answers import reading_of
 from probrm.data.products.contents import dig, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.data.products.trees import Node, answers_in
+from probrm.data.products.trees import Node, answers_in, contexts
 from probrm.errors import DataError
 
 _ALIASES = {"data.rating": "thumb", "rating": "thumb", "annotation.rating": "thumb"}
@@ -68,7 +68,7 @@ def read_feedback(source: str, asked: Asked) -> Reading:
             str(dig(row, "meta", "message_id")),
         )
         chat = dig(row, "snapshot", "chat", "chat") or dig(row, "snapshot", "chat")
-        for node, before in answers_in(_nodes(chat)):
+        for node, before in answers_in(_nodes(chat), contexts(source)):
             answer = _answer(node, before, chat_id, row.get("user_id"))
             found.setdefault(answer.id, answer).feedback.update(answer.feedback)
         key = f"{chat_id}/{message}"
@@ -99,9 +99,9 @@ def read_chats(source: str, asked: Asked) -> Reading:
     Raises:
         DataError: as the readers of records and feedback say.
     """
-    answers = []
+    answers, taken = [], contexts(source)
     for row in records(source):
-        for node, before in answers_in(_nodes(dig(row, "chat"))):
+        for node, before in answers_in(_nodes(dig(row, "chat")), taken):
             if node.raw.get("error"):
                 continue
             answers.append(_answer(node, before, str(row.get("id")), row.get("user_id")))

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from probrm.data.products.product import Peek, Product
 from probrm.data.products.records import peek
+from probrm.data.products.shape import UNSHAPED
 from probrm.errors import DataError
 
 PRODUCTS: Mapping[str, str] = {
@@ -43,8 +44,15 @@ def among(seen: Peek) -> Product | None:
     """The one product that recognises what was seen; a table with a log's own columns is that log."""
     if seen.has("prompt", "response", "action") or seen.has("messages", "action"):
         return None
-    found = [one for name in PRODUCTS if (one := product(name)).recognises(seen)]
+    found = [one for name in PRODUCTS if _is(one := product(name), seen)]
     return found[0] if len(found) == 1 else None
+
+
+def _is(one: Product, seen: Peek) -> bool:
+    try:
+        return one.recognises(seen)
+    except UNSHAPED:  # a text where the product writes an object, or the like
+        return False
 
 
 def chosen(name: str, source: str) -> Product:

@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from probrm.data.files.memory import Growing
 from probrm.data.products.product import Messages
+
+PER_MESSAGE = 32
+"""Bytes of a message without its text."""
 
 
 @dataclass
@@ -20,8 +24,17 @@ class Node:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
-def answers_in(nodes: Mapping[str, Node]) -> Iterator[tuple[Node, Messages]]:
-    """The assistant's messages, each with the chat before it, in their order; a chain that bites its tail ends there."""
+def contexts(source: str) -> Growing:
+    """What the chats before all answers take: in a long chat each answer has all messages before it in its prompt."""
+    return Growing(source, "the chats before its answers")
+
+
+def answers_in(nodes: Mapping[str, Node], taken: Growing) -> Iterator[tuple[Node, Messages]]:
+    """The assistant's messages, each with the chat before it, in their order; a chain that bites its tail ends there.
+
+    Raises:
+        DataError: the chats before them take more memory than is free.
+    """
     for node in nodes.values():
         if node.role != "assistant":
             continue
@@ -32,5 +45,6 @@ def answers_in(nodes: Mapping[str, Node]) -> Iterator[tuple[Node, Messages]]:
             seen.add(parent)
             if nodes[parent].text.strip():
                 before.append((nodes[parent].role, nodes[parent].text))
+                taken.add(PER_MESSAGE + len(nodes[parent].text))
             parent = nodes[parent].parent
         yield node, tuple(reversed(before))

@@ -220,3 +220,11 @@ def test_what_is_kept():
 def test_a_true_probability_may_be_tiny(save: Save):
     """A simulated log has what a sigmoid gives; as 0 it is as good."""
     assert read_log(save(true_probability=spoilt(3.7e-44, [0.5] * N))).true_probability is not None
+
+
+def test_weights_that_outweigh_everything_else(save: Save):
+    assert read_log(save(weight=[1e5] * N)).weight.max() == 1e5
+    with pytest.raises(
+        DataError, match=r"row 3, column 'weight': found 10000000; allowed: weights of at most 100,000 on average .they are 1.67e\+05"
+    ):
+        read_log(save(weight=spoilt(1e7, [1.0] * N)))
