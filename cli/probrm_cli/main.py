@@ -131,4 +131,7 @@ def _show_usage(error: Any) -> None:
         error.show()
         return
     command = error.ctx.command_path if getattr(error, "ctx", None) else "probrm"
-    say_error(ProbrmError(f"{command}: {error.format_message()}", fix=f"{command} --help lists what there is"))
+    message = error.format_message()
+    if hasattr(error.__cause__, "errors"):  # pydantic's, which knows what was given
+        message += f"; found {error.__cause__.errors()[0]['input']!r}"
+    say_error(ProbrmError(f"{command}: {message}", fix=f"{command} --help lists what there is"))

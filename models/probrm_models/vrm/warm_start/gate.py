@@ -25,7 +25,7 @@ from probrm_models.vrm.supervision import supervision_loss, targets
 
 SIZE = 0.5
 """Standard deviation over the pairs of a contrast's difference of scores, logits, and over prompts of the gate's outputs, at the start."""
-_ROUNDS = 60
+_ROUNDS = 200
 _NEWTON = 30
 
 

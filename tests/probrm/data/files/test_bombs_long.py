@@ -97,7 +97,7 @@ def saved(path: Path) -> None:
             writer.write_batch(batch)
 
 
-BOMBS: dict[str, Callable[[Path], None]] = {
+BOMBS: dict[str, Callable[[Path], Any]] = {
     **{f"log.{kind}{ending}": lambda path, kind=kind: packed(path, kind) for kind in HEADS for ending in PACK},
     "holes.csv": holes,
     "holes.jsonl": holes,

@@ -60,7 +60,9 @@ def test_without_the_file_there_are_ids_and_a_sentence() -> None:
     for key in ("prompts_most", "prompts_least", "answers_high", "answers_low"):
         bare[key] = [{name: value for name, value in entry.items() if name != "text"} for entry in bare[key]]
     run: Any = SimpleNamespace(
-        metrics={"diagnostics": {"objectives": {"a": bare, "b": bare}}}, record={"data": {"source": "gone.parquet", "sha256": "0"}}
+        path=None,
+        metrics={"diagnostics": {"objectives": {"a": bare, "b": bare}}},
+        record={"data": {"source": "gone.parquet", "sha256": "0"}},
     )
     found = described(run, PairSpec())
     [section] = objectives_section(found)

@@ -37,17 +37,18 @@ def objective(gate: Gate, rows: GateRows, scale: float, ratio: float) -> Tensor:
     return (rows.weight * rows.loss(gate.logits(rows))).sum() + sum((part.square().sum() / (2 * v) for part, v in parts), torch.zeros(()))
 
 
+@pytest.mark.parametrize("seed", [2, 4, 7])
 @pytest.mark.parametrize("count", [2, 4])
-def test_it_is_a_mode(count: int) -> None:
+def test_it_is_a_mode(count: int, seed: int) -> None:
     """The penalised loss, written down again, has no slope there, and is below Bradley–Terry's."""
-    rows, _, _ = simulate(400, 80, apart=2.0, seed=2)
+    rows, _, _ = simulate(400, 80, apart=2.0, seed=seed)
     shared = ridge(rows, 1.0)
     found = fit_gate(rows, contrast_basis(count), shared, 1.0, 3.0)
     places = [part.clone().requires_grad_() for part in (found.shared, found.contrasts, found.weight)]
     gate = Gate(places[0], places[1], places[2], found.rotation)
     value = objective(gate, rows, 1.0, 3.0)
     slopes = torch.autograd.grad(value, places)
-    assert max(float(slope.abs().max()) for slope in slopes) < 0.2
+    assert max(float(slope.abs().max()) for slope in slopes) < 0.03
     alone = Gate(shared, torch.zeros(count - 1, 6), torch.zeros(count - 1, 5), found.rotation)
     assert float(value.detach()) < float(objective(alone, rows, 1.0, 3.0)) - 10
 
