@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--max-length", type=int, default=EncoderConfig().max_length)
     parser.add_argument("--encoder", default="default")
+    parser.add_argument("--pooling", choices=["response", "mean"], default="response", help="what `fit --exportable` costs: mean")
     arguments = parser.parse_args()
     rows = None if arguments.rows == "all" else int(arguments.rows)
     for name in arguments.sets:
@@ -56,9 +57,11 @@ def main() -> None:
 def encoded(compared: Compared, arguments: argparse.Namespace) -> tuple[np.ndarray, dict[object, int]]:
     """Vectors ``(l, t, d)`` of the distinct texts, and where each stands."""
     texts = list(dict.fromkeys(compared.texts))
-    path = arguments.out / f"{compared.name}-{Path(arguments.encoder).name}-{arguments.max_length}.npy"
+    pooling = "" if arguments.pooling == "response" else f"-{arguments.pooling}"
+    path = arguments.out / f"{compared.name}-{Path(arguments.encoder).name}-{arguments.max_length}{pooling}.npy"
     if not path.exists():
-        settings = EncoderConfig(name=arguments.encoder, layer="auto", prompt_layer="auto", max_length=arguments.max_length)
+        how = {"layer": "auto", "prompt_layer": "auto", "max_length": arguments.max_length, "pooling": arguments.pooling}
+        settings = EncoderConfig(name=arguments.encoder, **how)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, load_encoder(settings).every_layer(texts).half().numpy())
     return np.load(path).astype(np.float32), {text: at for at, text in enumerate(texts)}

@@ -32,14 +32,18 @@ DRAWS = 500
 QUICK = ("--inference", "laplace", "--starts", "1", "--set", "inference.refit=false", "--set", f"inference.draws={DRAWS}")
 
 
-def log_frame(n: int = 300, *, seed: int = 0) -> Any:
-    """A frame of sums with right and wrong answers; users act on answers they like when they are active, mostly in the ide."""
+def log_frame(n: int = 300, *, seed: int = 0, repeated: bool = False) -> Any:
+    """A frame of sums with right and wrong answers; users act on answers they like when they are active, mostly in the ide.
+
+    Each answer is shown once, or some several times (``repeated``), of which a fit learns more and takes three times as long.
+    """
     draw = np.random.default_rng(seed)
     activity = draw.normal(0, 1, 12)
     rows: list[dict[str, Any]] = []
     for i in range(n):
         a, b, right = int(draw.integers(2, 12)), int(draw.integers(2, 8)), bool(draw.random() < 0.5)
         answer = f"The answer is {a + b}." if right else f"Sorry, no idea. Maybe {a + b + int(draw.integers(1, 9))}?"
+        answer = answer if repeated else f"{answer} ({i})"
         surface, user = str(draw.choice(["ide", "web"])), int(draw.integers(12))
         probability = 1 / (1 + np.exp(-1.5 if right else 1.5))
         liked = bool(draw.random() < probability)
@@ -83,7 +87,7 @@ def truth_path() -> str:
 
 @functools.cache
 def store_path() -> str:
-    """A store of short vectors for the texts of both files: fits take a fraction of a second, no encoder is loaded."""
+    """A store of short vectors for the texts of both files: fits take seconds, no encoder is loaded."""
     frame = pd.concat([log_frame(), log_frame(200, seed=1)])
     conversations = [Conversation(prompt, response) for prompt, response in zip(frame["prompt"], frame["response"], strict=True)]
     vectors = torch.randn(len(conversations), 6, generator=torch.Generator().manual_seed(0))

@@ -16,6 +16,7 @@ from probrm.errors import ProbrmError
 from probrm_cli.compare.command import compare
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
+from probrm_cli.export import export
 from probrm_cli.fit.command import fit_app
 from probrm_cli.inspection.command import inspect
 from probrm_cli.posterior.command import posterior
@@ -45,6 +46,7 @@ app.command()(posterior)
 app.command()(report)
 app.command()(score)
 app.command()(rank)
+app.command()(export)
 app.command()(compare)
 app.command()(embed)
 

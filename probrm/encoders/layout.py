@@ -22,7 +22,7 @@ Form = Literal["chat", "pair", "marks", "response"]
 
 _FIXED_DAY = "26 Jul 2024"
 """Some templates (Llama 3) write the day into the prompt; vectors must not change overnight."""
-_CLOCK_STOPPED = "{%- macro strftime_now(format) -%}" + _FIXED_DAY + "{%- endmacro -%}"
+CLOCK_STOPPED = "{%- macro strftime_now(format) -%}" + _FIXED_DAY + "{%- endmacro -%}"
 """Hides the function of that name that transformers gives to templates."""
 _LONGEST_TEMPLATE = 1_000_000
 _ROLE_LINE = re.compile(r"(?m)^(?=>*(?:System|Developer|User|Assistant|Tool|Function):[ \t]*$)")
@@ -113,7 +113,7 @@ class LayoutMaker:
         if not isinstance(template, str) or len(template) > _LONGEST_TEMPLATE:
             return None
         named = {**self._tokenizer.special_tokens_map, "date_string": _FIXED_DAY}
-        rendered = render_template(_CLOCK_STOPPED + template, named, messages)
+        rendered = render_template(CLOCK_STOPPED + template, named, messages)
         if rendered is None:
             return None
         pieces = re.split("|".join(places), rendered)

@@ -339,6 +339,14 @@ class Recipe(ABC):
         """
         raise ConfigError(f"model {self.kind!r}: it cannot rank answers", fix="write text_batch in its recipe")
 
+    def vector_batch(self, run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
+        """What ``model.reward`` takes of n answers of which only the encoder's vectors are known.
+
+        Raises:
+            ConfigError: a reward depends on more than its answer's vector.
+        """
+        raise ConfigError(f"model {self.kind!r}: no rewards of vectors alone", fix="write vector_batch in its recipe")
+
     def rank(self, run: Run, source: str, spec: Any, **how: Any) -> RankedFile:
         """The answers of a file ranked within their prompts; the other arguments are those of ``rank_file``."""
         from probrm.recipes.ranking import rank_file

@@ -31,7 +31,18 @@ def test_the_tour(which: str, tmp_path: Path) -> None:
         pytest.skip("PROBRM_ARVIZ1_PYTHON names no Python (3.12 or later) that has ArviZ 1, h5netcdf, h5py and matplotlib")
     assert call(*support.quick_fit(tmp_path / "plain")).code == 0
     files = [exported(support.short_run_path(), tmp_path / "full.nc"), exported(str(tmp_path / "plain"), tmp_path / "plain.nc")]
-    command = [python, "-W", "error", str(TOUR), *map(str, files), "--out", str(tmp_path / "figures")]
+    # ArviZ's word on a row that leave-one-out cannot judge belongs to the tour; whatever else it warns of does not.
+    command = [
+        python,
+        "-W",
+        "error",
+        "-W",
+        "ignore:Estimated shape parameter",
+        str(TOUR),
+        *map(str, files),
+        "--out",
+        str(tmp_path / "figures"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -35,14 +35,12 @@ def test_json_of_the_contract() -> None:
 
 
 def test_coverage_where_the_file_has_true_probabilities(tmp_path: Path) -> None:
-    """Held against intervals that ``score`` writes: what is covered is σ of the reward's interval."""
+    """Held against intervals that ``score`` writes: what is covered is the very answer's probability."""
     found = json.loads(call("evaluate", support.run_path(), "--data", support.truth_path(), "--json", *FAST).out)
     done = call("score", support.run_path(), "--data", support.truth_path(), "--out", str(tmp_path / "s.parquet"))
     assert done.code == 0, done.err
-    from scipy.special import expit
-
     scored: Any = pd.read_parquet(tmp_path / "s.parquet")
-    inside = scored["true_probability"].between(expit(scored["reward_low"]), expit(scored["reward_high"]))
+    inside = scored["true_probability"].between(scored["probability_low"], scored["probability_high"])
     assert found["metrics"]["coverage"]["value"] == pytest.approx(inside.mean(), abs=1e-6)
     support.log_frame(60).drop(columns="true_probability").to_parquet("plain.parquet")
     plain = evaluate("--data", "plain.parquet", "--json", *FAST)

@@ -40,6 +40,8 @@ COMMON = (
     Flag("device", "device", "auto, cpu, cuda."),
 )
 """Settings of every fit."""
+EXPORTABLE = {"encoder": {"pooling": "mean", "precision": "float32"}}
+"""What --exportable stands for."""
 
 
 @dataclass(frozen=True)
@@ -57,5 +59,12 @@ class Request:
     resume: Annotated[bool, typer.Option("--resume", help="Keep training states beside the run while fitting, and go on from them.")] = (
         False
     )
+    exportable: Annotated[
+        bool,
+        typer.Option(
+            "--exportable",
+            help="Pool over all tokens, in float32, so that `probrm export` can hand the reward to sentence-transformers (docs/export.md: what that costs).",
+        ),
+    ] = False
     quiet: Quiet = False
     as_json: Json = False

@@ -6,12 +6,12 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
-from probrm.config import FitConfig, build_config
+from probrm.config import FitConfig, build_config, merge
 from probrm.data import file_hash
-from probrm.errors import NotIdentifiedError, RunError
+from probrm.errors import ConfigError, NotIdentifiedError, RunError
 from probrm.runs import MARKER, Run, RunTakenError, choose_folder, find_recipe, finite, load, save_modes
 from probrm.runs.checkpoints import checkpoint_of, in_use, remove_checkpoint
-from probrm_cli.fit.flags import Request
+from probrm_cli.fit.flags import EXPORTABLE, Request
 from probrm_cli.out import tidy
 from probrm_cli.tables import print_posterior
 from probrm_cli.terminal import print_json, progress, say, tell
@@ -20,7 +20,10 @@ from probrm_cli.terminal import print_json, progress, say, tell
 def fit_model(request: Request) -> None:
     """Settings, fit, run on disk, and what was found."""
     recipe = find_recipe(request.kind)
-    config = build_config(recipe, toml=request.config, flags=request.settings, sets=request.sets or ())
+    flags = merge(EXPORTABLE, request.settings) if request.exportable else request.settings
+    config = build_config(recipe, toml=request.config, flags=flags, sets=request.sets or ())
+    if request.exportable:
+        _check_exportable(request, config)
     if request.out is not None:
         tidy(request.out, quiet=request.quiet)
     run = _finished(request, config) if request.resume and request.out else None
@@ -49,6 +52,22 @@ def fit_model(request: Request) -> None:
         for line in recipe.headline(run):
             say(line)
     say(f"run: {run.path}")
+
+
+def _check_exportable(request: Request, config: FitConfig) -> None:
+    """Refuses settings that contradict --exportable.
+
+    Raises:
+        ConfigError: names them.
+    """
+    if request.embeddings is not None:
+        raise ConfigError(
+            f"--exportable: the vectors of {request.embeddings} were made with settings of their own",
+            fix="leave --exportable out, or leave --embeddings out, so that the fit encodes the texts",
+        )
+    for name, value in EXPORTABLE["encoder"].items():
+        if (found := getattr(config.encoder, name)) != value:
+            raise ConfigError(f"--exportable: encoder.{name} is {found!r}; it has to be {value!r}", fix=f"leave encoder.{name} out")
 
 
 def _save(run: Run, path: Path, request: Request) -> None:

@@ -40,6 +40,8 @@ _FEW = 5_000
 """Rows, standing for themselves alone, whose mode is where the way to that of many more begins."""
 _LEAST_CURVATURE = 0.05
 """Of directions in unconstrained latents, whose priors have about 1."""
+_ENDS = 5
+"""How often a new curvature may send the way down on."""
 _SETTLED = 0.2
 """Root mean square change of the scales, in their own standard deviations, at which the rounds end."""
 
@@ -114,7 +116,7 @@ def newton_laplace(
         while hierarchical and rounds < max_rounds:
             rounds += 1
             if descent.moved > _STALE:
-                descent.bend()
+                _bend(descent, _ROUGH, tied=tied)
             scales = estimate_scales(potential, descent.z, _whitening(descent.z, hyper, descent.curvature, lift=tied).variance(), hyper)
             descent.rescale(scales.step)
             settled = rounds == max_rounds or bool((scales.step / scales.width).square().mean().sqrt() < _SETTLED)
@@ -123,11 +125,23 @@ def newton_laplace(
             if settled:
                 break
     if descent.moved > still or (descent.rough and not sketch):
-        descent.bend(SKETCH if sketch else None)
+        _bend(descent, exact, SKETCH if sketch else None, tied=tied)
     whitening = _whitening(descent.z, hyper, descent.curvature, scales.width if scales else None, lift=tied)
     if scales is None:
         return LaplaceStart(whitening, float(descent.value), 0, descent.rows)
     return LaplaceStart(ScaleAdaptive(whitening, hyper.nonzero()[:, 0], scales.exponents), float(descent.value), rounds, descent.rows)
+
+
+def _bend(descent: Descent, tolerance: float, rows: int | None = SKETCH, *, tied: bool) -> None:
+    """Works the curvature out where the way down has ended. An old one may have ended it where the new one shows a way on: then it is gone.
+
+    Rows that are tied curve the wrong way at modes, too.
+    """
+    for _ in range(_ENDS):
+        descent.bend(rows)
+        if tied or not descent.damping:
+            return
+        descent.down(tolerance)
 
 
 def walked(rows: int) -> int:

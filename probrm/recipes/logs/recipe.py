@@ -178,6 +178,15 @@ class LogRecipe(Recipe):
         check_texts_suffice(run)
         return text_batch(run, given_vectors(run, conversations, embeddings=embeddings, cache=cache, progress=progress))
 
+    def vector_batch(self, run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
+        """Answers of which only the vectors are known.
+
+        Raises:
+            ConfigError: the run's reward head has covariates.
+        """
+        check_texts_suffice(run)
+        return text_batch(run, vectors)
+
     def headline(self, run: Run) -> list[str]:
         """How much of the log is preferred, and how well its held-out actions are predicted."""
         found, verdict, lines = run.metrics["diagnostics"], run.metrics["identifiability"], []

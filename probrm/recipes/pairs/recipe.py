@@ -17,6 +17,7 @@ from probrm.config import FitConfig
 from probrm.data import Batch, Conversation, Log, LogSpec, Pairs, PairSpec, read_pairs, read_table
 from probrm.data.pairs.formats import PRESETS
 from probrm.encoders import Encoded, Encoder, Observed
+from probrm.errors import ConfigError
 from probrm.inference import FitOptions, Fitted, fit
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
@@ -211,6 +212,19 @@ class PairRecipe(Recipe):
         texts = single_texts(run, conversations)
         vectors = given_vectors(run, texts, embeddings=embeddings, cache=cache, progress=progress)
         return single_batch(run, vectors, len(conversations))
+
+    def vector_batch(self, run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
+        """Responses of which only the vectors are known.
+
+        Raises:
+            ConfigError: the model sees prompts' own vectors, too.
+        """
+        if run.model.uses_prompts:
+            raise ConfigError(
+                f"run of model {self.kind!r}: its reward depends on the prompt's own vector, too, and not on the answer's alone",
+                fix="take rewards from probrm itself (run.reward, probrm score), or fit a model without objectives to the same file",
+            )
+        return single_batch(run, vectors, len(vectors))
 
     def inspect(self, run: Run, row: str, *, progress: Progress = silent) -> dict[str, Any]:
         """One pair of the fitted file, read from it again."""

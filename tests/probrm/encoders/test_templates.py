@@ -8,7 +8,7 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from probrm.encoders.templates import render_template
-from tests.probrm.encoders.conftest import CHATML
+from tests.small_models import CHATML
 
 MESSAGES = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ünïcode\n"}]
 GOOD = {

@@ -66,6 +66,7 @@ def test_without_out_a_new_folder_under_runs_is_named_after_model_and_data() -> 
 
 
 def test_covariates_derived_from_the_texts() -> None:
+    """From the one place where this fit begins, the way down ends twice with an old curvature where the present one shows a way on."""
     run = fitted("--derive", "length,question")  # all prompts are questions: that says nothing and is left out
     assert run.model.shape.propensity_effects == ("length",)
     assert "question" in " ".join(run.record["notes"])
@@ -161,7 +162,7 @@ def test_the_encoder_and_its_settings(tmp_path: Path) -> None:
     """A model of the user's own, from a folder."""
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from tests.probrm.encoders.conftest import wordpiece
+    from tests.small_models import wordpiece
 
     tokenizer: PreTrainedTokenizerFast = wordpiece()
     small: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

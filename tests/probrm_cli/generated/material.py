@@ -33,7 +33,7 @@ def write(folder: Path) -> None:
 
     from probrm.data import Conversation
     from probrm.encoders import write_store
-    from tests.probrm.encoders.conftest import bert
+    from tests.small_models import bert
 
     folder.mkdir(parents=True)
     for name in ("log.parquet", "pairs.parquet", "store.safetensors"):

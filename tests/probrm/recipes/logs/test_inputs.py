@@ -33,15 +33,16 @@ def vectors() -> torch.Tensor:
     return 5 + 3 * torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
 
 
-def test_shape_and_batch(log: Log, vectors: torch.Tensor) -> None:
+def test_shape_and_batch(vectors: torch.Tensor, tmp_path: Path) -> None:
+    frame = support.log_frame(repeated=True).drop(columns=["label", "true_probability"])
+    log = read(tmp_path / "log.parquet", frame)
     inputs = LogInputs.fit(log, vectors)
-    repeated = support.unlabelled().groupby(["prompt", "response"]).size()
+    repeated = frame.groupby(["prompt", "response"]).size()
     users = tuple(sorted({f"u{i}" for i in range(12)}))
     assert inputs.shape == LogShape(4, ("hour",), ("surface[web]", "hour"), users, repeated=int((repeated > 1).sum()))
     batch = inputs.batch(log, vectors)
     assert int((batch["answer"] >= 0).sum()) == int(repeated[repeated > 1].sum())
     assert len(batch) == batch.total == 300
-    frame = support.unlabelled()
     np.testing.assert_array_equal(batch["action"].numpy(), frame["action"])
     np.testing.assert_array_equal(batch["propensity_covariates"][:, 0].numpy(), frame["surface"] == "web")
     np.testing.assert_allclose(
