@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,8 @@ def policy(values: np.ndarray, kl: float) -> np.ndarray:
         p = weights(t)
         return float(xlogy(p, p * len(p)).sum())
 
-    return weights(brentq(lambda t: distance(t) - kl, 0.0, 1e3))
+    found: Any = brentq(lambda t: distance(t) - kl, 0.0, 1e3)
+    return weights(found)
 
 
 def draw(found: dict[str, np.ndarray], target: Path) -> None:

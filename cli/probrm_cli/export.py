@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ def export(
     from probrm.errors import ConfigError
     from probrm.exports.export import TARGETS, check_export
 
-    target = next((name for name in TARGETS if name == to), None)
+    target: Any = next((name for name in TARGETS if name == to), None)
     if target is None:
         raise ConfigError(f"--to {to}: no such form; allowed: {', '.join(TARGETS)}", fix=f"--to {TARGETS[0]}")
     from pathlib import Path

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from probrm.errors import ProbrmError
+from probrm_cli.acquire import acquire
 from probrm_cli.compare.command import compare
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
@@ -46,6 +47,7 @@ app.command()(posterior)
 app.command()(report)
 app.command()(score)
 app.command()(rank)
+app.command()(acquire)
 app.command()(export)
 app.command()(compare)
 app.command()(embed)

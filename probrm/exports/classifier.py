@@ -128,7 +128,7 @@ def load_classifier(folder: Path, encoder: FittedEncoder) -> Callable[[Sequence[
 
 
 def _class_name(model: Any) -> str:
-    found = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None)
+    found: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None)
     return found.__name__ if inspect.isclass(found) else f"a classifier of {type(model.config).__name__}"
 
 

@@ -18,6 +18,8 @@ from probrm.exports.linear import LinearReward
 TRANSFORMER = "0_Transformer"
 """The model has a folder of its own: beside ``modules.json``, transformers' AutoModelForSequenceClassification would load it with a random head."""
 
+_POOLINGS: dict[str, Any] = {"mean": "mean", "cls": "cls", "last": "lasttoken"}
+"""Ours → theirs."""
 Scorer = Callable[[Sequence[Conversation]], torch.Tensor]
 
 
@@ -74,7 +76,8 @@ def write_cross_encoder(folder: Path, encoder: FittedEncoder, reward: LinearRewa
     from sentence_transformers.base.modules import Dense, Transformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
-    config, model = encoder.config, encoder.model()
+    config = encoder.config
+    model: Any = encoder.model()
     with quiet():
         model.save_pretrained(scratch)
         literal(encoder.tokenizer()).save_pretrained(scratch)
@@ -85,7 +88,7 @@ def write_cross_encoder(folder: Path, encoder: FittedEncoder, reward: LinearRewa
                     parameter.zero_()
         transformer.save_in_root = False
         d = len(reward.weights)
-        modules: list[Any] = [transformer, Pooling(d, {"mean": "mean", "cls": "cls", "last": "lasttoken"}[config.pooling])]
+        modules: list[Any] = [transformer, Pooling(d, _POOLINGS[config.pooling])]
         if config.normalize:
             modules.append(Normalize())
         linear = torch.nn.Identity()

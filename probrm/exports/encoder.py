@@ -87,7 +87,8 @@ def literal(tokenizer: Any) -> Any:
 def _cut(model: nn.Module, layer: int) -> None:
     blocks = find_blocks(model)
     assert blocks is not None, "a layer by number was used in the fit"
-    depth, config = len(blocks), model.config
+    config: Any = model.config
+    depth = len(blocks)
     del blocks[layer:]
     for name, value in list(vars(config).items()):
         if isinstance(value, (list, tuple)) and len(value) == depth and "layer" in name:  # a kind for each block

@@ -41,7 +41,7 @@ class Scorer:
             ConfigError: no such risk, or a run whose reward needs more than texts.
             RunError: no run there.
         """
-        allowed = next((known for known in RISKS if known == risk), None)
+        allowed: Any = next((known for known in RISKS if known == risk), None)
         if allowed is None:
             raise ConfigError(f"risk {risk!r}: no such choice; allowed: {', '.join(RISKS)}", fix="risk='mean', or risk='lower'")
         return cls(run if isinstance(run, Run) else load(run), allowed)

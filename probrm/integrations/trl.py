@@ -2,7 +2,7 @@
 
 In code ``GRPOTrainer(reward_funcs=reward_function("runs/mine", risk="lower"), …)``; on its command line
 ``PROBRM_RUN=runs/mine trl grpo --reward_funcs probrm.integrations.trl.reward``. The form is that of TRL 1.16
-(https://huggingface.co/docs/trl/grpo_trainer, "Using a custom reward function"); nothing of TRL is imported.
+("GRPO Trainer" in its documentation, "Using a custom reward function"); nothing of TRL is imported.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """What a posterior says: rewards with intervals, tables of its variables, ArviZ."""
 
+from probrm.posterior.acquisition import Acquisition, acquire, bald, batch_information
 from probrm.posterior.arviz import netcdf_bytes, to_arviz
 from probrm.posterior.groups import posterior_groups
 from probrm.posterior.ranking import RISKS, Ranking, Risk, own_draws, rank_answers
@@ -11,12 +12,16 @@ from probrm.posterior.summary import Variable, summarise
 __all__ = [
     "LEVEL",
     "RISKS",
+    "Acquisition",
     "FittedRowsLike",
     "Ranking",
     "Rewards",
     "Risk",
     "StoredPosterior",
     "Variable",
+    "acquire",
+    "bald",
+    "batch_information",
     "netcdf_bytes",
     "own_draws",
     "pointwise_log_likelihood",

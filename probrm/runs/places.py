@@ -10,7 +10,7 @@ from typing import Any
 
 RUN = "$RUN/"
 """What a path begins with that counts from the run's folder. Runs of before have absolute paths."""
-_PATHS = (("record", "data", "source"), ("record", "encoder", "embeddings"), ("config", "data", "feedback"))
+_PATHS = (("record", "data", "source"), ("record", "encoder", "embeddings"), ("config", "data", "feedback"), ("config", "data", "labels"))
 
 
 def stored(main: Mapping[str, Any], run: Path) -> dict[str, Any]:

@@ -63,10 +63,10 @@ def _follow(values: pa.ChunkedArray, steps: list[str], name: str) -> pa.ChunkedA
                 return None
             values = kernels.struct_field(values, [names.index(step)])
         elif (is_list(kind) and step.lstrip("-").isdigit()) or pa.types.is_map(kind):
-            return _array([_inside(value, steps[i:]) for value in values.to_pylist()], name)
+            return array_of([_inside(value, steps[i:]) for value in values.to_pylist()], name)
         elif is_text(kind):  # JSON text, in a CSV or where rows are of several forms
             found = [_inside(_parsed(value), steps[i:]) for value in values.to_pylist()]
-            return None if all(value is None for value in found) else _array(found, name)
+            return None if all(value is None for value in found) else array_of(found, name)
         else:
             return None
     return values
@@ -95,7 +95,12 @@ def _parsed(text: str | None) -> Any:
         return None
 
 
-def _array(values: list[Any], name: str) -> pa.ChunkedArray:
+def array_of(values: list[Any], name: str) -> pa.ChunkedArray:
+    """Values as a column; those of several kinds as JSON text, texts as they are.
+
+    Raises:
+        DataError: nested values of several kinds.
+    """
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) > 1 and not kinds <= {int, float}:
         values = [value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]

@@ -17,7 +17,7 @@ from probrm.data.files.memory import available, check_room, in_units
 from probrm.errors import DataError
 
 _AT_A_TIME = 8192
-_CELLS = 1 << 25
+_CELLS = 1 << 23
 """Cells of the objects of some rows at a time, where most are missing because objects have keys of their own."""
 _EXACT = 2.0**53
 
@@ -34,44 +34,72 @@ def read_json(path: str, source: str, texts: frozenset[str], ids: frozenset[str]
 
 def _by_arrow(path: str, source: str, names: frozenset[str]) -> pa.Table | None:
     """None where lines are broken, a column holds several types, or numbers are larger than Arrow reads exactly."""
-    tables: list[pa.Table] = []
-    schema = pa.schema([])
-    size = 0
+    found = _Tables(source, names)
     try:
         for lines in plain_lines(path, source):
-            table = _known(lines, schema, names) if tables else None
-            if table is None:  # the first ones, or something in them is new
-                table = _learnt(lines, names)
-                schema = pa.unify_schemas([schema, table.schema], promote_options="permissive")
-            tables.append(table)
-            size += table.nbytes
-            check_room(source, size)
-        table = pa.concat_tables(tables, promote_options="permissive")
+            found.add(lines)
+        table = pa.concat_tables(found.tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, NotPlain):
         return None
     return None if any(map(_is_rounded, table.columns)) else table
 
 
-def _known(lines: bytes, schema: pa.Schema, names: frozenset[str]) -> pa.Table | None:
-    """Lines whose objects have nothing but the schema's keys and types; None of others."""
+class _Tables:
+    """Tables of some lines each, whose keys and types are told to Arrow once they were seen.
+
+    Attributes:
+        tables: one for each part of the file.
+    """
+
+    def __init__(self, source: str, names: frozenset[str]) -> None:
+        self._source, self._names = source, names
+        self._schema = pa.schema([])
+        self._objects = self._given = self._size = 0
+        self.tables: list[pa.Table] = []
+
+    def add(self, lines: bytes) -> None:
+        """Reads some more lines.
+
+        Raises:
+            NotPlain: most of the table's cells would be missing.
+            pa.ArrowException: a line is broken, or a column holds several types.
+            DataError: the table takes more memory than is free.
+        """
+        count = lines.count(b"{")
+        table = _known(lines, count, self._schema) if self.tables else None
+        if table is None:  # the first ones, or something in them is new
+            if count * keys_of(lines) > _CELLS:
+                half = lines.find(b"\n", len(lines) // 2) + 1
+                if half in (0, len(lines)):
+                    raise NotPlain
+                self.add(lines[:half])
+                self.add(lines[half:])
+                return
+            table = _learnt(lines, self._names)
+            self._schema = pa.unify_schemas([self._schema, table.schema], promote_options="permissive")
+        self._objects += count
+        self._given += count * _fields(table.schema)
+        if 8 * (self._objects * _fields(self._schema) - self._given) > available() // 2:
+            raise NotPlain
+        self._size += table.nbytes
+        check_room(self._source, self._size)
+        self.tables.append(table)
+
+
+def _known(lines: bytes, count: int, schema: pa.Schema) -> pa.Table | None:
+    """Lines of so many objects that have nothing but the schema's keys and types; None of others."""
     try:
-        return None if _cells(lines, _fields(schema)) > _CELLS else _parsed(lines, schema, "error")
+        return None if count * _fields(schema) > _CELLS else _parsed(lines, schema, "error")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         return None
 
 
 def _learnt(lines: bytes, names: frozenset[str]) -> pa.Table:
-    """Lines with what they hold found out.
-
-    Arrow makes a cell of every key for every object, so objects with keys of their own would take memory that grows with the square of
-    their number.
+    """Lines with what they hold found out. Arrow makes a cell of every key for every object in them.
 
     Raises:
-        NotPlain: most cells would be missing.
         pa.ArrowException: a line is broken, or a column holds several types.
     """
-    if _cells(lines, keys_of(lines)) > _CELLS:
-        raise NotPlain
     table = _parsed(lines, None, "infer")
     # Texts that all look like dates come back as dates.
     explicit = [(f.name, pa.string()) for f in table.schema if f.name in names and pa.types.is_temporal(f.type)]
@@ -82,10 +110,6 @@ def _parsed(lines: bytes, schema: pa.Schema | None, others: str) -> pa.Table:
     reading = arrow_json.ReadOptions(block_size=max(len(lines) + 1, 1 << 20))
     parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
     return arrow_json.read_json(pa.BufferReader(lines), reading, parsing)
-
-
-def _cells(lines: bytes, keys: int) -> int:
-    return lines.count(b"{") * keys
 
 
 def _fields(kind: Any) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from probrm.errors import DataError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PER_BYTE, PER_ROW = 3, 500
 """What is taken at the most while a table is read and its texts become conversations: for each byte of it, and bytes for each row."""
 _FIX = "read a part of it at a time (fewer rows or columns a file), or use a machine with more memory"
@@ -21,35 +25,37 @@ def available() -> int:
     return max(0, min(_machine(), _group(), _own()))
 
 
-def check_room(source: str, table: int, rows: int = 0, *, what: str = "its table") -> None:
+def check_room(source: str, size: int, rows: int = 0, *, what: str = "its table would take {}", weight: int = 1) -> None:
     """Refuses what would not fit.
 
     Args:
         source: the file, for messages.
-        table: bytes of the table or of the text that it comes from.
+        size: bytes of the table or of the text that it comes from.
         rows: its rows, where they are known.
         what: what has that size, for messages.
+        weight: how many times the memory of a table is taken for it.
 
     Raises:
         DataError: less memory is free than reading it takes.
     """
-    needed, free = PER_BYTE * table + PER_ROW * rows, available()
+    needed, free = PER_BYTE * weight * size + PER_ROW * rows, available()
     if needed > free:
-        size = f"{what} would take {in_units(table)}" + (f" in {rows:,} rows" if rows else "")
-        raise DataError(f"{source}: {size}; to work with that takes {in_units(needed)} of memory, and {in_units(free)} are free", fix=_FIX)
+        said = what.format(in_units(size)) + (f" in {rows:,} rows" if rows else "")
+        raise DataError(f"{source}: {said}; to work with that takes {in_units(needed)} of memory, and {in_units(free)} are free", fix=_FIX)
 
 
 class Growing:
-    """What is made of a file piece by piece, looked at whenever it has grown by 64 MB.
+    """What is made of a file piece by piece, looked at at first, and whenever it has grown by 64 MB or a sixteenth of what is free.
 
     Args:
         source: the file, for messages.
-        what: what grows, for messages.
+        what: what grows, for messages, as in ``check_room``.
+        weight: as there.
     """
 
-    def __init__(self, source: str, what: str) -> None:
-        self._source, self._what = source, what
-        self._size = self._looked_at = 0
+    def __init__(self, source: str, what: str, weight: int = 1) -> None:
+        self._source, self._what, self._weight = source, what, weight
+        self._size = self._next = 0
 
     def add(self, size: int) -> None:
         """So many bytes more.
@@ -58,9 +64,9 @@ class Growing:
             DataError: all of it takes more memory than is free.
         """
         self._size += size
-        if self._size - self._looked_at > _STEP:
-            self._looked_at = self._size
-            check_room(self._source, self._size, what=self._what)
+        if self._size > self._next:
+            self._next = self._size + min(_STEP, available() // 16)
+            check_room(self._source, self._size, what=self._what, weight=self._weight)
 
 
 def largest_text() -> int:
@@ -79,6 +85,17 @@ def within_memory(source: str) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise DataError(f"{source}: there is not enough memory to read it ({in_units(available())} are free)", fix=_FIX) from error
+
+
+def bounded(read: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """A reader of a source that turns a lack of memory, wherever it comes up, into ``DataError``."""
+
+    @wraps(read)
+    def inner(source: str, *args: P.args, **more: P.kwargs) -> T:
+        with within_memory(source):
+            return read(source, *args, **more)
+
+    return inner
 
 
 def in_units(count: int) -> str:

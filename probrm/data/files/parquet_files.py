@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from probrm.data.files.arrow import is_list, kernels
-from probrm.data.files.memory import PER_BYTE, PER_ROW, available, check_room
+from probrm.data.files.memory import PER_BYTE, PER_ROW, Growing, available, check_room
 from probrm.data.files.opening import is_remote, open_bytes, packing
 from probrm.data.files.parquet_pages import DELTA_BYTE_ARRAY, PLAIN_DICTIONARY, RLE_DICTIONARY, NoPage, Page, pages
 from probrm.data.files.unpacking import check_length
@@ -90,11 +90,10 @@ def _opened(path: str, source: str) -> Iterator[_Parquet]:
 
 
 def _all(stream: Any, source: str) -> bytes:
-    parts, size = [], 0
+    parts, size = [], Growing(source, "it has {} or more")
     while part := stream.read(1 << 24):
         parts.append(part)
-        size += len(part)
-        check_room(source, size, what="what is in it")
+        size.add(len(part))
     return b"".join(parts)
 
 

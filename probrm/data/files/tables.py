@@ -17,7 +17,7 @@ from probrm.data.files.csv_files import read_csv
 from probrm.data.files.damage import told
 from probrm.data.files.hints import listed
 from probrm.data.files.json_files import read_json
-from probrm.data.files.memory import PER_BYTE, check_room
+from probrm.data.files.memory import PER_BYTE, bounded, check_room
 from probrm.data.files.opening import is_remote
 from probrm.data.files.parquet_files import read_parquet
 from probrm.data.files.parts import KINDS, expand, hive_values, is_glob, kind_of, read_parts
@@ -32,6 +32,7 @@ __all__ = ["file_hash", "kind_of", "read_table", "write_table"]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(?::[\w.\[\]%+-]+)?")
 
 
+@bounded
 def read_table(source: str, *, texts: Collection[str] = (), ids: Collection[str] = ()) -> pa.Table:
     """Reads a whole table into memory.
 

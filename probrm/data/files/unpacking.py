@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from probrm.data.files.memory import check_room, largest_text
-from probrm.data.files.opening import is_remote, open_bytes, packing
+import pyarrow as pa
 
-_CHUNK = 1 << 22
+from probrm.data.files.memory import Growing, check_room, largest_text
+from probrm.data.files.opening import is_remote, packing
+
+_CHUNK = 1 << 20
 _MOST = {"gzip": 1032, "zstd": 1 << 17}
 """How many bytes one packed byte may stand for: https://www.zlib.net/zlib_tech.html; a block of zstd has 128 kB and at least 4 bytes."""
 
@@ -27,10 +29,9 @@ def check_length(path: str, source: str, *, weight: int = 1) -> None:
         return
     size, packed = os.path.getsize(path), packing(path)
     if packed is None:
-        check_room(source, size * weight, what="its text")
+        check_room(source, size, what="its text has {}", weight=weight)
     elif size * _MOST[packed] * weight > largest_text():
-        with open_bytes(path) as stream:
-            length = 0
+        with pa.CompressedInputStream(pa.OSFile(path), packed) as stream:  # twice as fast as Python's gzip
+            length = Growing(source, "it unpacks to {} or more", weight)
             while chunk := stream.read(_CHUNK):
-                length += len(chunk)
-                check_room(source, length * weight, what="what is in it, of which no more was unpacked,")
+                length.add(len(chunk))

@@ -17,9 +17,11 @@ from probrm.data.conversation import Conversation
 from probrm.data.covariates.derived import derive
 from probrm.data.covariates.reading import check_for_fit, read_covariates
 from probrm.data.exposures import Exposures, audit, refuse_none
+from probrm.data.files.memory import bounded
 from probrm.data.how_read import HowRead
 from probrm.data.logs.actions import ActionSpec, parse_actions, read_actions
 from probrm.data.logs.exposures import cause_of, taken
+from probrm.data.logs.labels import with_labels
 from probrm.data.logs.opening import open_log
 from probrm.data.logs.side_by_side import read_shown
 from probrm.data.logs.spec import LogSpec
@@ -82,6 +84,7 @@ class Log:
         return len(self.conversations)
 
 
+@bounded
 def read_log(
     source: str,
     spec: LogSpec | None = None,
@@ -133,6 +136,8 @@ def read_log(
     missing_action = None if spec.missing_action is None else float(spec.missing_action)
     roles = Roles(source, parts, rows, fitting, frozenset(require), notes, spec.values, missing_action)
     action, label = roles.action(), roles.label()
+    if spec.labels is not None and fitting:
+        label = with_labels(label, conversations, spec.labels, source, notes)
     actions, specs = None, ()
     if several_actions:
         actions, specs = read_actions(table, several_actions, rows, source, codes=spec.values, missing=missing_action, notes=notes)

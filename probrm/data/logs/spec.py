@@ -37,6 +37,7 @@ class LogSpec:
             (``actions``).
         feedback: a file that holds the feedback to a product's log, joined to it.
         on: the key of that join.
+        labels: a file of explicit labels of the log's answers: a table with prompt, response and label, or an export of Argilla or Label Studio.
         label_false_means: of a file with a label an answer (TRL's unpaired preferences), what a false one means: ``"negative"``, or
             ``"no-action"``.
 
@@ -55,6 +56,7 @@ class LogSpec:
     missing_action: str | None = None
     feedback: str | None = None
     on: str | None = None
+    labels: str | None = None
     label_false_means: str | None = None
 
     def __post_init__(self) -> None:

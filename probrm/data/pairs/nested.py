@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from probrm.data.columns.paths import array_of
 from probrm.data.files.json_values import BrokenJson, parse
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -27,7 +28,7 @@ def column_at(table: pa.Table, path: str) -> pa.ChunkedArray:
         parts = [_values(table, part) for part in one.split("+")]
         joined = parts[0] if len(parts) == 1 else ["\n\n".join(filter(None, texts)) or None for texts in zip(*parts, strict=True)]
         found = [new if old is None or old == "" else old for old, new in zip(found, joined, strict=True)]
-    return pa.chunked_array([pa.array(found)])
+    return array_of(found, path)
 
 
 def heads(path: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from probrm.data.files.memory import bounded
 from probrm.data.files.tables import read_table
 from probrm.data.how_read import HowRead
 from probrm.data.pairs.agreement import note_contradictions
@@ -27,6 +28,7 @@ from probrm.errors import DataError
 __all__ = ["PairSpec", "Pairs", "read_pairs"]
 
 
+@bounded
 def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = True, min_pairs: int = 20) -> Pairs:
     """Reads and checks preference pairs.
 

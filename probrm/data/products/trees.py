@@ -9,8 +9,8 @@ from typing import Any
 from probrm.data.files.memory import Growing
 from probrm.data.products.product import Messages
 
-PER_MESSAGE = 32
-"""Bytes of a message without its text."""
+PER_MESSAGE = 100
+"""Bytes of a message beside its text, in the object that it becomes on its way into a table."""
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Node:
 
 def contexts(source: str) -> Growing:
     """What the chats before all answers take: in a long chat each answer has all messages before it in its prompt."""
-    return Growing(source, "the chats before its answers")
+    return Growing(source, "the chats before its answers take {} or more")
 
 
 def answers_in(nodes: Mapping[str, Node], taken: Growing) -> Iterator[tuple[Node, Messages]]:
@@ -35,16 +35,24 @@ def answers_in(nodes: Mapping[str, Node], taken: Growing) -> Iterator[tuple[Node
     Raises:
         DataError: the chats before them take more memory than is free.
     """
+    known: dict[str, tuple[Messages, int]] = {}
+    """Before an answer: the chat, and what it takes."""
     for node in nodes.values():
         if node.role != "assistant":
             continue
-        before: list[tuple[str, str]] = []
-        seen = {node.id}
-        parent = node.parent
+        path: list[str] = []
+        seen, parent = {node.id}, node.parent
         while parent is not None and parent in nodes and parent not in seen:
             seen.add(parent)
-            if nodes[parent].text.strip():
-                before.append((nodes[parent].role, nodes[parent].text))
-                taken.add(PER_MESSAGE + len(nodes[parent].text))
+            path.append(parent)
+            if parent in known:
+                break
             parent = nodes[parent].parent
-        yield node, tuple(reversed(before))
+        before, size = known.get(path[-1], ((), 0)) if path else ((), 0)
+        said = [nodes[name] for name in reversed(path) if nodes[name].text.strip()]
+        size += sum(PER_MESSAGE + len(one.text) for one in said)
+        taken.add(size)
+        before = (*before, *((one.role, one.text) for one in said))
+        if parent not in seen or parent in known:  # not a chain that bites its tail
+            known[node.id] = before, size
+        yield node, before

@@ -9,6 +9,9 @@ LOG = (
     Flag("feedback", "data.feedback", "A file of feedback that is joined to a log of exposures.", "FILE"),
     Flag("on", "data.on", "The key of that join: request_id.", "KEY"),
     Flag(
+        "labels", "data.labels", "A file of labels of the log's answers, as annotators gave them: what `probrm acquire` asked for.", "FILE"
+    ),
+    Flag(
         "label-false-means",
         "data.label_false_means",
         "What false means in TRL's prompt, completion, label: the answer is bad, or nobody acted.",

@@ -33,7 +33,7 @@ def without_actions(spec: LogSpec, *kept: str) -> LogSpec:
     """
     kept = (*_TEXTS, *kept)
     columns = {name: "" for name in NATIVE if name not in kept} | {name: column for name, column in spec.columns.items() if name in kept}
-    return replace(spec, columns=columns, propensity_features=(), derive=(), actions=(), feedback=None, on=None)
+    return replace(spec, columns=columns, propensity_features=(), derive=(), actions=(), feedback=None, on=None, labels=None)
 
 
 def read_answers(source: str, spec: LogSpec) -> Log:

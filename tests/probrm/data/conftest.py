@@ -50,3 +50,9 @@ def realhumaneval() -> Path:
     if not folder or not (Path(folder) / "realhumaneval" / "logs.parquet").is_file():
         pytest.skip("PROBRM_DATA does not name a folder with realhumaneval/logs.parquet")
     return Path(folder) / "realhumaneval"
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Says that so many bytes are free."""
+    return lambda free: monkeypatch.setattr("probrm.data.files.memory._machine", lambda: free)

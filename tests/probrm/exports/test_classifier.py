@@ -19,7 +19,7 @@ from probrm.runs import Run
 from tests.probrm.exports.test_cross_encoder import PAIRS, rewards
 from tests.small_runs import tiny_run
 
-OPEN = {"normalize": False}
+OPEN: dict[str, Any] = {"normalize": False}
 CHATS = [("What is 3 + 4?", "7"), ("Hi", "Hello! " * 6), ("a", "b"), ("And now?", "Sorry, no idea."), ("x" * 30, "y")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ ROOM = Path(probrm.integrations.__file__).parent
 
 
 @pytest.fixture
-def by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """Loads a file of the room as trainers do, with a run named."""
     tiny_run("bert").save(tmp_path / "run")
     monkeypatch.setenv(RUN, str(tmp_path / "run"))

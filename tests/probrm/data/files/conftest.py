@@ -18,9 +18,3 @@ def put(tmp_path: Path) -> Put:
         return str(path)
 
     return write
-
-
-@pytest.fixture
-def little_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Says that so many bytes are free."""
-    return lambda free: monkeypatch.setattr("probrm.data.files.memory._machine", lambda: free)

@@ -59,6 +59,10 @@ def prefixes(path: Path) -> None:
             writer.write_table(part)
 
 
+def zeros(path: Path, part: bytes) -> None:
+    path.write_bytes(part * 300)
+
+
 def coded(text: str) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.arange(N) % 2, pa.int32()), pa.array([text, text + "y"]))
 
@@ -108,8 +112,8 @@ BOMBS: dict[str, Callable[[Path], Any]] = {
     ),
     "prefixes.parquet": prefixes,
     "missing.parquet": lambda path: table(path, {"n": pa.chunked_array([pa.nulls(1 << 20, pa.int64())] * 2_800)}, compression="zstd"),
-    "zeros.parquet.gz": lambda path: path.write_bytes(gzip.compress(bytes(2**26)) * 300),
-    "zeros.parquet.zst": lambda path: path.write_bytes(PACK[".zst"](bytes(2**26)) * 300),
+    "zeros.parquet.gz": lambda path: zeros(path, gzip.compress(bytes(2**26))),
+    "zeros.parquet.zst": lambda path: zeros(path, PACK[".zst"](bytes(2**26))),
     "wide.csv": lambda path: wide(path, 50_000),
     "wide.jsonl": lambda path: wide(path, 50_000),
     "wide.parquet": lambda path: wide(path, 20_000),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from probrm.data import read_log, read_pairs, read_table
 from probrm.data.files import memory
 from probrm.data.files.memory import available, check_room, in_units, largest_text, within_memory
+from probrm.data.products.records import records
 from probrm.errors import DataError
 
 
@@ -54,3 +56,22 @@ def test_the_process_own_limit_counts():
 def test_running_out_of_memory_is_told():
     with pytest.raises(DataError, match=r"log\.csv: there is not enough memory to read it"), within_memory("log.csv"):
         raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("read", "stage"),
+    [
+        (read_table, "probrm.data.files.tables.read_csv"),
+        (read_log, "probrm.data.logs.log.read_conversations"),
+        (read_pairs, "probrm.data.pairs.read.recognise"),
+        (lambda file: list(records(file)), "probrm.data.products.records.csv_names"),
+    ],
+)
+def test_at_every_stage(put: Callable[..., str], monkeypatch: pytest.MonkeyPatch, read: Callable[[str], object], stage: str):
+    def too_much(*given: object, **more: object) -> None:
+        raise MemoryError
+
+    source = put("log.csv", "prompt,response,action\nx,y,1\n")
+    monkeypatch.setattr(stage, too_much)
+    with pytest.raises(DataError, match=r"log\.csv: there is not enough memory"):
+        read(source)

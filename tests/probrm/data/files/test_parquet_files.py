@@ -103,7 +103,7 @@ def test_packed_parquet(put: Put, little_memory: Callable[[int], None], ending: 
     with pytest.raises(DataError):
         read_table(put(f"b.parquet{ending}", pack(bomb[:-10])))
     if ending:
-        with pytest.raises(DataError, match="what is in it, of which no more was unpacked, would take"):
+        with pytest.raises(DataError, match=r"it unpacks to .* or more; to work"):
             read_table(put(f"c.parquet{ending}", pack(bytes(100_000_000))))
 
 
