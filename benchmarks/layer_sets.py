@@ -61,7 +61,7 @@ def example(folder: Path) -> Compared:
     fitted, test = (np.asarray(log.action, float) for log in logs)
     covariates = pd.get_dummies(pd.concat([log.propensity for log in logs]), drop_first=True).to_numpy(float)
     return Compared(
-        name="example",
+        name="example-log",
         answers=[*logs[0].conversations, *logs[1].conversations],
         others=None,
         observed=np.concatenate([fitted, test]),
@@ -120,7 +120,7 @@ def _pairs(name: str, read: Callable[[Path], Pairs]) -> Callable[[Path], Compare
 
 
 SETS: dict[str, Callable[[Path], Compared]] = {
-    "example": example,
+    "example-log": example,
     "realhumaneval": realhumaneval,
     **{name: _pairs(name, read) for name, read in {**PAIRS, "ifllm": ifllm, "fgrlhf": fgrlhf}.items()},
 }
