@@ -33,14 +33,14 @@ def acquire(
 ) -> None:
     """The answers whose explicit labels would teach most about the reward, the best first; `fit --labels FILE` reads them back."""
     from probrm.errors import ConfigError, DataError
+    from probrm.recipes.labelling import TOOLS, answers_to_label, tasks
 
-    if to is not None and to not in (tools := ("argilla", "label-studio")):
-        raise ConfigError(f"--to {to}: no such tool; allowed: {', '.join(tools)}", fix="leave --to out for a plain table")
+    if to is not None and to not in TOOLS:
+        raise ConfigError(f"--to {to}: no such tool; allowed: {', '.join(TOOLS)}", fix="leave --to out for a plain table")
     if to is not None and (out is None or not out.endswith(".json")):
         raise ConfigError(f"--to {to}: tasks are one JSON file; found --out {out}", fix="--out tasks.json")
     from probrm.data import check_target, write_table
     from probrm.disk import check_file
-    from probrm.recipes.labelling import answers_to_label, tasks
     from probrm.runs import find_recipe, load, replace_file
     from probrm_cli.out import inputs_of, refuse_run, tidy
     from probrm_cli.spreadsheets import without_formulas

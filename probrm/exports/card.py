@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 from probrm.diagnostics.trust import trust
@@ -83,9 +84,13 @@ def card(
 def _facts(run: Run, encoder: FittedEncoder, exported: Exported, command: str | None) -> list[tuple[str, Any]]:
     config, found = encoder.config, run.metrics.get("diagnostics", {})
     identifiability = run.metrics.get("identifiability", {})
+    name = os.path.basename(config.name.rstrip("/")) if os.path.isdir(config.name) else config.name  # not where it lies here
     wanted = [
         ("model", run.kind),
-        ("encoder", f"{config.name}, layer {config.layer}, {config.pooling} pooling, up to {config.max_length} tokens"),
+        (
+            "encoder",
+            f"{name}, layer {config.layer}, {config.pooling} pooling, up to {config.max_length} tokens",
+        ),
         (
             "encoder's weights (SHA-256)",
             ", ".join(digest[:16] for name, digest in encoder.folder.files.items() if name.endswith(".safetensors")),

@@ -1,4 +1,4 @@
-"""An exported folder held against the run, before anybody gets it."""
+"""An exported folder compared with the run, before anybody gets it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def linear_reward(recipe: Recipe, run: Run) -> LinearReward:
     """The run's mean reward as a linear layer.
 
     A mean over draws of linear layers is linear. The layer is read off at the mean vector of the fit and at one step along each axis, and then
-    held against the run's own rewards of other vectors.
+    compared with the run's own rewards of other vectors.
 
     Raises:
         ConfigError: the reward is not linear in an answer's vector.

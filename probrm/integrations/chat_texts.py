@@ -12,7 +12,7 @@ _TURNS = (
     re.compile(r"<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n(?P<text>.*?)(?:<\|eot_id\|>|\Z)", re.DOTALL),  # Llama 3
     re.compile(r"<start_of_turn>(?P<role>\w+)\n(?P<text>.*?)(?:<end_of_turn>\n?|\Z)", re.DOTALL),  # Gemma
 )
-_ENDS = re.compile(r"(?:<\|im_end\|>|<\|eot_id\|>|<\|end_of_text\|>|<\|endoftext\|>|<end_of_turn>|<eos>|</s>|\s)+\Z")
+_ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<end_of_turn>", "<eos>", "</s>")
 _BEGINS = re.compile(r"\A(?:<\|begin_of_text\|>|<bos>|<s>)+")
 _MARK = re.compile(r"<\|[\w▁｜|]+\|>|<｜[^｜]+｜>|<(?:start|end)_of_turn>|\[/?INST\]")
 
@@ -27,7 +27,7 @@ def read_chat(text: str, *, answer: bool = False) -> Any:
     Raises:
         DataError: it has marks of another template.
     """
-    bare = _ENDS.sub("", text) if answer else _BEGINS.sub("", text)
+    bare = _without_ends(text) if answer else _BEGINS.sub("", text)
     pattern = None if answer else next((turn for turn in _TURNS if turn.search(bare)), None)
     if pattern is None:
         _check(bare)
@@ -37,6 +37,12 @@ def read_chat(text: str, *, answer: bool = False) -> Any:
         turns.pop()  # where the answer begins
     _check(pattern.sub("", bare), *(content for _, content in turns))
     return [{"role": "assistant" if role == "model" else role, "content": content} for role, content in turns]
+
+
+def _without_ends(text: str) -> str:
+    while (shorter := text.rstrip()).endswith(_ENDS):
+        text = shorter.removesuffix(next(end for end in _ENDS if shorter.endswith(end)))
+    return shorter
 
 
 def _check(*texts: str) -> None:

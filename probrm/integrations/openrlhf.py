@@ -7,7 +7,6 @@ texts, special tokens among them: they are read back into messages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,14 +38,9 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         if not query.startswith(prompt):
             raise DataError(f"query {i}: it does not begin with its prompt", fix="give queries and prompts as OpenRLHF has them")
         answers.append(read_chat(query[len(prompt) :], answer=True))
-    rewards, found = _scorer()([read_chat(prompt) for prompt in prompts], answers)
+    rewards, found = Scorer.from_environment()([read_chat(prompt) for prompt in prompts], answers)
     return {
         "rewards": torch.from_numpy(np.asarray(rewards, np.float32)),
         "scores": torch.from_numpy(found.probability),
         "extra_logs": {"reward_sd": torch.from_numpy(found.reward_sd)},
     }
-
-
-@lru_cache(maxsize=1)
-def _scorer() -> Scorer:
-    return Scorer.from_environment()

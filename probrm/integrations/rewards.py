@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Scorer:
             raise ConfigError(
                 f"the environment variable {RUN} is not set", fix=f"export {RUN}=runs/mine, the folder that probrm fit printed"
             )
-        return cls.of(folder, os.environ.get(RISK) or "mean")
+        return _opened(folder, os.environ.get(RISK) or "mean")
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any]) -> tuple[np.ndarray, Rewards]:
         """The reward that is trained on, and all that is known of each completion.
@@ -86,6 +87,12 @@ class Scorer:
             # Alone, an answer has nothing to be compared with: its own bound then.
             reward[group] = reward[group].mean() + ranking.advantage_low if len(group) > 1 else found.reward_low[group]
         return reward
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: str, risk: str) -> Scorer:
+    """Read once, and not at every call of a trainer."""
+    return Scorer.of(folder, risk)
 
 
 def _answer(completion: Any) -> Any:

@@ -8,7 +8,6 @@ In code ``GRPOTrainer(reward_funcs=reward_function("runs/mine", risk="lower"), â
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +68,5 @@ def reward(prompts: Sequence[Any], completions: Sequence[Any], **given: Any) -> 
     Raises:
         ConfigError: there is no such variable.
     """
-    return _from_environment()(prompts, completions, **given)
-
-
-@lru_cache(maxsize=1)
-def _from_environment() -> RewardFunction:
     scorer = Scorer.from_environment()
-    return reward_function(scorer.run, risk=scorer.risk)
+    return reward_function(scorer.run, risk=scorer.risk)(prompts, completions, **given)

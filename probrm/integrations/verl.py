@@ -7,7 +7,6 @@ prompt: the data set has to carry it in ``extra_info``. The run is named by ``PR
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from probrm.errors import DataError
@@ -43,11 +42,6 @@ def compute_score(
             f"extra_info of {data_source!r} has no prompt: found {', '.join(map(str, info)) or 'nothing'}; allowed: one of {', '.join(_PROMPT)}",
             fix="write the prompt into extra_info when the data set is made",
         )
-    rewards, found = _scorer()([list(prompt) if not isinstance(prompt, str) else prompt], [solution_str])
+    rewards, found = Scorer.from_environment()([list(prompt) if not isinstance(prompt, str) else prompt], [solution_str])
     told = {name: float(getattr(found, name)[0]) for name in ("reward_sd", "reward_low", "reward_high")}
     return {"score": float(rewards[0]), **told}
-
-
-@lru_cache(maxsize=1)
-def _scorer() -> Scorer:
-    return Scorer.from_environment()

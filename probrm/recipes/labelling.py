@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from probrm.data.logs.labels import read_labels
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError, DataError
 from probrm.posterior import acquire
 from probrm.progress import Progress, silent
 from probrm.runs.registry import find_recipe
 from probrm.runs.run import Run
-
-if TYPE_CHECKING:
-    from probrm.data import Conversation
 
 QUESTION, YES, NO = "good", "yes", "no"
 """Of a task: what annotators are asked of an answer. ``--labels`` reads these words."""
@@ -33,13 +31,11 @@ class Chosen:
     """Answers to be labelled, in order.
 
     Attributes:
-        answers: their texts.
         table: ``order`` (from 1), ``id``, ``prompt``, ``response``, ``probability`` that the answer is good, ``information`` that its label gives by
             itself and ``gain`` that it adds to those before it, nats.
         notes: on the data.
     """
 
-    answers: list[Conversation]
     table: pa.Table
     notes: list[str]
 
@@ -58,30 +54,29 @@ def answers_to_label(
         progress: shows the work.
 
     Raises:
-        ConfigError: runs without draws, or of several encoders.
+        ConfigError: runs without draws, or not fitted to a log.
         DataError: the file cannot be used, or has no answer without a label.
     """
     if any(len(next(iter(run.draws.values()))) < 2 for run in runs):
         raise ConfigError(
             "a point estimate does not say what it does not know", fix="fit with a guide that has draws, e.g. --guide auto-normal"
         )
-    first = find_recipe(runs[0].kind)
-    if first.fitted_to != "log":
+    other = next((run.kind for run in runs if find_recipe(run.kind).fitted_to != "log"), None)
+    if other is not None:
         raise ConfigError(
-            f"run of model {runs[0].kind!r}: it was fitted to {first.fitted_to}, and a label of one answer teaches it nothing",
+            f"run of model {other!r}: it was fitted to {find_recipe(other).fitted_to}, and a label of one answer teaches it nothing",
             fix="name a run that was fitted to a log of actions",
         )
-    log, batch, notes = first.answers(runs[0], source, spec, embeddings=embeddings, progress=progress)
-    rows, notes = _open(log, spec, list(notes))
-    kept = torch.from_numpy(rows)
+    read = [find_recipe(run.kind).answers(run, source, spec, embeddings=embeddings, progress=progress) for run in runs]
+    log, _, notes = read[0]
+    asked = [text for run in runs if (path := run.config["data"].get("labels")) for text in read_labels(path)]
+    rows, notes = _open(log, spec, asked, list(notes))
     draws = min(len(next(iter(run.draws.values()))) for run in runs)
     parts = []
-    for run in runs:
-        if run is not runs[0]:
-            log, batch, _ = find_recipe(run.kind).answers(run, source, spec, embeddings=embeddings, progress=progress)
-        some = {name: value[:draws] for name, value in run.draws.items()}
-        parts.append(run.model.probability(run.model.reward(some, batch.subset(kept)), some))
     with torch.no_grad():
+        for run, (_, batch, _) in zip(runs, read, strict=True):
+            some = {name: value[:draws] for name, value in run.draws.items()}
+            parts.append(run.model.probability(run.model.reward(some, batch.subset(torch.from_numpy(rows))), some))
         probability = torch.cat(parts)
         found = acquire(probability, budget)
     at = rows[found.rows]
@@ -98,16 +93,18 @@ def answers_to_label(
             "gain": found.gain,
         }
     )
-    return Chosen(answers, table, notes)
+    return Chosen(table, notes)
 
 
-def _open(log: Any, spec: Any, notes: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Rows that can be asked about: each answer once, those without a label, and no more than can be looked at."""
+def _open(log: Any, spec: Any, asked: Sequence[tuple[str, str]], notes: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Rows that can be asked about: each answer once, those without a label, in the file or in what a run was given with --labels (``asked``), and no
+    more than can be looked at."""
     column = (spec.columns or {}).get("label") or "label"
     labelled = np.zeros(len(log), bool)
     if column in log.table.column_names:
         labelled = np.array([value is not None and value == value for value in log.table.column(column).take(log.rows).to_pylist()])
-    known = {one for one, done in zip(log.conversations, labelled, strict=True) if done}
+    judged = set(asked)
+    known = {one for one, done in zip(log.conversations, labelled, strict=True) if done or (one.prompt_text, one.response) in judged}
     first: dict[Any, int] = {}
     for i, one in enumerate(log.conversations):
         if one not in known:

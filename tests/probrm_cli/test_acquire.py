@@ -76,6 +76,21 @@ def test_tasks_come_back_as_labels(tool: str, tmp_path: Path) -> None:
     done = call(*quick_fit(tmp_path / "run", "--propensity-features", support.FEATURES, "--labels", str(labels)))
     assert done.code == 0, done.err
     assert "labels: 20 of 20 labelled answers" in done.err
+    again = json.loads(
+        call(
+            "acquire",
+            str(tmp_path / "run"),
+            "--data",
+            support.log_path(),
+            "--embeddings",
+            support.store_path(),
+            "--budget",
+            "300",
+            "--json",
+        ).out
+    )
+    answered = {row["id"] if tool == "argilla" else row["data"]["id"] for row in rows}
+    assert {row["id"] for row in again["answers"]} == {f"r{i}" for i in range(300)} - answered
     run = probrm.load(tmp_path / "run")
     assert run.metrics["identifiability"]["labels"] == 20
     assert run.summary()["base_rate"].sd < probrm.load(support.short_run_path()).summary()["base_rate"].sd

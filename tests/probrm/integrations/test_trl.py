@@ -70,9 +70,7 @@ def test_the_function_of_the_command_line(tmp_path: Path, monkeypatch: pytest.Mo
     run = tiny_run("bert")
     run.save(tmp_path / "run")
     monkeypatch.setenv(RUN, str(tmp_path / "run"))
-    ours._from_environment.cache_clear()
     np.testing.assert_allclose(np.array(Logged().call(ours.reward), float), run.reward(PROMPTS, COMPLETIONS).reward, atol=1e-6)
-    ours._from_environment.cache_clear()
 
 
 @pytest.mark.filterwarnings("ignore")  # TRL's own, of transformers' names
