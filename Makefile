@@ -21,13 +21,14 @@ GPU_PACKAGES := annotated-types arviz h5netcdf jaxtyping opt-einsum platformdirs
 GPU_MACHINE := --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
 	--platform manylinux2014_x86_64
 
-.PHONY: help demo test test-fast test-long lint bench bench-fast gpu gpu-stores gpu-wheels clean
+.PHONY: help demo test test-fast test-long test-thorough lint bench bench-fast gpu gpu-stores gpu-wheels clean
 
 help:
 	@echo "make demo       fit the example log and hold the result against the truth"
 	@echo "make test       linters, types, layers and the tests"
 	@echo "make test-fast  what is quick of them, in a minute or two: for work in between"
 	@echo "make test-long  statistical tests of minutes"
+	@echo "make test-thorough  the same with many more simulations, kills and generated cases: hours"
 	@echo "make lint       linters, types and layers only"
 	@echo "make bench      speed and memory, as README reports them"
 	@echo "make bench-fast the headline of each comparison, in ten minutes (PROBRM_DATA names the folder of the data sets)"
@@ -70,9 +71,12 @@ test-fast: export OMP_NUM_THREADS = 1
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/probrm tests/test_house.py --ignore tests/probrm/encoders --ignore tests/probrm/recipes
 
-test-long: export OMP_NUM_THREADS = 1
+test-long test-thorough: export OMP_NUM_THREADS = 1
 test-long: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
+
+test-thorough: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long --thorough --timeout 0
 
 # Nothing is fitted twice in one folder: it is emptied first.
 bench-fast: $(READY)

@@ -69,7 +69,11 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Loads a file and waits until all of it is there."""
-        self.send("Page.navigate", url=path.resolve().as_uri())
+        self.visit(path.resolve().as_uri())
+
+    def visit(self, url: str) -> None:
+        """The same of an address."""
+        self.send("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._next()
 
@@ -78,6 +82,13 @@ class Browser:
         found = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def wait_for(self, expression: str, seconds: float = 60) -> None:
+        """Until an expression is true in the page."""
+        end = time.monotonic() + seconds
+        while not self.evaluate(expression):
+            assert time.monotonic() < end, f"never true: {expression}"
+            time.sleep(0.05)
 
     def look(self, *, width: int, height: int = 900, theme: str = "light") -> None:
         """Size of the window, and which theme its user prefers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyro
@@ -43,11 +43,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         help="added to the seeds of simulated data and of every test: how the failure rates in the docstrings were measured",
     )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="with -m long: as many simulations, kills and generated cases as the pages tell of, which takes hours (`make test-thorough`)",
+    )
 
 
 @pytest.fixture(scope="session")
 def seed_shift(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--seed-shift") or 0)
+
+
+@pytest.fixture
+def simulations(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """``simulations(most, few)``: how many a long test takes, with ``--thorough`` and without; where few is none, it is skipped without."""
+
+    def count(most: int, few: int) -> int:
+        if request.config.getoption("--thorough"):
+            return most
+        if not few:
+            pytest.skip("only with --thorough (make test-thorough)")
+        return few
+
+    return count
 
 
 @pytest.fixture(scope="session", autouse=True)

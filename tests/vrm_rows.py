@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import torch
 
 from probrm.data import Batch, Conversation, Pairs
+from probrm_models.vrm import selection
 from probrm_models.vrm.config import VRMConfig, VRMShape
 from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.row_guide import with_shares
+from probrm_models.vrm.warm_start import at_gate
 
 EMBEDDING, PROMPT = 5, 3
+
+
+@contextmanager
+def few_steps() -> Iterator[None]:
+    """The gates that the folds compare, and the one that a guide begins at, are trained for a tenth as long: for what a fit's flags do."""
+    with mock.patch.object(selection, "_STEPS", 20), mock.patch.object(at_gate, "fit_posterior", partial(at_gate.fit_posterior, steps=30)):
+        yield
 
 
 def pairs(n: int = 24, *, responses: int = 3, seed: int = 0, dtype: torch.dtype | None = None) -> Batch:

@@ -24,6 +24,7 @@ from probrm_cli.posterior.command import posterior
 from probrm_cli.rank import rank
 from probrm_cli.report import report
 from probrm_cli.score import score
+from probrm_cli.serve import serve
 from probrm_cli.simulate import simulate_app
 from probrm_cli.terminal import say, say_error
 
@@ -49,6 +50,7 @@ app.command()(score)
 app.command()(rank)
 app.command()(acquire)
 app.command()(export)
+app.command()(serve)
 app.command()(compare)
 app.command()(embed)
 

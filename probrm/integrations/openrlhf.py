@@ -33,14 +33,24 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
         DataError: a query does not begin with its prompt, or has marks of a chat template that is not known.
         ConfigError: ``PROBRM_RUN`` is not set.
     """
-    answers = []
-    for i, (query, prompt) in enumerate(zip(queries, prompts, strict=True)):
-        if not query.startswith(prompt):
-            raise DataError(f"query {i}: it does not begin with its prompt", fix="give queries and prompts as OpenRLHF has them")
-        answers.append(read_chat(query[len(prompt) :], answer=True))
-    rewards, found = Scorer.from_environment()([read_chat(prompt) for prompt in prompts], answers)
+    texts = answers_of(queries, prompts)
+    rewards, found = Scorer.from_environment()([prompt for prompt, _ in texts], [answer for _, answer in texts])
     return {
         "rewards": torch.from_numpy(np.asarray(rewards, np.float32)),
         "scores": torch.from_numpy(found.probability),
         "extra_logs": {"reward_sd": torch.from_numpy(found.reward_sd)},
     }
+
+
+def answers_of(queries: Sequence[str], prompts: Sequence[str]) -> list[tuple[Any, str]]:
+    """Each query's prompt, as messages where a template wrote it, and its answer.
+
+    Raises:
+        DataError: as ``reward_func``.
+    """
+    found = []
+    for i, (query, prompt) in enumerate(zip(queries, prompts, strict=True)):
+        if not query.startswith(prompt):
+            raise DataError(f"query {i}: it does not begin with its prompt", fix="give queries and prompts as OpenRLHF has them")
+        found.append((read_chat(prompt), read_chat(query[len(prompt) :], answer=True)))
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from probrm.data import Conversation
+from probrm.data import Batch, Conversation
 from probrm.data.conversation import conversations_of
 from probrm.errors import ConfigError
 from probrm.posterior import RISKS, Rewards, Risk
@@ -73,15 +73,15 @@ class Scorer:
         """
         texts = conversations_of(list(prompts), [_answer(completion) for completion in completions])
         recipe = find_recipe(self.run.kind)
-        found = recipe.reward(self.run, texts)
-        return (found.reward if self.risk == "mean" else self._lower(texts, found)), found
+        batch = recipe.text_batch(self.run, texts)
+        found = recipe.batch_rewards(self.run, batch)
+        return (found.reward if self.risk == "mean" else self._lower(texts, batch, found)), found
 
-    def _lower(self, texts: Sequence[Conversation], found: Rewards) -> np.ndarray:
+    def _lower(self, texts: Sequence[Conversation], batch: Batch, found: Rewards) -> np.ndarray:
         groups: dict[Any, list[int]] = {}
         for i, text in enumerate(texts):
             groups.setdefault(text.prompt, []).append(i)
         rows = [np.array(group) for group in groups.values()]
-        batch = find_recipe(self.run.kind).text_batch(self.run, texts)
         reward = np.array(found.reward)
         for group, ranking in zip(rows, rankings(self.run, batch, texts, rows, risk="lower"), strict=True):
             # Alone, an answer has nothing to be compared with: its own bound then.

@@ -95,7 +95,6 @@ class Recipe(FitSteps):
         found = self.truth_rows(run, source, spec, embeddings=embeddings, baseline=True, progress=progress)
         return found.against(found.beside, bootstrap=bootstrap, seed=seed, progress=progress), found.notes
 
-    @abstractmethod
     def reward(
         self,
         run: Run,
@@ -114,7 +113,18 @@ class Recipe(FitSteps):
             cache: look vectors up on disk and keep them there: for a file's worth. Without it the encoder stays in memory, which
                 suits one call after another.
             progress: shows the encoding.
+
+        Raises:
+            ConfigError: their rewards need more than texts.
         """
+        batch = self.text_batch(run, conversations, embeddings=embeddings, cache=cache, progress=progress)
+        return self.batch_rewards(run, batch, progress=progress)
+
+    def batch_rewards(self, run: Run, batch: Batch, *, progress: Progress = silent) -> Rewards:
+        """Rewards of a batch that ``text_batch`` or ``vector_batch`` made."""
+        from probrm.posterior import predict_rewards
+
+        return predict_rewards(run.model, run.draws, batch, progress=progress)
 
     def answers(self, run: Run, source: str, spec: Any, *, embeddings: str | Encoder | None = None, progress: Progress = silent) -> Any:
         """The answers of a file that has them one a row, or lists of them: as a ``Log``, the batch of their rewards, and notes.
@@ -138,7 +148,7 @@ class Recipe(FitSteps):
         Raises:
             ConfigError: this model has no rewards of single answers.
         """
-        raise ConfigError(f"model {self.kind!r}: it cannot rank answers", fix="write text_batch in its recipe")
+        raise ConfigError(f"model {self.kind!r}: no rewards of texts", fix="write text_batch in its recipe")
 
     def vector_batch(self, run: Run, vectors: Float[Tensor, "n d"]) -> Batch:
         """What ``model.reward`` takes of n answers of which only the encoder's vectors are known.

@@ -1,4 +1,4 @@
-"""The example log's truth is found again: by the main command's settings, over 20 simulated crowds."""
+"""The example log's truth is found again: by the main command's settings, over simulated crowds."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from probrm.runs import find_recipe
 from probrm_models.implicit.model import ImplicitModel
 
 SPEC = LogSpec(propensity_features=("surface", "position"), derive=("code_block",))
-SEEDS = range(1, 21)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(2400)
-def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys):
-    """Coverage of the 90 % intervals of the four effects over 20 crowds lies between 80 and 97 %.
+def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys, simulations):
+    """Coverage of the 90 % intervals of the four effects over 20 crowds lies between 80 and 97 %; over 4 it is 70 % at least.
 
-    80 intervals: with true coverage 90 % and independence the bounds fail in 0.4 % (below) and 0.2 % (above) of suites.
+    80 intervals: with true coverage 90 % and independence the bounds fail in 0.4 % (below) and 0.2 % (above) of suites; of 16
+    intervals fewer than 12 hold the truth in 1.7 %. Deterministic where nothing changes.
     """
+    crowds = simulations(20, 4)
     covered: dict[str, list[bool]] = {}
     intercepts = []
-    for seed in SEEDS:
+    for seed in range(1, crowds + 1):
         frame, truth = make_log(seed, text_seed=0)
         path = tmp_path / "log.parquet"
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
@@ -54,7 +55,7 @@ def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys):
             {n: float(np.mean(h)) for n, h in covered.items()},
             f"intercept {np.mean(intercepts):.2f}",
         )
-    assert 0.80 <= rate <= 0.97
+    assert 0.80 <= rate <= 0.97 if crowds == 20 else rate >= 0.70
 
 
 @pytest.mark.long

@@ -22,7 +22,7 @@ from probrm.data.products.registry import PRODUCTS
 from probrm.encoders import Encoder, Observed
 from probrm.errors import ConfigError
 from probrm.inference import Fitted
-from probrm.posterior import Rewards, predict_rewards
+from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import given_vectors, run_vectors
 from probrm.recipes.job import Job
@@ -143,23 +143,6 @@ class LogRecipe(Recipe):
         if isinstance(spec, PairSpec):
             return log_run_pairs(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
         return log_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
-
-    def reward(
-        self,
-        run: Run,
-        conversations: Sequence[Conversation],
-        *,
-        embeddings: str | Encoder | None = None,
-        cache: bool = False,
-        progress: Progress = silent,
-    ) -> Rewards:
-        """Rewards of conversations given in code.
-
-        Raises:
-            ConfigError: the run's reward head has covariates, which a text alone does not carry.
-        """
-        batch = self.text_batch(run, conversations, embeddings=embeddings, cache=cache, progress=progress)
-        return predict_rewards(run.model, run.draws, batch, progress=progress)
 
     def text_batch(
         self,

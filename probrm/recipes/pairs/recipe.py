@@ -186,17 +186,8 @@ class PairRecipe(Recipe):
             return ranked_log(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
         return pair_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
 
-    def reward(
-        self,
-        run: Run,
-        conversations: Sequence[Conversation],
-        *,
-        embeddings: str | Encoder | None = None,
-        cache: bool = False,
-        progress: Progress = silent,
-    ) -> Rewards:
-        """Rewards of conversations given in code."""
-        batch = self.text_batch(run, conversations, embeddings=embeddings, cache=cache, progress=progress)
+    def batch_rewards(self, run: Run, batch: Batch, *, progress: Progress = silent) -> Rewards:
+        """Rewards of single responses; what a model draws for each is the same again."""
         return response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
 
     def text_batch(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -114,16 +115,17 @@ def test_fifty_labels_fix_the_level(seed: int, seed_shift: int) -> None:
 
 
 @pytest.mark.long
-def test_fifty_labels_fix_the_level_in_forty_logs() -> None:
+def test_fifty_labels_fix_the_level_in_forty_logs(simulations: Callable[[int, int], int]) -> None:
     """The intervals of the base rate are those of its labels: z-scores beyond 3 nowhere, root mean square near 1."""
-    z = []
-    for seed in range(40):
+    z: list[float] = []
+    for seed in range(simulations(40, 12)):
         log = constant(1500, 2, mu=MU, labels=50, seed=seed)
         mean, sd = rate(fitted(log))
         z.append((mean - float(log.gamma.mean())) / sd)
     print("z", np.round(z, 2), "root mean square", round(float(np.sqrt(np.mean(np.square(z)))), 2))
     assert np.abs(z).max() < 3
-    assert 0.6 < np.sqrt(np.mean(np.square(z))) < 1.4  # χ² of 40: beyond it in fewer than 1 of 1,000
+    low, high = stats.chi2.ppf([0.0005, 0.9995], len(z))
+    assert low < np.sum(np.square(z)) < high
 
 
 def test_users_vary_the_propensity() -> None:

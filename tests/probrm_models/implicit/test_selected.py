@@ -6,6 +6,7 @@ probability given the choice, in closed form from the levels of the rating (``pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from probrm_models.implicit.config import ImplicitConfig
 from probrm_models.implicit.fit import fit_implicit
 from probrm_models.implicit.naive import NaiveModel
 
-OFFERS, ALPHA, SEEDS = 16_000, 0.5, 10
+OFFERS, ALPHA = 16_000, 0.5
 """About 4,300 rows each, 650 of them shown at random and labelled, 700 with an action."""
 
 
@@ -119,15 +120,17 @@ def test_the_logit_of_chosen_rows_against_their_preferences() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(2400)
-def test_intervals_cover_what_the_randomised_part_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_intervals_cover_what_the_randomised_part_says(capsys: pytest.CaptureFixture[str], simulations: Callable[[int, int], int]) -> None:
     """Mean coverage of 90 % intervals over ten logs, by models fitted as they are by default.
 
     Measured: .83 of the rewards of offers, .89 of rows as shown, .88 of the effects; .54, .07 and .70 without ``randomised``; .03 and .01 by
     the naive model. Rows of one log share nine parameters, so coverage varies from log to log with a deviation of .11, .18 and .17, and a
-    bound of .75 on a mean over ten fails in about 1 % of other sets of seeds.
+    bound of .75 on a mean over ten fails in about 1 % of other sets of seeds; one of .6 on a mean over three in about as many.
     """
+    count = simulations(10, 3)
+    least = 0.75 if count == 10 else 0.6
     found: dict[str, list[float]] = {}
-    for seed in range(SEEDS):
+    for seed in range(count):
         log = log_of(seed)
         fitted = fit_implicit(log.batch, log.shape, ImplicitConfig(), seed=seed, device="cpu").fitted
         shape, batch = without_randomised(log)
@@ -148,9 +151,9 @@ def test_intervals_cover_what_the_randomised_part_says(capsys: pytest.CaptureFix
     mean = {name: float(np.mean(values)) for name, values in found.items()}
     with capsys.disabled():
         print("", *(f"{name}: {value:.3f} (by log {np.round(found[name], 2)})" for name, value in mean.items()), sep="\n")
-    assert mean["rewards of offers"] > 0.75
-    assert mean["rewards of rows as shown"] > 0.75
-    assert mean["propensity effects"] > 0.75
+    assert mean["rewards of offers"] > least
+    assert mean["rewards of rows as shown"] > least
+    assert mean["propensity effects"] > least
     assert mean["naive, rewards of offers"] < 0.2
     assert mean["naive, rewards of rows as shown"] < 0.2
     assert mean["without `randomised`, rewards of offers"] < mean["rewards of offers"] - 0.1

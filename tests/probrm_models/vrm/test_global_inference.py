@@ -75,7 +75,7 @@ def unconstrained(draws: dict[str, torch.Tensor], name: str) -> np.ndarray:
 def test_nuts_draws_from_the_exact_posterior() -> None:
     """Means within 5 standard errors of some 100 independent draws, deviations within 25 %; Bradley–Terry's answer is elsewhere."""
     model, rows = small()
-    found = fit_globals(model, rows, inference=NUTS(chains=1, warmup=80, draws=500), device="cpu")
+    found = fit_globals(model, rows, inference=NUTS(chains=1, warmup=80, draws=250), device="cpu")
     for name, (mean, sd) in exact().items():
         draws = unconstrained(found.draws, name)
         assert draws.mean() == pytest.approx(mean, abs=5 * sd / 100**0.5), name
@@ -148,7 +148,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def run_of(path: str, *sets: str) -> Run:
-    with support.environment():
+    with support.environment(), vrm_rows.few_steps():
         return RECIPE.fit(path, build_config(RECIPE, sets=("model.objectives=2", *sets)), embeddings=pair_support.store_path())
 
 

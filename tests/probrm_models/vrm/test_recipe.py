@@ -24,16 +24,16 @@ from probrm_models.vrm.model import VRMModel
 from probrm_models.vrm.recipe import VRMRecipe, begins_trained
 from probrm_models.vrm.selection import Selection
 from probrm_models.vrm.supervision import supervision_loss, targets
-from tests import pair_support, support
+from tests import pair_support, support, vrm_rows
 
 RECIPE = VRMRecipe()
 # Their prompts do not ask for different things: the rule would use one objective.
 QUICK = ("model.selection=objectives", "inference.max_steps=20", "inference.eval_every=10", "inference.draws=200", "inference.refit=false")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _environment() -> Iterator[None]:
-    with support.environment():
+    with support.environment(), vrm_rows.few_steps():
         yield
 
 
@@ -69,8 +69,13 @@ def fit(*sets: str, source: str | None = None, **data: Any) -> Run:
 
 @pytest.fixture(scope="module")
 def scored() -> Run:
-    with support.environment():
-        return fit("inference.max_steps=60", "inference.refit=true", "model.certificate=true")
+    return fit("inference.max_steps=60", "inference.refit=true", "model.certificate=true")
+
+
+@pytest.fixture(scope="module")
+def quick() -> Run:
+    """The default settings, for a few steps."""
+    return fit()
 
 
 def test_it_is_registered_by_name() -> None:
@@ -126,8 +131,8 @@ def test_without_refit_the_latents_are_those_of_the_training_pairs() -> None:
     assert run.metrics["pac_bayes"]["paper"]["n"] == 120 - len(run.split) < 120
 
 
-def test_bounds_are_worked_out_where_they_are_asked_for() -> None:
-    assert "pac_bayes" not in fit("inference.max_steps=5").metrics
+def test_bounds_are_worked_out_where_they_are_asked_for(quick: Run) -> None:
+    assert "pac_bayes" not in quick.metrics
 
 
 def test_a_collapse_is_told() -> None:
@@ -220,10 +225,10 @@ def test_supervision_moves_the_weights_towards_the_scores(loss: str) -> None:
     assert found[30.0] < 0.9 * found[0.0]
 
 
-def test_none_is_lambda_zero() -> None:
+def test_none_is_lambda_zero(quick: Run) -> None:
     off, zero = fit("model.supervision.loss=none"), fit("model.supervision.weight=0")
     assert all(torch.equal(off.draws[name], zero.draws[name]) for name in off.draws)
-    assert not torch.equal(off.draws["shared"], fit("model.supervision.weight=30").draws["shared"])
+    assert not torch.equal(off.draws["shared"], quick.draws["shared"])
 
 
 def test_ties_are_modelled_where_they_are_kept(tmp_path: Path) -> None:
@@ -236,8 +241,8 @@ def test_ties_are_modelled_where_they_are_kept(tmp_path: Path) -> None:
     assert "log_tie" not in fit(source=str(path)).draws
 
 
-def test_the_same_seed_gives_the_same_bits() -> None:
-    first, again, other = fit("guide.name=low-rank"), fit("guide.name=low-rank"), fit("guide.name=low-rank", "seed=1")
+def test_the_same_seed_gives_the_same_bits(quick: Run) -> None:
+    first, again, other = quick, fit(), fit("seed=1")
     assert all(torch.equal(first.draws[name], again.draws[name]) for name in first.draws)
     assert not torch.equal(first.draws["shared"], other.draws["shared"])
 

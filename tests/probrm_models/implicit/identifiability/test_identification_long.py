@@ -5,6 +5,7 @@ Each test prints its counts (``pytest -s -m long``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.long
 SHARED = ImplicitConfig(share_embedding=True)
 
 
-def test_partly_different_features_bring_every_start_home() -> None:
+def test_partly_different_features_bring_every_start_home(simulations: Callable[[int, int], int]) -> None:
     """n = 20,000, d = 8, 20 random starts: each within .01 of the best reachable AUROC, and ``find_modes`` makes one mode of them."""
     log = partly_different(20_000)
     model = ImplicitModel(log.shape, ImplicitConfig(), log.batch.slice(0, 256))
@@ -36,7 +37,7 @@ def test_partly_different_features_bring_every_start_home() -> None:
     best = float(roc_auc_score(log.preference, log.gamma))
     rows = log.batch.to(dtype=torch.float64)
     gaps = []
-    for seed in range(20):
+    for seed in range(simulations(20, 5)):
         start = newton_laplace(model, log.batch, layout, spread=1.5, generator=torch.Generator().manual_seed(seed))
         reward = model.reward(layout.constrain(start.coordinates.loc), rows)
         gaps.append(best - float(roc_auc_score(log.preference, reward)))
@@ -48,16 +49,16 @@ def test_partly_different_features_bring_every_start_home() -> None:
     assert [mode.hits for mode in modes] == [8]
 
 
-def test_the_tie_of_shared_features_is_always_seen() -> None:
+def test_the_tie_of_shared_features_is_always_seen(simulations: Callable[[int, int], int]) -> None:
     """n = 3,000, d = 8, no labels, 20 logs: ``not identified``, one rival, and its reward is the other's propensity."""
-    seen = 0
-    for seed in range(20):
+    seen, logs = 0, simulations(20, 4)
+    for seed in range(logs):
         log = shared(3000, seed=seed)
         found = fit_implicit(log.batch, log.shape, SHARED, inference="laplace", starts=3, seed=seed)
         apart = [_right(log, fitted.model.reward(fitted.draws, log.batch).mean(0)) for fitted in (found.fitted, *found.rivals)]
         seen += found.identifiability["verdict"] == "not identified" and sorted(apart) == [False, True]
-    print("ties seen", seen, "of 20")
-    assert seen == 20
+    print("ties seen", seen, "of", logs)
+    assert seen == logs
 
 
 @dataclass
@@ -71,11 +72,11 @@ class Counts:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("labels", "least"), [(10, 90), (50, 100)])
-def test_labels_choose_the_right_mode(labels: int, least: int) -> None:
+@pytest.mark.parametrize(("labels", "least"), [(10, 0.9), (50, 1.0)])
+def test_labels_choose_the_right_mode(labels: int, least: float, simulations: Callable[[int, int], int]) -> None:
     """n = 3,000, d = 8, labels on random rows, 100 logs. ``silent``: a wrong mode is named and no other is tied with it, so no note."""
-    counts = Counts()
-    for seed in range(100):
+    counts, logs = Counts(), simulations(100, 20)
+    for seed in range(logs):
         log = shared(3000, seed=seed, labels=labels)
         choice, rewards = _chosen(log, seed)
         right = _right(log, rewards)
@@ -88,7 +89,7 @@ def test_labels_choose_the_right_mode(labels: int, least: int) -> None:
             counts.silent += len(choice.tied) == 1
             print("wrong: log", seed, "probability", round(choice.candidates[0].probability, 3), "tied", len(choice.tied))
     print(labels, "labels:", counts)
-    assert counts.right >= least
+    assert counts.right >= least * logs
     assert counts.silent == 0
 
 

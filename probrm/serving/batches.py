@@ -1,0 +1,136 @@
+"""Requests that come together are encoded together; no answer depends on which others were.
+
+While one batch is encoded the next requests wait, and are the next batch: trainers send one query a request, and an encoder is several
+times faster with many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from probrm.data import Batch, Conversation
+from probrm.runs import Run, find_recipe
+from probrm.serving.faults import Refused
+from probrm.serving.limits import Limits
+
+Ask = Callable[[Run, Batch, Sequence[Conversation]], Any]
+"""What a request wants of its own rows."""
+_LOG = logging.getLogger("probrm.serving")
+
+
+@dataclass(eq=False)
+class _Job:
+    texts: list[Conversation]
+    ask: Ask
+    done: asyncio.Future[Any]
+
+
+class Batches:
+    """One thread that encodes, and a queue in front of it.
+
+    Args:
+        run: fitted; texts suffice for its reward.
+        limits: on the queue and on a batch.
+        told: of the number of texts of each batch.
+    """
+
+    def __init__(self, run: Run, limits: Limits, told: Callable[[int], object] = lambda _: None) -> None:
+        self.run = run
+        self._recipe = find_recipe(run.kind)
+        self._limits, self._told = limits, told
+        self._jobs: deque[_Job] = deque()
+        self._filled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.waiting = 0
+        """Texts in the queue."""
+
+    def start(self) -> None:
+        """To be called in the event loop, and again in another one after ``stop``."""
+        self._filled, self._thread = asyncio.Event(), ThreadPoolExecutor(1, "probrm-encoder")
+        if self._jobs:
+            self._filled.set()
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def stop(self) -> None:
+        """After the last request; the batch in work is finished."""
+        if self._task is not None:
+            self._task.cancel()
+            self._thread.shutdown(wait=True)
+
+    async def ask(self, texts: Sequence[Conversation], ask: Ask) -> Any:
+        """The answer to one request.
+
+        Raises:
+            Refused: too many wait already (503), or it took too long (504).
+            ProbrmError: these texts cannot be used.
+        """
+        if self.waiting and self.waiting + len(texts) > self._limits.waiting:
+            raise Refused(
+                503, f"{self.waiting} texts are waiting already", "send again in a second, or fewer at a time", {"Retry-After": "1"}
+            )
+        job = _Job(list(texts), ask, asyncio.get_running_loop().create_future())
+        self._jobs.append(job)
+        self.waiting += len(job.texts)
+        self._filled.set()
+        try:
+            return await asyncio.wait_for(job.done, self._limits.seconds)
+        except TimeoutError:
+            raise Refused(504, f"no answer within {self._limits.seconds:g} seconds", "send fewer texts at a time") from None
+        finally:
+            if job in self._jobs:  # given up before its turn
+                self._jobs.remove(job)
+                self.waiting -= len(job.texts)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._filled.wait()
+            jobs = self._next()
+            if not jobs:
+                self._filled.clear()
+                continue
+            found = await loop.run_in_executor(self._thread, self._answers, jobs)
+            for job, (value, error) in zip(jobs, found, strict=True):
+                if job.done.done():  # given up by its client
+                    continue
+                if error is None:
+                    job.done.set_result(value)
+                else:
+                    job.done.set_exception(error)
+
+    def _next(self) -> list[_Job]:
+        """As many as are encoded together, in their order; one at least, however large."""
+        jobs, size = [], 0
+        while self._jobs and (not jobs or size + len(self._jobs[0].texts) <= self._limits.together):
+            jobs.append(self._jobs.popleft())
+            size += len(jobs[-1].texts)
+        self.waiting -= size
+        return jobs
+
+    def _answers(self, jobs: Sequence[_Job]) -> list[tuple[Any, Exception | None]]:
+        """In the thread: values, or what went wrong with each."""
+        texts = [text for job in jobs for text in job.texts]
+        try:
+            with torch.no_grad():
+                batch = self._recipe.text_batch(self.run, texts)
+                self._told(len(texts))
+                found, start = [], 0
+                for job in jobs:
+                    rows = torch.arange(start, start + len(job.texts))
+                    found.append((job.ask(self.run, batch.subset(rows), job.texts), None))
+                    start += len(job.texts)
+                return found
+        except Exception as error:
+            if len(jobs) > 1:  # one of them is to blame: the others get their answers
+                return [self._answers([job])[0] for job in jobs]
+            if not isinstance(error, Refused) and not hasattr(error, "fix"):
+                _LOG.exception("a request failed")
+            return [(None, error)]

@@ -1,0 +1,81 @@
+"use strict";
+// Texts go into the page as text, never as HTML.
+const at = (id) => document.getElementById(id);
+const SVG = "http://www.w3.org/2000/svg";
+
+function addAnswer() {
+  const n = at("answers").querySelectorAll("textarea").length + 1;
+  const label = document.createElement("label");
+  label.htmlFor = `answer-${n}`;
+  label.textContent = `Answer ${n}`;
+  const area = document.createElement("textarea");
+  area.id = `answer-${n}`;
+  area.rows = 3;
+  at("answers").append(label, area);
+}
+
+async function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  if (at("token").value) headers.Authorization = `Bearer ${at("token").value}`;
+  const reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const found = await reply.json();
+  if (reply.ok) return found;
+  if (reply.status === 401) at("access").open = true;
+  throw new Error([found.error.message, found.error.fix].filter(Boolean).join(". "));
+}
+
+function interval(score, low, high) {
+  const place = (value) => `${(2 + 96 * (value - low) / (high - low || 1)).toFixed(2)}%`;
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", `from ${score.reward_own_low.toFixed(2)} to ${score.reward_own_high.toFixed(2)}`);
+  const line = document.createElementNS(SVG, "line");
+  for (const [name, value] of [["x1", place(score.reward_own_low)], ["x2", place(score.reward_own_high)], ["y1", "50%"], ["y2", "50%"]]) line.setAttribute(name, value);
+  const dot = document.createElementNS(SVG, "circle");
+  for (const [name, value] of [["cx", place(score.reward)], ["cy", "50%"], ["r", "5"]]) dot.setAttribute(name, value);
+  drawing.append(line, dot);
+  return drawing;
+}
+
+function show(names, scores, ranking) {
+  const low = Math.min(...scores.map((one) => one.reward_own_low)), high = Math.max(...scores.map((one) => one.reward_own_high));
+  const body = at("found").tBodies[0];
+  body.replaceChildren();
+  scores.forEach((score, i) => {
+    const row = body.insertRow();
+    if (ranking && ranking.chosen === i) row.className = "best";
+    row.insertCell().textContent = names[i];
+    row.insertCell().textContent = `${score.reward.toFixed(2)} ± ${score.reward_sd.toFixed(2)}`;
+    row.insertCell().append(interval(score, low, high));
+    row.insertCell().textContent = `${score.probability.toFixed(2)} [${score.probability_low.toFixed(2)}, ${score.probability_high.toFixed(2)}]`;
+    row.insertCell().textContent = ranking ? ranking.p_best[i].toFixed(2) : "–";
+  });
+  at("found").hidden = false;
+}
+
+async function ask(event) {
+  event.preventDefault();
+  const areas = [...at("answers").querySelectorAll("textarea")].filter((area) => area.value.trim());
+  const prompt = at("prompt").value, responses = areas.map((area) => area.value);
+  at("said").className = "";
+  if (!responses.length) { at("said").textContent = "Write an answer."; return; }
+  at("ask").disabled = true;
+  at("said").textContent = "Asking …";
+  try {
+    const { scores, model } = await post("score", { items: responses.map((response) => ({ prompt, response })) });
+    const ranking = responses.length > 1 ? await post("rank", { prompt, responses }) : null;
+    show(areas.map((area) => area.labels[0].textContent), scores, ranking);
+    at("said").textContent = `By ${model}. Intervals are of these very answers, with what the encoder cannot see of them.`;
+  } catch (error) {
+    at("found").hidden = true;
+    at("said").className = "error";
+    at("said").textContent = error.message;
+  } finally {
+    at("ask").disabled = false;
+  }
+}
+
+addAnswer();
+addAnswer();
+at("more").addEventListener("click", addAnswer);
+at("form").addEventListener("submit", ask);

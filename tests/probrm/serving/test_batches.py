@@ -1,0 +1,117 @@
+"""Requests that come together are encoded together, and get what each would have got alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from probrm.data import Batch, Conversation
+from probrm.errors import DataError
+from probrm.runs import Run, find_recipe
+from probrm.serving.batches import Batches
+from probrm.serving.faults import Refused
+from probrm.serving.limits import Limits
+from tests import pair_support, support
+from tests.small_runs import tiny_run
+
+
+def texts(n: int, of: int = 0) -> list[Conversation]:
+    return [Conversation(f"What is {of} + {i}?", f"The answer is {i}.") for i in range(n)]
+
+
+def rewards(run: Run, batch: Batch, _: Sequence[Conversation]) -> Any:
+    return find_recipe(run.kind).batch_rewards(run, batch)
+
+
+async def together(run: Run, asked: Sequence[Sequence[Conversation]], limits: Limits | None = None) -> tuple[list[Any], list[int]]:
+    """Answers or errors, and the sizes of the batches, where all was asked before the first was encoded."""
+    sizes: list[int] = []
+    batches = Batches(run, limits or Limits(), sizes.append)
+    tasks = [asyncio.ensure_future(batches.ask(one, rewards)) for one in asked]
+    await asyncio.sleep(0)
+    batches.start()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    await batches.stop()
+    assert batches.waiting == 0
+    return found, sizes
+
+
+@pytest.mark.parametrize("model", ["naive", "vrm"])
+def test_answers_are_those_of_each_alone(model: str) -> None:
+    """Of VRM, too, whose rewards are drawn: not from one stream for all requests."""
+    run = tiny_run("bert", pooling="cls") if model == "naive" else vrm()
+    asked = [texts(1 + i % 3, i) for i in range(8)]
+    found, sizes = asyncio.run(together(run, asked))
+    assert sizes == [sum(map(len, asked))]
+    for one, got in zip(asked, found, strict=True):
+        alone = find_recipe(run.kind).reward(run, one)
+        np.testing.assert_allclose(got.reward, alone.reward, atol=1e-5)
+        np.testing.assert_allclose(got.reward_low, alone.reward_low, atol=1e-5)
+
+
+def vrm() -> Run:
+    import probrm
+    from tests.small_runs import EXPORTABLE, model_folder
+
+    with support.environment():
+        settings = {
+            "inference": {"max_steps": 5, "eval_every": 5, "draws": 50, "refit": False},
+            "model": {"objectives": 2, "selection": "objectives"},
+        }
+        encoder = probrm.encoders.EncoderConfig(name=model_folder("bert"), **EXPORTABLE)  # type: ignore[attr-defined]
+        return probrm.fit(pair_support.pair_frame(60), model="vrm", encoder=encoder, settings={**settings, "device": "cpu"})
+
+
+def test_a_batch_is_no_larger_than_said_but_for_a_single_request() -> None:
+    run = tiny_run("bert", pooling="cls")
+    _, sizes = asyncio.run(together(run, [texts(2), texts(2), texts(3), texts(9)], Limits(together=4)))
+    assert sizes == [4, 3, 9]
+
+
+def test_one_that_fails_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run("bert", pooling="cls")
+    recipe = type(find_recipe(run.kind))
+    original = recipe.text_batch
+
+    def picky(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+        if any(one.response == "bad" for one in conversations):
+            raise DataError("a text that cannot be used", fix="none")
+        return original(self, run, conversations, **options)
+
+    monkeypatch.setattr(recipe, "text_batch", picky)
+    found, _ = asyncio.run(together(run, [texts(1), [Conversation("p", "bad")], texts(2)]))
+    assert isinstance(found[1], DataError)
+    assert [len(one.reward) for one in (found[0], found[2])] == [1, 2]
+
+
+def test_a_full_queue_and_a_slow_answer() -> None:
+    """The encoder is held back: two texts wait, a third is sent away, and none is waited for for ever."""
+    run = tiny_run("bert", pooling="cls")
+    held = threading.Event()
+
+    def slow(run: Run, batch: Batch, _: Sequence[Conversation]) -> int:
+        held.wait(20)
+        return len(batch)
+
+    async def main() -> list[Any]:
+        batches = Batches(run, Limits(waiting=2, seconds=0.5, together=1))
+        batches.start()
+        first = asyncio.ensure_future(batches.ask(texts(1), slow))
+        await asyncio.sleep(0.2)  # it is being answered
+        others = [asyncio.ensure_future(batches.ask(texts(1), slow)) for _ in range(3)]
+        found = await asyncio.gather(first, *others, return_exceptions=True)
+        held.set()
+        late = await batches.ask(texts(1), slow)  # what was given up does not come first
+        await batches.stop()
+        return [*found, late]
+
+    first, second, third, fourth, late = asyncio.run(main())
+    assert [one.status_code for one in (first, second, third)] == [504, 504, 504]
+    assert isinstance(fourth, Refused)
+    assert (fourth.status_code, dict(fourth.headers or {})) == (503, {"Retry-After": "1"})
+    assert late == 1
