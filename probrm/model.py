@@ -42,6 +42,8 @@ class RewardModel(nn.Module, ABC):
     """Columns of a batch in which NaN says that there is nothing."""
     observed: ClassVar[str] = "action"
     """The column of a batch whose probability ``log_likelihood`` gives."""
+    draws_rows: ClassVar[bool] = False
+    """Whether ``reward`` draws latents of the rows, so that what a row gets depends on which rows are beside it."""
 
     def __init__(self, shape: Any = None, config: Any = None) -> None:
         super().__init__()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
 from typing import Any
@@ -17,8 +18,14 @@ FLAGS = "probrm.flags"
 """That of their flags: ``name = "package.flags:MODEL"``, a ``ModelFlags`` or a mapping of them by name, in a module that imports nothing heavy."""
 
 
-def _entries() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _entries(group: str = GROUP) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in _scanned(entry_points, group)}
+
+
+@lru_cache(maxsize=8)
+def _scanned(scan: Callable[..., Iterable[EntryPoint]], group: str) -> tuple[EntryPoint, ...]:
+    """Every package's files are looked at, which takes 10 ms: once in a process."""
+    return tuple(scan(group=group))
 
 
 def recipe_names() -> list[str]:
@@ -75,7 +82,7 @@ def _written(model: type) -> set[str]:
 
 def flags_of(kind: str) -> ModelFlags | None:
     """The flags that a model registers for ``probrm fit``; None without, or where they cannot be imported."""
-    entry = next((entry for entry in entry_points(group=FLAGS) if entry.name == kind), None)
+    entry = _entries(FLAGS).get(kind)
     if entry is None:
         return None
     try:

@@ -13,12 +13,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from probrm.data import Batch, Conversation
-from probrm.posterior import Ranking, Rewards
-from probrm.recipes.ranking import rankings
-from probrm.runs import Run, find_recipe
+from probrm.data import Conversation
+from probrm.posterior import Rewards
+from probrm.runs import Run
 from probrm.serving import asked as read
-from probrm.serving.batches import Ask, Batches
+from probrm.serving.batches import Batches, Choice
 from probrm.serving.faults import add_handlers
 from probrm.serving.forms import (
     Class,
@@ -72,7 +71,7 @@ def create_app(
     add_handlers(app)
 
     async def rewards(texts: Sequence[Conversation]) -> Rewards:
-        found = await batches.ask(texts, _rewards)
+        found = await batches.rewards(texts)
         meters.rewards(found)
         return found
 
@@ -85,7 +84,7 @@ def create_app(
     @app.post("/rank")
     async def rank(asked: RankAsked) -> RankAnswer:
         """Which of several answers to a prompt is best, from joint draws."""
-        found: Ranking = await batches.ask(read.of_rank(asked, bounds), _ranking(asked))
+        found = await batches.ranking(read.of_rank(asked, bounds), Choice(asked.risk, asked.abstain))
         given = {key: value.tolist() for key, value in asdict(found).items() if key not in ("chosen", "abstains", "regret")}
         return RankAnswer(model=name, chosen=None if found.abstains else found.chosen, regret=found.regret, **given)
 
@@ -124,19 +123,6 @@ def create_app(
     for path, file in (("/", "page.html"), ("/page.js", "page.js"), ("/page.css", "page.css")):
         app.add_api_route(path, lambda file=file: FileResponse(_PAGE / file), methods=["GET"], include_in_schema=False)
     return app
-
-
-def _rewards(run: Run, batch: Batch, _: Sequence[Conversation]) -> Rewards:
-    return find_recipe(run.kind).batch_rewards(run, batch)
-
-
-def _ranking(asked: RankAsked) -> Ask:
-    import numpy as np
-
-    def ask(run: Run, batch: Batch, texts: Sequence[Conversation]) -> Ranking:
-        return next(iter(rankings(run, batch, texts, [np.arange(len(texts))], risk=asked.risk, abstain=asked.abstain)))
-
-    return ask
 
 
 def _rows(found: Rewards) -> list[Scored]:

@@ -9,27 +9,36 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 
 from probrm.data import Batch, Conversation
+from probrm.posterior import Ranking, Rewards, Risk
+from probrm.recipes.ranking import rankings
 from probrm.runs import Run, find_recipe
 from probrm.serving.faults import Refused
 from probrm.serving.limits import Limits
 
-Ask = Callable[[Run, Batch, Sequence[Conversation]], Any]
-"""What a request wants of its own rows."""
 _LOG = logging.getLogger("probrm.serving")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a ranking is asked for with, see ``probrm.posterior.rank_answers``."""
+
+    risk: Risk = "mean"
+    abstain: float | None = None
 
 
 @dataclass(eq=False)
 class _Job:
     texts: list[Conversation]
-    ask: Ask
+    choice: Choice | None  # none: rewards
     done: asyncio.Future[Any]
 
 
@@ -65,18 +74,30 @@ class Batches:
             self._task.cancel()
             self._thread.shutdown(wait=True)
 
-    async def ask(self, texts: Sequence[Conversation], ask: Ask) -> Any:
-        """The answer to one request.
+    async def rewards(self, texts: Sequence[Conversation]) -> Rewards:
+        """Of one request's answers.
 
         Raises:
             Refused: too many wait already (503), or it took too long (504).
             ProbrmError: these texts cannot be used.
         """
+        return await self._ask(texts, None)
+
+    async def ranking(self, texts: Sequence[Conversation], choice: Choice) -> Ranking:
+        """Of one request's answers, which have one prompt.
+
+        Raises:
+            Refused: too many wait already (503), or it took too long (504).
+            ProbrmError: these texts cannot be used.
+        """
+        return await self._ask(texts, choice)
+
+    async def _ask(self, texts: Sequence[Conversation], choice: Choice | None) -> Any:
         if self.waiting and self.waiting + len(texts) > self._limits.waiting:
             raise Refused(
                 503, f"{self.waiting} texts are waiting already", "send again in a second, or fewer at a time", {"Retry-After": "1"}
             )
-        job = _Job(list(texts), ask, asyncio.get_running_loop().create_future())
+        job = _Job(list(texts), choice, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
         self.waiting += len(job.texts)
         self._filled.set()
@@ -119,18 +140,38 @@ class Batches:
         """In the thread: values, or what went wrong with each."""
         texts = [text for job in jobs for text in job.texts]
         try:
-            with torch.no_grad():
-                batch = self._recipe.text_batch(self.run, texts)
-                self._told(len(texts))
-                found, start = [], 0
-                for job in jobs:
-                    rows = torch.arange(start, start + len(job.texts))
-                    found.append((job.ask(self.run, batch.subset(rows), job.texts), None))
-                    start += len(job.texts)
-                return found
+            batch = self._recipe.text_batch(self.run, texts)
+            self._told(len(texts))
+            return [(value, None) for value in self._values(jobs, batch)]
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame: the others get their answers
                 return [self._answers([job])[0] for job in jobs]
             if not isinstance(error, Refused) and not hasattr(error, "fix"):
                 _LOG.exception("a request failed")
             return [(None, error)]
+
+    @torch.no_grad()
+    def _values(self, jobs: Sequence[_Job], batch: Batch) -> list[Any]:
+        rows = torch.arange(len(batch)).split([len(job.texts) for job in jobs])
+        scored = [part for part, job in zip(rows, jobs, strict=True) if job.choice is None]
+        if self.run.model.draws_rows or not scored:
+            rewards = (self._rewards(batch, part) for part in scored)
+        else:  # much of a model's work is the same for one row and for many
+            rewards = _split(self._rewards(batch, torch.cat(scored)), [len(part) for part in scored])
+        return [
+            next(rewards) if job.choice is None else self._ranking(batch.subset(part), job.texts, job.choice)
+            for part, job in zip(rows, jobs, strict=True)
+        ]
+
+    def _rewards(self, batch: Batch, rows: torch.Tensor) -> Rewards:
+        return self._recipe.batch_rewards(self.run, batch.subset(rows))
+
+    def _ranking(self, batch: Batch, texts: Sequence[Conversation], choice: Choice) -> Ranking:
+        prompts = [np.arange(len(texts))]
+        return next(iter(rankings(self.run, batch, texts, prompts, risk=choice.risk, abstain=choice.abstain)))
+
+
+def _split(found: Rewards, sizes: Sequence[int]) -> Iterator[Rewards]:
+    ends = np.cumsum(sizes)[:-1]
+    columns = [np.split(getattr(found, field.name), ends) for field in fields(Rewards)]
+    return (Rewards(*parts) for parts in zip(*columns, strict=True))

@@ -79,6 +79,7 @@ class VRMModel(PairModel):
     shape: VRMShape
     config: VRMConfig
     uses_prompts = True
+    draws_rows = True
     rotation: Tensor
 
     def __init__(self, shape: VRMShape, config: VRMConfig | None = None) -> None:

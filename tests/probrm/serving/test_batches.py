@@ -24,15 +24,11 @@ def texts(n: int, of: int = 0) -> list[Conversation]:
     return [Conversation(f"What is {of} + {i}?", f"The answer is {i}.") for i in range(n)]
 
 
-def rewards(run: Run, batch: Batch, _: Sequence[Conversation]) -> Any:
-    return find_recipe(run.kind).batch_rewards(run, batch)
-
-
 async def together(run: Run, asked: Sequence[Sequence[Conversation]], limits: Limits | None = None) -> tuple[list[Any], list[int]]:
     """Answers or errors, and the sizes of the batches, where all was asked before the first was encoded."""
     sizes: list[int] = []
     batches = Batches(run, limits or Limits(), sizes.append)
-    tasks = [asyncio.ensure_future(batches.ask(one, rewards)) for one in asked]
+    tasks = [asyncio.ensure_future(batches.rewards(one)) for one in asked]
     await asyncio.sleep(0)
     batches.start()
     found = await asyncio.gather(*tasks, return_exceptions=True)
@@ -89,24 +85,29 @@ def test_one_that_fails_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(one.reward) for one in (found[0], found[2])] == [1, 2]
 
 
-def test_a_full_queue_and_a_slow_answer() -> None:
+def test_a_full_queue_and_a_slow_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The encoder is held back: two texts wait, a third is sent away, and none is waited for for ever."""
     run = tiny_run("bert", pooling="cls")
     held = threading.Event()
 
-    def slow(run: Run, batch: Batch, _: Sequence[Conversation]) -> int:
+    recipe = type(find_recipe(run.kind))
+    original = recipe.text_batch
+
+    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
         held.wait(20)
-        return len(batch)
+        return original(self, run, conversations, **options)
+
+    monkeypatch.setattr(recipe, "text_batch", slow)
 
     async def main() -> list[Any]:
         batches = Batches(run, Limits(waiting=2, seconds=0.5, together=1))
         batches.start()
-        first = asyncio.ensure_future(batches.ask(texts(1), slow))
+        first = asyncio.ensure_future(batches.rewards(texts(1)))
         await asyncio.sleep(0.2)  # it is being answered
-        others = [asyncio.ensure_future(batches.ask(texts(1), slow)) for _ in range(3)]
+        others = [asyncio.ensure_future(batches.rewards(texts(1))) for _ in range(3)]
         found = await asyncio.gather(first, *others, return_exceptions=True)
         held.set()
-        late = await batches.ask(texts(1), slow)  # what was given up does not come first
+        late = await batches.rewards(texts(1))  # what was given up does not come first
         await batches.stop()
         return [*found, late]
 
@@ -114,4 +115,4 @@ def test_a_full_queue_and_a_slow_answer() -> None:
     assert [one.status_code for one in (first, second, third)] == [504, 504, 504]
     assert isinstance(fourth, Refused)
     assert (fourth.status_code, dict(fourth.headers or {})) == (503, {"Retry-After": "1"})
-    assert late == 1
+    assert len(late.reward) == 1
