@@ -11,7 +11,7 @@ import torch
 import probrm
 from probrm.runs.run import Run
 from probrm_models.implicit.naive_recipe import NaiveRecipe
-from tests import support
+from tests import pair_support, support
 from tests.support import call, naive_fit, quick_fit, refused
 
 SVI = ("--inference", "svi", "--set", "inference.max_steps=60", "--set", "inference.eval_every=20")
@@ -41,7 +41,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(monkeypatch: pytest.Mo
 
     of = Checkpoint.of
     monkeypatch.setattr(Checkpoint, "of", lambda *identity: dataclasses.replace(of(*identity), seconds=0.0))
-    assert call(*quick_fit(Path("whole"), *SVI, "--quiet")).code == 0
+    assert call(*pair_support.quick_fit(Path("whole"), *SVI, "--quiet")).code == 0
     save, saves = Checkpoint.save, []
 
     def stop_at_the_second(self: Checkpoint, *args: Any, **options: Any) -> None:
@@ -51,10 +51,10 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(monkeypatch: pytest.Mo
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Checkpoint, "save", stop_at_the_second)
-    assert call(*quick_fit(Path("r"), *SVI, "--resume", "--quiet")).code == 130
+    assert call(*pair_support.quick_fit(Path("r"), *SVI, "--resume", "--quiet")).code == 130
     assert not Path("r").exists()
     assert Path(".r.checkpoint").is_dir()
-    assert call(*quick_fit(Path("r"), *SVI, "--resume", "--quiet")).code == 0
+    assert call(*pair_support.quick_fit(Path("r"), *SVI, "--resume", "--quiet")).code == 0
     whole, resumed = probrm.load("whole"), probrm.load("r")
     assert all(torch.equal(whole.draws[name], resumed.draws[name]) for name in whole.draws)
     assert sorted(path.name for path in Path().iterdir()) == ["r", "whole"]
