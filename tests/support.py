@@ -129,7 +129,7 @@ def short_run_path() -> str:
     return _short()[0]
 
 
-def short_fit() -> Outcome:
+def short_fit_output() -> Outcome:
     """What the command that made it printed, called with ``--json``."""
     return _short()[1]
 

@@ -130,8 +130,7 @@ def test_a_large_file_is_sampled() -> None:
 
 def test_runs_of_pairs() -> None:
     wide = Path(pair_support.run_path()).with_name("wide")
-    steps = ("--inference", "svi", "--set", "inference.max_steps=60")
-    assert call(*pair_support.quick_fit(wide, *steps, "--set", "model.priors.weights.scale=5.0")).code == 0
+    assert call(*pair_support.quick_fit(wide, *pair_support.FEW, "--set", "model.priors.weights.scale=5.0")).code == 0
     loo = found(pair_support.run_path(), str(wide))["loo"]
     assert loo["rows"] > 200
     assert loo["models"][str(wide)]["difference"]["se"] > 0

@@ -197,4 +197,4 @@ def test_fit_and_posterior_say_the_same_verdict() -> None:
     assert said[0][0].startswith("verdict: identified: only the propensity sees surface[web], hour; 12 users are seen 3 times or more")
     found = json.loads(call("posterior", "r", "--json").out)
     assert found["identifiability"]["verdict"] == "identified"
-    assert found["identifiability"] == json.loads(support.short_fit().out)["identifiability"]
+    assert found["identifiability"] == json.loads(support.short_fit_output().out)["identifiability"]

@@ -44,7 +44,7 @@ def by_flags() -> tuple[Run, str]:
 
 
 def test_json_is_one_object_on_standard_output_and_notes_go_to_standard_error() -> None:
-    done = support.short_fit()
+    done = support.short_fit_output()
     found = json.loads(done.out)
     assert done.out.count("\n") == 1
     assert {"run", "diagnostics", "identifiability", "notes", "seconds"} <= found.keys()
