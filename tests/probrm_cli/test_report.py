@@ -118,6 +118,7 @@ def test_hostile_texts_are_text(hostile: str) -> None:
 def test_a_log_that_has_gone_leaves_the_rest() -> None:
     """A run beside its log has been copied without it."""
     shutil.copytree(support.short_run_path(), "r/r")
+    shutil.copy(support.store_path(), "r")
     assert not Path("r/log.parquet").exists()
     done = call("report", "r/r", "--out", "r.html", "--json")
     assert done.code == 0, done.err

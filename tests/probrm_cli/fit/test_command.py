@@ -168,7 +168,7 @@ def test_a_guide_that_the_inference_has_no_use_for_is_told() -> None:
 
 
 def test_nuts() -> None:
-    run = fitted("--inference", "nuts", "--set", "inference.draws=20", "--set", "inference.warmup=10")
+    run = fitted("--inference", "nuts", "--set", "inference.draws=20", "--set", "inference.warmup=10", "--set", "inference.thin=1")
     assert run.config["inference"]["name"] == "nuts"
     assert len(run.draws["base_rate"]) == 20
     assert "n_steps" in run.sample_stats

@@ -85,8 +85,11 @@ def test_a_row_that_is_not_there() -> None:
 
 
 def test_a_log_that_has_changed_or_gone() -> None:
-    support.unlabelled().to_parquet("log.parquet")
-    assert call(*support.quick_fit(Path("r"), data="log.parquet")).code == 0
+    """Log and store are looked for beside the run, as they were."""
+    shutil.copytree(support.short_run_path(), "r")
+    for path in (support.log_path(), support.store_path()):
+        shutil.copy(path, ".")
+    assert call("posterior", "r", "--row", "r7").code == 0
     support.unlabelled(120).to_parquet("log.parquet")
     refused(call("posterior", "r", "--row", "r7"), "log.parquet", "has changed or moved since the fit")
     Path("log.parquet").unlink()
@@ -121,8 +124,10 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
 
 
 def test_figures() -> None:
+    before = files_of(support.short_run_path())
     done = call("posterior", support.short_run_path(), "--plots", "figures")
     assert done.code == 0, done.err
+    assert files_of(support.short_run_path()) == before
     assert {path.name for path in Path("figures").iterdir()} >= {"propensity_effects.png", "calibration.png", "user_activity.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in Path("figures").iterdir())
 
@@ -137,7 +142,6 @@ def files_of(run: str) -> dict[str, str]:
         ("--json",),
         ("--var", "^base", "--filter", "regex"),
         ("--row", "r0"),
-        ("--plots", "figures"),
         ("--netcdf", "draws.nc"),
         ("--psis",),
         pytest.param(("--referee",), marks=pytest.mark.long),
