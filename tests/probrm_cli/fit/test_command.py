@@ -87,7 +87,7 @@ def test_without_out_a_new_folder_under_runs_is_named_after_model_and_data() -> 
 def test_covariates_derived_from_the_texts() -> None:
     run, _ = by_flags()
     assert run.model.shape.propensity_effects == ("surface[web]", "length")
-    assert "question" in " ".join(run.record["notes"])
+    assert "covariate 'question' has the same value in every row and is left out" in run.record["notes"]
 
 
 def test_reward_features() -> None:
@@ -104,9 +104,10 @@ def test_renamed_columns() -> None:
 
 
 def test_a_prior() -> None:
+    """What else differs between the two runs moves the base rate by .013."""
     run, other = by_flags()[0], probrm.load(support.short_run_path())
     assert run.config["model"]["priors"]["base_rate"] == PRIOR
-    assert float(run.draws["base_rate"].mean()) < float(other.draws["base_rate"].mean())
+    assert float(run.draws["base_rate"].mean()) < float(other.draws["base_rate"].mean()) - 0.03
 
 
 @pytest.mark.long
