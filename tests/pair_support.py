@@ -20,6 +20,9 @@ WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0, 0.0, 0.0])
 """By which a response's vector is weighed: the reward's truth, a logit."""
 QUICK = ("--inference", "laplace", "--set", "inference.refit=false")
 
+FEW = ("--inference", "svi", "--set", "inference.max_steps=60", "--set", "inference.eval_every=20")
+"""Behind ``QUICK``: the deterministic model is trained for a second at most, which is no good."""
+
 
 def vector(text: str) -> np.ndarray:
     """What the store holds for a response: noise that belongs to the text."""
@@ -82,15 +85,24 @@ def store_path() -> str:
 
 
 def quick_fit(out: Path | str, *flags: str, data: str | None = None) -> Sequence[str]:
-    """Arguments of a fit of Bradley–Terry on the store, a second at most."""
+    """Arguments of a fit of Bradley–Terry on the store; most of its seconds train the deterministic model, see ``FEW``."""
     return ("fit", "bradley-terry", "--data", data or pairs_path(), "--embeddings", store_path(), "--out", str(out), *QUICK, *flags)
 
 
 @functools.cache
-def run_path() -> str:
-    """The run fitted to ``pairs_path``; needs ``--embeddings`` of ``store_path``. Do not write to it."""
+def _fitted() -> tuple[str, support.Outcome]:
     path = str(Path(_ROOT.name) / "run")
     with support.environment():
-        done = support.call(*quick_fit(path))
+        done = support.call(*quick_fit(path, "--json"))
     assert done.code == 0, done.err
-    return path
+    return path, done
+
+
+def run_path() -> str:
+    """The run fitted to ``pairs_path``; needs ``--embeddings`` of ``store_path``. Do not write to it."""
+    return _fitted()[0]
+
+
+def fit_output() -> support.Outcome:
+    """What the command that made it printed, called with ``--json``."""
+    return _fitted()[1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -91,14 +92,18 @@ def test_pages_of_models_have_one_form(name: str) -> None:
 # ---- commands and settings
 
 
+@functools.cache
+def command_of(*verbs: str) -> Any:
+    """``probrm``, or one of its commands, ``command_of("fit", "vrm")``; each is built once."""
+    return command_of(*verbs[:-1]).get_command(None, verbs[-1]) if verbs else typer.main.get_command(app)
+
+
 def parse(words: list[str]) -> None:
     """Reads a command line as ``probrm`` would; raises where a flag is unknown or missing."""
-    command: Any = typer.main.get_command(app)
-    name, rest = "probrm", list(words)
-    while hasattr(command, "commands"):
-        name = rest.pop(0)
-        command = command.get_command(None, name)
-    command.make_context(name, rest)
+    verbs = 0
+    while hasattr(command_of(*words[:verbs]), "commands"):
+        verbs += 1
+    command_of(*words[:verbs]).make_context(words[verbs - 1], words[verbs:])
 
 
 def spoken(name: str) -> Iterator[list[str]]:
@@ -133,15 +138,12 @@ def test_flags_and_settings_in_running_text_are_accepted(name: str) -> None:
 
 
 def _flags(*verbs: str) -> list[str]:
-    command: Any = typer.main.get_command(app)
-    for verb in verbs:
-        command = command.get_command(None, verb)
-    return [option for parameter in command.params for option in parameter.opts]
+    return [option for parameter in command_of(*verbs).params for option in parameter.opts]
 
 
+@functools.cache
 def _switches() -> set[str]:
-    fit: Any = cast(Any, typer.main.get_command(app)).commands["fit"]
-    parameters = [parameter for kind in MODELS.values() for parameter in fit.get_command(None, kind).params]
+    parameters = [parameter for kind in MODELS.values() for parameter in command_of("fit", kind).params]
     return {option for parameter in parameters if getattr(parameter, "is_flag", False) for option in parameter.opts}
 
 
@@ -162,14 +164,19 @@ def test_settings_files_are_accepted(name: str, tmp_path: Path) -> None:
 # ---- Python
 
 
+_NUTS, _FEW = re.compile(r"\bNUTS\(warmup=\d+, draws=\d+"), "NUTS(thin=1, warmup=20, draws=8"
+"""Trajectories are few unless all Python is asked for."""
+
+
 def run_python(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, long: bool) -> dict[str, Any]:
-    """A page's Python in one namespace, from top to bottom; what is marked as long only where asked for."""
+    """A page's Python in one namespace, from top to bottom; what is marked as long, and all that NUTS is told, only where asked for."""
     monkeypatch.chdir(folder)
     space: dict[str, Any] = {"__name__": name}
     found = [block for block in blocks(name, "python") if block.mark != "not run" and (long or block.mark != "long")]
     assert found
     for block in found:
-        exec(compile("\n" * block.line + block.text, str(DOCS / name), "exec"), space)  # so that a traceback names the page's line
+        text = block.text if long else _NUTS.sub(_FEW, block.text)
+        exec(compile("\n" * block.line + text, str(DOCS / name), "exec"), space)  # so that a traceback names the page's line
     return space
 
 

@@ -34,6 +34,7 @@ from tests.test_house import probrm_lines
 
 PAGE = "your_own_model.md"
 SHARE = 0.4
+FEW = ("--set", "inference.max_steps=60", "--set", "inference.eval_every=20", "--set", "inference.refit=false")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,9 @@ def test_every_command_of_the_page(careless: Any, tmp_path: Path, monkeypatch: p
     told = {}
     for words in probrm_lines(page(PAGE)):
         encoded = words[0] in ("fit", "evaluate", "score", "compare") and "--help" not in words
-        done = support.call(*words, *(("--embeddings", pair_support.store_path()) if encoded else ()))
+        store = ("--embeddings", pair_support.store_path()) if encoded else ()
+        few = FEW if encoded and words[0] in ("fit", "compare") else ()
+        done = support.call(*words, *store, *few)
         assert done.code == 0, f"{shlex.join(words)}\n{done.err}"
         told[f"{words[0]} {words[-1]}"] = done.out
     assert "--careless-rate" in told["fit --help"]

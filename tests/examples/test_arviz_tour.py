@@ -29,7 +29,7 @@ def test_the_tour(which: str, tmp_path: Path) -> None:
     python = sys.executable if which == "installed" else os.environ.get("PROBRM_ARVIZ1_PYTHON")
     if not python:
         pytest.skip("PROBRM_ARVIZ1_PYTHON names no Python (3.12 or later) that has ArviZ 1, h5netcdf, h5py and matplotlib")
-    assert call(*support.quick_fit(tmp_path / "plain")).code == 0
+    assert call(*support.naive_fit(tmp_path / "plain")).code == 0
     files = [exported(support.short_run_path(), tmp_path / "full.nc"), exported(str(tmp_path / "plain"), tmp_path / "plain.nc")]
     # ArviZ's word on a row that leave-one-out cannot judge belongs to the tour; whatever else it warns of does not.
     command = [

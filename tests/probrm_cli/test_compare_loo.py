@@ -20,9 +20,9 @@ from tests.support import call, refused
 
 @functools.cache
 def plain_run() -> str:
-    """Another model of the same rows: without the propensity's covariates."""
+    """Another model of the same rows: the naive one."""
     path = Path(support.short_run_path()).with_name("plain")
-    assert call(*support.quick_fit(path)).code == 0
+    assert call(*support.naive_fit(path)).code == 0
     return str(path)
 
 
@@ -80,9 +80,9 @@ def test_a_person_gets_a_table_beside_the_metrics() -> None:
 
 def test_runs_of_other_rows_say_so() -> None:
     """By leave-one-out alone where held-out likelihoods cannot be compared, too."""
-    assert call(*support.quick_fit(Path("seed"), "--seed", "1")).code == 0
+    assert call(*support.naive_fit(Path("seed"), "--seed", "1")).code == 0
     support.unlabelled(250).to_parquet("other.parquet")
-    assert call(*support.quick_fit(Path("other"), data="other.parquet")).code == 0
+    assert call(*support.naive_fit(Path("other"), data="other.parquet")).code == 0
     refused(call("compare", support.short_run_path(), "seed"), "other held-out rows")
     done = call("compare", support.short_run_path(), "seed", plain_run(), "other", "--json")
     assert done.code == 0, done.err
@@ -97,8 +97,8 @@ def test_runs_of_other_rows_say_so() -> None:
 
 def test_where_the_fitted_file_is_gone_the_rest_is_shown() -> None:
     shutil.copy(support.log_path(), "log.parquet")
-    for name, flags in (("a", ()), ("b", ("--propensity-features", support.FEATURES))):
-        assert call(*support.quick_fit(Path(name), *flags, data="log.parquet")).code == 0
+    for name, flags in (("a", ()), ("b", ("--reward-features", support.FEATURES))):
+        assert call(*support.naive_fit(Path(name), *flags, data="log.parquet")).code == 0
     Path("log.parquet").unlink()
     done = call("compare", "a", "b", "--json")
     assert done.code == 0, done.err
@@ -130,7 +130,7 @@ def test_a_large_file_is_sampled() -> None:
 
 def test_runs_of_pairs() -> None:
     wide = Path(pair_support.run_path()).with_name("wide")
-    assert call(*pair_support.quick_fit(wide, "--set", "model.priors.weights.scale=5.0")).code == 0
+    assert call(*pair_support.quick_fit(wide, *pair_support.FEW, "--set", "model.priors.weights.scale=5.0")).code == 0
     loo = found(pair_support.run_path(), str(wide))["loo"]
     assert loo["rows"] > 200
     assert loo["models"][str(wide)]["difference"]["se"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 import probrm
 from tests import pair_support
-from tests.pair_support import pair_frame, quick_fit
+from tests.pair_support import FEW, pair_frame, quick_fit
 from tests.support import Outcome, call, refused
 
 STORE = ("--embeddings", pair_support.store_path())
@@ -41,7 +42,8 @@ def nothing_written() -> None:
 
 
 def test_fit_prints_the_posterior_and_a_verdict_on_held_out_pairs() -> None:
-    done = fit(pair_support.pairs_path())
+    shutil.copytree(pair_support.run_path(), "r")
+    done = fit(pair_support.pairs_path(), "--resume")  # shows the run that is there
     assert done.code == 0, done.err
     assert "reward_weights_scale" in done.out
     assert "log-likelihood of 30 held-out pairs, nats a pair: -0." in done.out
@@ -50,11 +52,12 @@ def test_fit_prints_the_posterior_and_a_verdict_on_held_out_pairs() -> None:
 
 
 def test_fit_as_json() -> None:
-    done = fit(pair_support.pairs_path(), "--json")
+    done = pair_support.fit_output()
     found = json.loads(done.out)
     assert found["diagnostics"]["held_out_rows"] == 30
     assert found["diagnostics"]["held_out_log_likelihood"] > -0.6
     assert found["identifiability"]["responses"] == 600
+    assert "read as pairs: prompt, chosen, rejected" in done.err
 
 
 def test_evaluate_beats_a_coin_on_other_prompts_and_names_both_models() -> None:
@@ -125,6 +128,8 @@ def test_deterministic_by_a_flag() -> None:
         "delta",
         "--set",
         "inference.refit=false",
+        "--set",
+        "inference.max_steps=60",
     )
     assert done.code == 0, done.err
     run = probrm.load("d")
@@ -134,21 +139,21 @@ def test_deterministic_by_a_flag() -> None:
 
 def test_ties_by_a_flag(save: Save) -> None:
     path = save(pair_frame(seed=2, ties=True))
-    done = fit(path, "--ties", "davidson")
+    done = fit(path, "--ties", "davidson", *FEW)
     assert done.code == 0, done.err
     assert "log_tie" in done.out
     assert "pairs are ties" in done.err
-    done = fit(path, "--overwrite")
+    done = fit(path, "--overwrite", *FEW)
     assert "log_tie" not in done.out
     assert "to model them: --ties davidson" in done.err
 
 
 def test_columns_of_other_names_and_pairs_made_from_ratings(save: Save) -> None:
     path = save(pair_frame().rename(columns={"prompt": "question", "chosen": "better"}))
-    assert fit(path, "--columns", "prompt=question,chosen=better").code == 0
+    assert fit(path, "--columns", "prompt=question,chosen=better", *FEW).code == 0
     rated = pair_support.single_frame(pair_frame())
     rated["helpfulness"] = rated["response"].map(pair_support.reward)
-    done = fit(save(rated), "--overwrite")
+    done = fit(save(rated), "--overwrite", *FEW)
     assert done.code == 0, done.err
     assert "pairs are made by the mean of the attributes" in done.err
     assert "a response is in 5.0 pairs on average" in done.err
@@ -163,7 +168,7 @@ def test_rewards_with_the_encoder_from_texts_to_python(tmp_path: Path) -> None:
         if draw.random() < 0.1:
             rows[-1]["chosen"], rows[-1]["rejected"] = sides[::-1]
     pd.DataFrame(rows).to_json("pairs.jsonl", orient="records", lines=True)
-    done = call("fit", "bradley-terry", "--data", "pairs.jsonl", "--out", "r", *pair_support.QUICK)
+    done = call("fit", "bradley-terry", "--data", "pairs.jsonl", "--out", "r", *pair_support.QUICK, *FEW)
     assert done.code == 0, done.err
     found = probrm.load("r").reward("What is 70 + 1?", ["The answer is 71.", "Sorry, no idea. Maybe 3?"])
     assert found.reward[0] > found.reward[1]  # their intervals are those of the level too, which pairs say little about

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,10 @@ def save(tmp_path: Path) -> Save:
 
 def scored_frame(m: int = 120) -> Any:
     """Pairs with two attributes on both sides."""
-    frame = pair_frame(m)
+    return scored(pair_frame(m))
+
+
+def scored(frame: Any) -> Any:
     for k, name in enumerate(("helpful", "brief")):
         for side in ("chosen", "rejected"):
             frame[f"{side}_{name}"] = [float(pair_support.vector(text)[k]) for text in frame[side]]
@@ -61,11 +65,11 @@ def fit(path: str, *flags: str) -> Outcome:
 
 @functools.cache
 def fitted() -> tuple[str, Outcome]:
-    """A run, and what the command said; do not write to it."""
+    """A run, and what the command said, called with ``--json``; do not write to it."""
     folder = Path(pair_support.pairs_path()).parent
     scored_frame().to_parquet(folder / "with_scores.parquet")
     with support.environment():
-        done = call(*arguments(str(folder / "with_scores.parquet"), out=str(folder / "vrm")))
+        done = call(*arguments(str(folder / "with_scores.parquet"), "--json", "--certificate", out=str(folder / "vrm")))
     assert done.code == 0, done.err
     return str(folder / "vrm"), done
 
@@ -75,19 +79,20 @@ def nothing_written() -> None:
 
 
 def test_fit_tells_the_posterior_the_weights_and_what_each_latent_buys() -> None:
-    done = fitted()[1]
+    shutil.copytree(fitted()[0], "r")
+    done = fit(str(Path(fitted()[0]).with_name("with_scores.parquet")), "--certificate", "--resume")  # shows the run that is there
+    assert done.code == 0, done.err
     assert "residual" in done.out
     assert "objective weights across prompts, mean ± sd: helpful 0." in done.out
     assert "latents in use: weights" in done.out
     assert "held-out pairs, nats a pair: -0." in done.out
     assert "the deterministic model: -0." in done.out
     assert "attributes: helpful, brief" in done.err
+    assert "attributes: helpful, brief" in fitted()[1].err
 
 
-def test_fit_as_json(save: Save) -> None:
-    done = fit(save(scored_frame()), "--json", "--certificate")
-    assert done.code == 0, done.err
-    found = json.loads(done.out)
+def test_fit_as_json() -> None:
+    found = json.loads(fitted()[1].out)
     assert {"run", "diagnostics", "identifiability", "pac_bayes"} <= set(found)
     assert {"latents", "usefulness", "held_out_log_likelihood", "baseline_held_out_log_likelihood"} <= set(found["diagnostics"])
     assert set(found["diagnostics"]["latents"]["kl"]) == {"weights", "features"}
@@ -95,15 +100,13 @@ def test_fit_as_json(save: Save) -> None:
 
 
 def test_flags_of_supervision_attributes_and_ties(save: Save) -> None:
-    path = save(scored_frame())
-    done = fit(path, "--supervision", "rank", "--lambda", "0.7", "--attributes", "brief,helpful", "--set", "model.objectives=3")
+    path = save(scored(pair_frame(150, seed=2, ties=True)))
+    flags = ("--supervision", "rank", "--lambda", "0.7", "--attributes", "brief,helpful", "--ties", "davidson")
+    done = fit(path, *flags, "--set", "model.objectives=3")
     assert done.code == 0, done.err
     run = probrm.load("r")
     assert run.config["model"]["supervision"] == {"loss": "rank", "weight": 0.7}
     assert run.model.shape.objectives == ("brief", "helpful", "objective_3")  # type: ignore[union-attr]
-    path = save(pair_frame(seed=2, ties=True))
-    done = fit(path, "--overwrite", "--ties", "davidson", "--lambda", "0")
-    assert done.code == 0, done.err
     assert "log_tie" in done.out
 
 
@@ -196,10 +199,12 @@ def test_the_posterior_with_names_and_figures() -> None:
     assert list(Path("figures").glob("*.png"))
 
 
-def test_resume_leaves_no_states_behind(save: Save) -> None:
-    done = fit(save(scored_frame()), "--resume")
+def test_resume_leaves_no_states_behind_and_attributes_may_be_left_out_of_the_loss(save: Save) -> None:
+    done = fit(save(scored_frame()), "--resume", "--lambda", "0")
     assert done.code == 0, done.err
     assert sorted(path.name for path in Path().iterdir()) == ["pairs.parquet", "r"]
+    assert probrm.load("r").config["model"]["supervision"]["weight"] == 0
+    assert "log_tie" not in done.out
 
 
 # ---- bad input
@@ -251,24 +256,24 @@ def test_a_model_without_objectives_takes_no_weights() -> None:
     refused(call("score", pair_support.run_path(), *flags), "--weights", "'bradley-terry' has no objectives", "leave --weights out")
 
 
-@pytest.mark.parametrize(
-    ("changed", "told", "refusal"),
-    [
-        (lambda f: f.drop(columns="rejected_brief"), "the other side has no such column: chosen_brief", "is scored on one side only"),
-        (lambda f: f.assign(chosen_brief=3.0, rejected_brief=3.0), "no pair's two sides differ in it: brief", "is 3 everywhere"),
-        (lambda f: f.assign(chosen_brief="good"), "ignored: chosen_brief", "row 1, column 'chosen_brief': found 'good'"),
-    ],
-    ids=["on one side only", "that never varies", "as text"],
-)
-def test_an_attribute_that_cannot_be_used_is_left_out_unless_it_is_asked_for(
-    save: Save, changed: Callable[[Any], Any], told: str, refusal: str
-) -> None:
-    path = save(changed(scored_frame()))
-    refused(fit(path, "--attributes", "helpful,brief"), "brief", refusal)
-    nothing_written()
+def test_attributes_that_cannot_be_used_are_left_out_unless_they_are_asked_for(save: Save) -> None:
+    """On one side only, the same everywhere, or text."""
+    path = save(scored_frame().assign(chosen_clear=3.0, chosen_honest=3.0, rejected_honest=3.0, chosen_brief="good"))
+    for name, refusal in {
+        "clear": "is scored on one side only",
+        "honest": "is 3 everywhere",
+        "brief": "row 1, column 'chosen_brief': found 'good'",
+    }.items():
+        refused(fit(path, "--attributes", f"helpful,{name}"), name, refusal)
+        nothing_written()
     done = fit(path)
     assert done.code == 0, done.err
-    assert told in done.err
+    for told in (
+        "the other side has no such column: chosen_clear",
+        "no pair's two sides differ in it: honest",
+        "ignored: chosen_brief",
+    ):
+        assert told in done.err
     assert probrm.load("r").model.shape.objectives == ("helpful",)  # type: ignore[union-attr]
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import probrm
+from probrm_models.implicit.recipe import ImplicitRecipe
 from tests import support
-from tests.support import call, quick_fit, refused
+from tests.support import call, naive_fit, quick_fit, refused
 
 resource = pytest.importorskip("resource", reason="needs a POSIX system")
 
@@ -29,16 +30,18 @@ def at_most(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [64, 2_000, 20_000])
-def test_a_run(size: int) -> None:
-    """The limits stop it at the first file, at the draws, and at the tensors."""
-    assert call(*quick_fit(Path("r"), "--seed", "1")).code == 0
+def test_a_run(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits stop it at the first file, at the draws, and at the tensors. What is saved was fitted before."""
+    shutil.copytree(support.short_run_path(), "r")
     assert max(path.stat().st_size for path in Path("r").iterdir()) > 20_000
     before = {path: path.read_bytes() for path in Path("r").iterdir()}
+    monkeypatch.setattr(ImplicitRecipe, "fit", lambda *_, **__: probrm.load(support.short_run_path()))
     with at_most(size):
         outcome = call(*quick_fit(Path("r"), "--seed", "2", "--overwrite"))
     refused(outcome, "r: the run could not be saved: the file is larger than allowed here", "raise the limit")
     assert {path: path.read_bytes() for path in Path("r").iterdir()} == before
     assert [path.name for path in Path().iterdir()] == ["r"]
+    assert call(*quick_fit(Path("r"), "--seed", "2", "--overwrite")).code == 0
 
 
 def test_a_training_state() -> None:
@@ -55,19 +58,19 @@ def test_a_training_state() -> None:
 )
 def test_draws_and_figures(flags: list[str], named: str) -> None:
     verb, *rest = flags
-    support.run_path()
+    run = support.short_run_path()
     with at_most(4_000):
-        outcome = call(verb, support.run_path(), *rest)
+        outcome = call(verb, run, *rest)
     refused(outcome, named, "the file is larger than allowed here")
     assert not [path for path in Path().rglob("*") if path.is_file()]
 
 
 def test_scores() -> None:
-    data = support.truth_path()
-    assert call("score", support.run_path(), "--data", data, "--out", "fits.csv", "-q").code == 0
+    arguments = ("score", support.short_run_path(), "--data", support.truth_path(), "--embeddings", support.store_path())
+    assert call(*arguments, "--out", "fits.csv", "-q").code == 0
     Path("fits.csv").unlink()
     with at_most(2_000):
-        outcome = call("score", support.run_path(), "--data", data, "--out", "s.csv")
+        outcome = call(*arguments, "--out", "s.csv")
     refused(outcome, "s.csv", "cannot be written")
     assert list(Path().iterdir()) == []
 
@@ -91,17 +94,19 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
 
 def test_a_disk_that_is_really_full(small_disk: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    done = small_disk("64k", *quick_fit(Path("disk/r"), "--quiet"))
+    done = small_disk("32k", *naive_fit(Path("disk/r"), "--quiet"))
     assert done.stdout == "exit 2\n"
     assert "disk/r: the run could not be saved: the disk is full\n  fix: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_cache_without_room_costs_the_cache_and_not_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    support.unlabelled(60).to_parquet("log.parquet")
+    assert call("fit", "naive", "--data", "log.parquet", "--out", "r", *support.QUICK).code == 0
     monkeypatch.setenv("PROBRM_CACHE", str(tmp_path / "cache"))
     support.log_frame(60)[["prompt", "response"]].to_csv("texts.csv", index=False)
     with at_most(10_000):
-        done = call("score", support.run_path(), "--data", "texts.csv", "--out", "s.csv")
+        done = call("score", "r", "--data", "texts.csv", "--out", "s.csv")
     assert done.code == 0, done.err
     assert "note: embeddings were not cached" in done.err
     assert probrm.data.read_table("s.csv").num_rows == 60

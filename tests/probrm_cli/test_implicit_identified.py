@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +66,19 @@ def fit(path: str, *flags: str) -> dict[str, Any]:
 # ---- what is known beside the log
 
 
-def test_an_assumed_base_rate_moves_the_posterior() -> None:
-    found = {}
+def test_an_assumed_base_rate_moves_the_posterior_and_directions_are_kept_with_the_run() -> None:
+    found, directions = {}, ["surface[web] lowers propensity", "hour raises propensity"]
     for rate in ("0.2", "0.7"):
-        told = fit(support.log_path(), "--propensity-features", support.FEATURES, "--assume", f"base-rate={rate}±0.05")
+        assumed = [f"base-rate={rate}±0.05", *directions]
+        told = fit(
+            support.log_path(), "--propensity-features", support.FEATURES, *(flag for text in assumed for flag in ("--assume", text))
+        )
         assert told["identifiability"]["level"]["prior"]["mean"] == pytest.approx(float(rate), abs=1e-3)
+        assert told["identifiability"]["named"]
         run = probrm.load("r")
-        assert run.config["model"]["assume"] == [f"base-rate={rate}±0.05"]
+        assert run.config["model"]["assume"] == assumed
         found[rate] = float(run.draws["base_rate"].mean())
     assert found["0.7"] - found["0.2"] > 0.1
-
-
-def test_directions_are_kept_with_the_run() -> None:
-    flags = ("--propensity-features", support.FEATURES, "--assume", "surface[web] lowers propensity", "--assume", "hour raises propensity")
-    assert fit(support.log_path(), *flags)["identifiability"]["named"]
-    assert probrm.load("r").config["model"]["assume"] == ["surface[web] lowers propensity", "hour raises propensity"]
 
 
 @pytest.mark.parametrize(
@@ -190,10 +189,12 @@ def test_a_pair_of_three_rows() -> None:
 
 
 def test_fit_and_posterior_say_the_same_verdict() -> None:
-    done = call(*quick_fit(Path("r"), "--propensity-features", support.FEATURES))
+    shutil.copytree(support.short_run_path(), "r")
+    done = call(*quick_fit(Path("r"), "--propensity-features", support.FEATURES, "--resume"))  # shows the run that is there
     again = call("posterior", "r")
     said = [[line for line in outcome.out.splitlines() if line.startswith("verdict: ")] for outcome in (done, again)]
     assert said[0] == said[1]
     assert said[0][0].startswith("verdict: identified: only the propensity sees surface[web], hour; 12 users are seen 3 times or more")
     found = json.loads(call("posterior", "r", "--json").out)
     assert found["identifiability"]["verdict"] == "identified"
+    assert found["identifiability"] == json.loads(support.short_fit_output().out)["identifiability"]

@@ -61,10 +61,10 @@ def test_while_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_while_training_over_a_former_run(tmp_path: Path) -> None:
-    arguments = ["fit", "implicit", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", "--overwrite"]
+    arguments = ["fit", "naive", "--data", support.log_path(), "--embeddings", support.store_path(), "--out", "r", "--overwrite"]
     assert call(*arguments, *support.QUICK, "--quiet").code == 0
     before = {path: path.read_bytes() for path in (tmp_path / "r").iterdir()}
-    slow = ["--set", "inference.max_steps=1000000", "--set", "inference.patience=100000", "--starts", "1"]
+    slow = ["--inference", "svi", "--set", "inference.max_steps=1000000", "--set", "inference.patience=100000", "--starts", "1"]
     code, out, err = interrupt("elbo", *arguments, *slow)
     assert (code, out) == (130, "")
     assert err.count(MESSAGE) == 1, err
@@ -82,10 +82,10 @@ def test_while_saving(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    assert call(*support.quick_fit(Path("r"))).code == 0
+    assert call(*support.naive_fit(Path("r"))).code == 0
     before = {path: path.read_bytes() for path in Path("r").iterdir()}
     monkeypatch.setattr(Run, "groups", stop)
-    done = call(*support.quick_fit(Path("r"), "--overwrite", "--seed", "1"))
+    done = call(*support.naive_fit(Path("r"), "--overwrite", "--seed", "1"))
     assert (done.code, done.out, done.err) == (130, "", MESSAGE + "\n")
     assert {path: path.read_bytes() for path in Path("r").iterdir()} == before
     assert [path.name for path in Path().iterdir()] == ["r"]
@@ -128,8 +128,9 @@ def test_scores_are_written_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch)
     support.log_frame(20)[["prompt", "response"]].to_csv("texts.csv", index=False)
     pd.DataFrame({"old": [1]}).to_parquet("s.parquet")
     before = Path("s.parquet").read_bytes()
+    run, store = support.short_run_path(), support.store_path()
     monkeypatch.setattr(pyarrow.parquet, "write_table", stop)
-    done = call("score", support.run_path(), "--data", "texts.csv", "--out", "s.parquet", "--overwrite")
+    done = call("score", run, "--data", "texts.csv", "--embeddings", store, "--out", "s.parquet", "--overwrite")
     assert (done.code, done.out) == (130, "")
     assert Path("s.parquet").read_bytes() == before
     assert sorted(path.name for path in Path().iterdir()) == ["s.parquet", "texts.csv"]

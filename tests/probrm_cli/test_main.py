@@ -41,7 +41,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
 def test_the_installed_script_fits_and_prints_one_object() -> None:
     import json
 
-    done = shell(*support.quick_fit(Path("r"), "--json"))
+    done = shell(*support.naive_fit(Path("r"), "--json"))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"] == "r"
     assert all(line.startswith("note: ") for line in done.stderr.splitlines())
@@ -58,7 +58,7 @@ def test_the_form_of_a_refusal() -> None:
 
 def test_the_reader_of_our_output_may_leave() -> None:
     """As in ``probrm posterior RUN --json | head -c 10``."""
-    with subprocess.Popen([support.script(), "posterior", support.run_path(), "--json"], stdout=-1, stderr=-1) as process:
+    with subprocess.Popen([support.script(), "posterior", support.short_run_path(), "--json"], stdout=-1, stderr=-1) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
@@ -96,6 +96,6 @@ def test_the_class_of_usage_errors() -> None:
 
 def test_the_app_is_a_plain_typer_app() -> None:
     """Whoever embeds it gets typer's own behaviour."""
-    done = CliRunner().invoke(app, ["posterior", support.run_path(), "--var", "base_rate"])
+    done = CliRunner().invoke(app, ["posterior", support.short_run_path(), "--var", "base_rate"])
     assert done.exit_code == 0
     assert "base_rate" in done.output

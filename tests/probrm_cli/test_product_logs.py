@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def fit(model: str, source: str, out: str, *flags: str) -> tuple[dict[str, Any],
     return json.loads(done.out), done.err
 
 
+@functools.cache
+def plain() -> float:
+    """What the naive model of the tests' log says of its held-out actions."""
+    with tempfile.TemporaryDirectory() as folder:
+        found, _ = fit("naive", support.log_path(), f"{folder}/plain")
+    return found["diagnostics"]["held_out_log_likelihood"]
+
+
 def test_a_product_is_fitted_and_said_to_be_read_so(tmp_path: Path) -> None:
     found, told = fit("implicit", products.RENDER["langfuse"](shown(), tmp_path), "r")
     assert "(--preset langfuse)" in told
@@ -92,13 +101,12 @@ def test_values_and_missing_actions_by_flags(tmp_path: Path) -> None:
     frame.drop(columns="action").to_parquet(tmp_path / "log.parquet")
     args = ("--columns", "action=verdict", "--values", "like=1")
     refused(call("fit", "implicit", "--data", "log.parquet", *args, *SHORT), "row", "--missing-action 0")
-    found, told = fit("implicit", "log.parquet", "r", *args, "--missing-action", "0")
+    found, told = fit("naive", "log.parquet", "r", *args, "--missing-action", "0")
     assert "read as no action" in told
-    plain, _ = fit("implicit", support.log_path(), "plain")
-    assert found["diagnostics"]["held_out_log_likelihood"] == plain["diagnostics"]["held_out_log_likelihood"]
+    assert found["diagnostics"]["held_out_log_likelihood"] == plain()
     Path("s.toml").write_text('[data]\ncolumns = {action = "verdict"}\nvalues = {like = 1}\nmissing_action = 0\n')
-    again, _ = fit("implicit", "log.parquet", "toml", "--config", "s.toml")
-    assert again["diagnostics"]["held_out_log_likelihood"] == plain["diagnostics"]["held_out_log_likelihood"]
+    again, _ = fit("naive", "log.parquet", "toml", "--config", "s.toml")
+    assert again["diagnostics"]["held_out_log_likelihood"] == plain()
 
 
 @pytest.mark.parametrize(
@@ -109,15 +117,12 @@ def test_values_and_missing_actions_by_flags(tmp_path: Path) -> None:
         (("--missing-action", "1"), "allowed: 0"),
         (("--feedback", "f.csv"), "one is given without the other"),
         (("--preset", "librachat"), "there is no 'librachat'"),
-        (("--preset", "litellm", "--feedback", "no.csv", "--on", "request_id"), "there is no column"),
+        (("--preset", "litellm", "--feedback", "no.csv", "--on", "request_id"), "none of its 300 calls has a prompt and an answer"),
     ],
 )
 def test_bad_flags(flags: tuple[str, ...], says: str) -> None:
     done = call("fit", "implicit", "--data", support.log_path(), *flags, *SHORT)
-    assert done.code == 2
-    if says not in done.err:
-        assert done.err.startswith("error: ")
-        assert "\n  fix: " in done.err
+    refused(done, says)
 
 
 def test_parts_of_a_log_are_fitted_and_found_again(tmp_path: Path) -> None:
@@ -126,12 +131,11 @@ def test_parts_of_a_log_are_fitted_and_found_again(tmp_path: Path) -> None:
         folder = tmp_path / "log" / f"day={i}"
         folder.mkdir(parents=True)
         frame.iloc[part].to_parquet(folder / "part-0.parquet")
-    whole, _ = fit("implicit", support.log_path(), "whole")
     for number, source in enumerate(("log", "log/*/*.parquet")):
-        found, _ = fit("implicit", source, f"r{number}")
-        assert found["diagnostics"]["held_out_log_likelihood"] == whole["diagnostics"]["held_out_log_likelihood"]
+        found, _ = fit("naive", source, f"r{number}")
+        assert found["diagnostics"]["held_out_log_likelihood"] == plain()
         assert call("posterior", f"r{number}", "--row", "r7", "--json").code == 0
-        done = call("fit", "implicit", "--data", source, "--out", f"r{number}", *SHORT, "--resume", "--json")
+        done = call("fit", "naive", "--data", source, "--out", f"r{number}", *SHORT, "--resume", "--json")
         assert "holds this fit already" in done.err
 
 

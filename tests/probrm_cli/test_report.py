@@ -46,18 +46,15 @@ def test_one_file_with_all_sections_and_the_run_as_it_was() -> None:
     assert 'class="edge"' in html
 
 
-def test_beside_the_run_unless_told_otherwise() -> None:
+def test_against_known_truth_beside_the_run_unless_told_otherwise() -> None:
     shutil.copytree(support.short_run_path(), "runs/x")
-    done = call("report", "runs/x", "--quiet")
+    done = call("report", "runs/x", "--data", support.truth_path(), "--embeddings", support.store_path(), "--quiet")
     assert (done.code, done.out, done.err) == (0, "report: runs/x.html\n", "")
-    refused(call("report", "runs/x"), "runs/x.html", "exists already", "--overwrite")
-
-
-def test_against_known_truth() -> None:
-    html = report(support.short_run_path(), "--data", support.truth_path(), "--embeddings", support.store_path())
+    html = Path("runs/x.html").read_text()
     for text in ("AUROC ↑", "naive model", "200 rows of truth.parquet", "coverage of the 90 % interval"):
         assert text in html, text
     assert "No file with a known truth was given" not in html
+    refused(call("report", "runs/x"), "runs/x.html", "exists already", "--overwrite")
 
 
 def test_pairs() -> None:
@@ -103,6 +100,7 @@ def _store(conversations: list[tuple[str, str]]) -> None:
     from probrm.encoders import write_store
 
     vectors = torch.randn(len(conversations), 6, generator=torch.Generator().manual_seed(0))
+    vectors[:, 0] = torch.tensor([1.0 if response.startswith("The") else -1.0 for _, response in conversations])
     write_store("own.safetensors", [Conversation(*one) for one in conversations], vectors, "a test's own encoder")
 
 
@@ -118,10 +116,11 @@ def test_hostile_texts_are_text(hostile: str) -> None:
 
 
 def test_a_log_that_has_gone_leaves_the_rest() -> None:
-    support.unlabelled().to_parquet("log.parquet")
-    assert call(*support.quick_fit(Path("r"), data="log.parquet")).code == 0
-    Path("log.parquet").unlink()
-    done = call("report", "r", "--json")
+    """A run beside its log has been copied without it."""
+    shutil.copytree(support.short_run_path(), "r/r")
+    shutil.copy(support.store_path(), "r")
+    assert not Path("r/log.parquet").exists()
+    done = call("report", "r/r", "--out", "r.html", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert len(found["missing"]) == 1

@@ -26,7 +26,7 @@ from tests.probrm.conftest import Regression, simulate
 from tests.support import call
 
 QUICK: dict[str, Any] = {
-    "inference": Laplace(draws=20),
+    "inference": Laplace(draws=20, refit=False),
     "settings": {"data": {"propensity_features": support.FEATURES.split(",")}, "starts": 1},
 }
 
@@ -37,7 +37,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fit(data: Any, **more: Any) -> Any:
-    return probrm.fit(data, model="implicit", encoder=support.store_path(), **QUICK | more)
+    return probrm.fit(data, model="naive", encoder=support.store_path(), **QUICK | more)
 
 
 def test_it_is_the_fit_of_the_command_line(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_it_is_the_fit_of_the_command_line(tmp_path: Path) -> None:
     flags = ("--propensity-features", support.FEATURES, "--embeddings", support.store_path(), "--starts", "1")
     done = call(
         "fit",
-        "implicit",
+        "naive",
         "--data",
         support.log_path(),
         *flags,
@@ -53,6 +53,8 @@ def test_it_is_the_fit_of_the_command_line(tmp_path: Path) -> None:
         "laplace",
         "--set",
         "inference.draws=20",
+        "--set",
+        "inference.refit=false",
         "--out",
         str(tmp_path / "other"),
     )
@@ -72,7 +74,7 @@ def test_tables_are_files(tmp_path: Path) -> None:
     for table in (frame, pa.Table.from_pandas(frame)):
         run = fit(table)
         assert torch.equal(run.draws["base_rate"], expected)
-        assert len(find_recipe("implicit").fitted_rows(run).ids) == len(frame)
+        assert len(find_recipe("naive").fitted_rows(run).ids) == len(frame)
         assert Path(run.record["data"]["source"]).parent == tmp_path / "cache" / "tables"
     with pytest.raises(ConfigError, match="found int; allowed: a path, a pandas DataFrame"):
         fit(5)
@@ -93,7 +95,7 @@ def test_a_prior_a_guide_and_an_encoder_are_swapped() -> None:
         guide=GUIDES["low-rank"](),
         inference="svi",
         encoder=Lengths(),
-        settings={"inference": {"max_steps": 30}, "starts": 1},
+        settings={"inference": {"max_steps": 30, "refit": False}, "starts": 1},
     )
     assert run.config["model"]["priors"]["base_rate"] == {"dist": "Beta", "concentration1": 200.0, "concentration0": 800.0}
     assert run.config["guide"]["name"] == "low-rank"
@@ -118,9 +120,10 @@ def test_a_model_and_a_batch_go_the_short_way() -> None:
 @pytest.mark.parametrize("encoder", ["default", EncoderConfig(layer=4)])
 def test_an_encoder_by_name_and_by_configuration(encoder: Any, tmp_path: Path) -> None:
     pd.read_parquet(support.log_path()).head(60).to_parquet(tmp_path / "few.parquet")
-    run = probrm.fit(tmp_path / "few.parquet", encoder=encoder, **QUICK)
+    run = probrm.fit(tmp_path / "few.parquet", model="naive", encoder=encoder, **QUICK)
     assert run.config["encoder"]["name"] == "default"
     assert run.record["encoder"]["embeddings"] is None
+    assert "layers" not in run.record["encoder"]  # the default encoder's is settled
 
 
 def test_vectors_of_texts() -> None:

@@ -159,15 +159,16 @@ def test_columns_by_other_names() -> None:
 
 def test_models_of_pairs() -> None:
     """Metrics of pairs; a model that is named is fitted to pairs."""
-    log = ("--log", pair_support.pairs_path(), "--set", "inference.name=laplace")
+    sets = ("inference.name=svi", "inference.max_steps=60", "inference.eval_every=20", "inference.refit=false")
+    log = ("--log", pair_support.pairs_path(), *(flag for text in sets for flag in ("--set", text)))
     args = ("--data", pair_support.other_path(), "--embeddings", pair_support.store_path(), "--bootstrap", "20")
-    done = call("compare", pair_support.run_path(), "bradley-terry", *log, *args, "--json")
+    done = call("compare", pair_support.run_path(), "bradley-terry", *log, *args, "--out", "kept", "--json")
     assert done.code == 0, done.err
     both = json.loads(done.out)
     assert both["rows"] == 150
     for name in ("accuracy", "aurc", "accuracy:easy"):
         assert name in both["models"]["bradley-terry"]["metrics"]
     assert both["models"]["bradley-terry"]["verdict"]["accuracy"] in ("better", "worse", "unclear")
-    printed = call("compare", pair_support.run_path(), "bradley-terry", *log, *args)
+    printed = call("compare", pair_support.run_path(), "kept/bradley-terry", *args)
     assert "150 pairs with a known truth" in printed.out
     refused(compare(pair_support.run_path(), ips_run(), "--data", support.truth_path()), "pairs", "a log of actions")

@@ -16,7 +16,7 @@ from tests.support import call, refused
 
 
 def test_json_of_the_contract() -> None:
-    done = call("posterior", support.run_path(), "--json")
+    done = call("posterior", support.short_run_path(), "--json")
     assert done.code == 0, done.err
     assert done.out.count("\n") == 1
     found = json.loads(done.out)
@@ -32,7 +32,7 @@ def test_json_of_the_contract() -> None:
 
 
 def test_a_person_gets_a_table_with_weights_left_out() -> None:
-    done = call("posterior", support.run_path())
+    done = call("posterior", support.short_run_path())
     assert done.code == 0
     assert f"posterior of implicit ({support.DRAWS} draws)" in done.out
     assert "propensity_effects[surface[web]]" in done.out  # brackets are no markup
@@ -40,25 +40,25 @@ def test_a_person_gets_a_table_with_weights_left_out() -> None:
     assert "reward_weights[h0]" not in done.out
     assert "not shown: reward_weights" in done.out
     assert all(line.startswith("note: ") for line in done.err.splitlines())
-    assert call("posterior", support.run_path(), "--quiet").err == ""
+    assert call("posterior", support.short_run_path(), "--quiet").err == ""
 
 
 def test_chosen_variables() -> None:
-    done = call("posterior", support.run_path(), "--var", "base_rate", "--var", "reward_weights")
-    assert "reward_weights[h383]" in done.out
+    done = call("posterior", support.short_run_path(), "--var", "base_rate", "--var", "reward_weights")
+    assert "reward_weights[h5]" in done.out
     assert "user_activity" not in done.out
-    found = json.loads(call("posterior", support.run_path(), "--var", "base_rate", "--json").out)
+    found = json.loads(call("posterior", support.short_run_path(), "--var", "base_rate", "--json").out)
     assert list(found["variables"]) == ["base_rate"]
 
 
 def test_a_variable_that_is_not_there() -> None:
-    outcome = call("posterior", support.run_path(), "--var", "base_rat", "--netcdf", "draws.nc")
+    outcome = call("posterior", support.short_run_path(), "--var", "base_rat", "--netcdf", "draws.nc")
     refused(outcome, "--var base_rat", "base_rate", "user_activity_scale")
     assert not Path("draws.nc").exists()
 
 
 def test_one_row() -> None:
-    done = call("posterior", support.run_path(), "--row", "r7", "--json")
+    done = call("posterior", support.short_run_path(), "--row", "r7", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
     row = support.unlabelled().set_index("id").loc["r7"]
@@ -74,19 +74,22 @@ def test_one_row() -> None:
 def test_one_row_as_a_table_from_another_folder() -> None:
     Path("elsewhere").mkdir()
     os.chdir("elsewhere")
-    done = call("posterior", support.run_path(), "--row", "r0")
+    done = call("posterior", support.short_run_path(), "--row", "r0")
     assert done.code == 0, done.err
     for text in ("row: r0", "prompt: What is", "stratum NA", "propensity to act", "propensity: hour (log-odds)"):
         assert text in done.out
 
 
 def test_a_row_that_is_not_there() -> None:
-    refused(call("posterior", support.run_path(), "--row", "nobody"), "--row nobody", "r0, r1, r2")
+    refused(call("posterior", support.short_run_path(), "--row", "nobody"), "--row nobody", "r0, r1, r2")
 
 
 def test_a_log_that_has_changed_or_gone() -> None:
-    support.unlabelled().to_parquet("log.parquet")
-    assert call(*support.quick_fit(Path("r"), data="log.parquet")).code == 0
+    """Log and store are looked for beside the run, as they were."""
+    shutil.copytree(support.short_run_path(), "r")
+    for path in (support.log_path(), support.store_path()):
+        shutil.copy(path, ".")
+    assert call("posterior", "r", "--row", "r7").code == 0
     support.unlabelled(120).to_parquet("log.parquet")
     refused(call("posterior", "r", "--row", "r7"), "log.parquet", "has changed or moved since the fit")
     Path("log.parquet").unlink()
@@ -103,7 +106,7 @@ def test_a_log_that_has_changed_or_gone() -> None:
 
 
 def test_netcdf_opens_in_arviz_with_names() -> None:
-    done = call("posterior", support.run_path(), "--netcdf", "a/b/draws.nc", "--json")
+    done = call("posterior", support.short_run_path(), "--netcdf", "a/b/draws.nc", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)
     assert done.err == "note: draws: a/b/draws.nc\n"
@@ -113,7 +116,7 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
     assert posterior["user_activity"].dims == ("chain", "draw", "user")
     assert list(posterior["propensity_effects"]["propensity_effect"].values) == ["surface[web]", "hour"]
     assert posterior["base_rate"].shape == (1, support.DRAWS)
-    run = probrm.load(support.run_path())
+    run = probrm.load(support.short_run_path())
     np.testing.assert_array_equal(posterior["user_activity"].values[0], run.draws["user_activity"].numpy())
     assert data.attrs["model"] == "implicit"
     assert "pyro-ppl" in json.loads(data.attrs["versions"])
@@ -121,8 +124,10 @@ def test_netcdf_opens_in_arviz_with_names() -> None:
 
 
 def test_figures() -> None:
-    done = call("posterior", support.run_path(), "--plots", "figures")
+    before = files_of(support.short_run_path())
+    done = call("posterior", support.short_run_path(), "--plots", "figures")
     assert done.code == 0, done.err
+    assert files_of(support.short_run_path()) == before
     assert {path.name for path in Path("figures").iterdir()} >= {"propensity_effects.png", "calibration.png", "user_activity.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in Path("figures").iterdir())
 
@@ -137,7 +142,6 @@ def files_of(run: str) -> dict[str, str]:
         ("--json",),
         ("--var", "^base", "--filter", "regex"),
         ("--row", "r0"),
-        ("--plots", "figures"),
         ("--netcdf", "draws.nc"),
         ("--psis",),
         pytest.param(("--referee",), marks=pytest.mark.long),
@@ -247,7 +251,7 @@ def test_the_referee_in_table_and_json() -> None:
     "flags", [("--netcdf", "r/posterior.nc"), ("--netcdf", "r/new/draws.nc"), ("--plots", "r"), ("--plots", "r/figures")]
 )
 def test_nothing_is_written_into_a_run(flags: tuple[str, str]) -> None:
-    shutil.copytree(support.run_path(), "r")
+    shutil.copytree(support.short_run_path(), "r")
     before = {path: path.read_bytes() for path in sorted(Path("r").rglob("*"))}
     refused(call("posterior", "r", *flags), f"{flags[0]} {flags[1]}", "inside the run", "name another folder")
     assert {path: path.read_bytes() for path in sorted(Path("r").rglob("*"))} == before
@@ -255,14 +259,14 @@ def test_nothing_is_written_into_a_run(flags: tuple[str, str]) -> None:
 
 def test_draws_replace_draws_and_no_other_file() -> None:
     Path("mine.py").write_text("print()")
-    refused(call("posterior", support.run_path(), "--netcdf", "mine.py"), "--netcdf mine.py", "no NetCDF file")
+    refused(call("posterior", support.short_run_path(), "--netcdf", "mine.py"), "--netcdf mine.py", "no NetCDF file")
     assert Path("mine.py").read_text() == "print()"
     for _ in range(2):
-        assert call("posterior", support.run_path(), "--netcdf", "draws.nc", "--var", "base_rate").code == 0
+        assert call("posterior", support.short_run_path(), "--netcdf", "draws.nc", "--var", "base_rate").code == 0
 
 
 @pytest.mark.parametrize("flags", [("--plots", "taken"), ("--netcdf", "taken/draws.nc")])
 def test_figures_and_draws_where_a_file_is_in_the_way(flags: tuple[str, str]) -> None:
     Path("taken").write_text("mine")
-    refused(call("posterior", support.run_path(), *flags, "--quiet"), "taken")
+    refused(call("posterior", support.short_run_path(), *flags, "--quiet"), "taken")
     assert Path("taken").read_text() == "mine"
