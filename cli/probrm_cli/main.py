@@ -15,6 +15,7 @@ import typer
 from probrm.errors import ProbrmError
 from probrm_cli.acquire import acquire
 from probrm_cli.compare.command import compare
+from probrm_cli.drift import drift
 from probrm_cli.embed import embed
 from probrm_cli.evaluate import evaluate
 from probrm_cli.export import export
@@ -49,6 +50,7 @@ app.command()(report)
 app.command()(score)
 app.command()(rank)
 app.command()(acquire)
+app.command()(drift)
 app.command()(export)
 app.command()(serve)
 app.command()(compare)

@@ -20,6 +20,8 @@ def group_codes(values: Shaped[Array, " n"], *, codes: bool = False) -> tuple[In
         values: texts, booleans or numbers; None and NaN are the group ``missing``.
         codes: numbers are levels, however many there are.
     """
+    if values.dtype.kind == "f":
+        values = values + 0.0  # −0 is 0
     if values.dtype.kind in "fiu" and not codes:
         numbers = values.astype(np.float64)
         present = numbers[~np.isnan(numbers)]

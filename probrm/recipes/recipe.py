@@ -256,6 +256,14 @@ class Recipe(FitSteps):
         """
         raise ConfigError(f"model {self.kind!r}: it does not say which rows it was fitted to", fix="write fitted_rows in its recipe")
 
+    def other_rows(self, run: Run, source: str, spec: Any, **how: Any) -> tuple[FittedRows, list[str]]:
+        """The rows of another file as the model was given those of the fit, and notes; ``how`` may have ``embeddings`` and ``progress``.
+
+        Raises:
+            ConfigError: this model does not say.
+        """
+        raise ConfigError(f"model {self.kind!r}: its rows cannot be compared with others", fix="write other_rows in its recipe")
+
     def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
         """What the posterior says of each fitted row: the reward of an answer, or the probability that the chosen one is preferred.
 

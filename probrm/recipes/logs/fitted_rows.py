@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from probrm.data import Log, read_log
+from probrm.data import Log, LogSpec, read_log
+from probrm.encoders import Encoder
 from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
@@ -22,23 +25,34 @@ def fitted_log(run: Run, recipe: Recipe, *, progress: Progress = silent) -> Fitt
         DataError: the file has changed or gone since the fit.
         EncoderError: vectors that are not in the cache, and no encoder.
     """
-    log = read_log(fitted_source(run), recipe.read_spec(run.config["data"]), several=getattr(recipe, "several_actions", True))
-    store = fitted_store(run)
-    batch = run.inputs.batch(log, run_vectors(run, log.conversations, embeddings=store, progress=progress).vectors)
-    held_out, selection = masks(log.row_id, run.split, run.config["inference"]["refit"])
+    rows, _ = other_log(
+        run, recipe, fitted_source(run), recipe.read_spec(run.config["data"]), embeddings=fitted_store(run), progress=progress
+    )
+    held_out, selection = masks(rows.ids, run.split, run.config["inference"]["refit"])
+    return replace(rows, held_out=held_out, selection=selection)
+
+
+def other_log(
+    run: Run, recipe: Recipe, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
+) -> tuple[FittedRows, list[str]]:
+    """Any log as the run's model is given it, and notes on it."""
+    log = read_log(source, spec, several=getattr(recipe, "several_actions", True))
+    encoded = run_vectors(run, log.conversations, embeddings=embeddings, progress=progress)
+    batch, nobody = run.inputs.batch(log, encoded.vectors), np.zeros(len(log), bool)
     names = [action.column for action in run.inputs.actions]
     constant, dims = _constant(log, run, {name: column.numpy() for name, column in batch.columns.items()})
-    return FittedRows(
+    rows = FittedRows(
         batch=batch,
         ids=log.row_id.astype(str),
         texts=[{"prompt": c.prompt_text, "response": c.response} for c in log.conversations],
         observed={name: batch["actions"][:, k].numpy() for k, name in enumerate(names)} or {"action": batch["action"].numpy()},
         constant=constant,
         dims=dims,
-        held_out=held_out,
-        selection=selection,
+        held_out=nobody,
+        selection=nobody,
         counts=batch["weight"].numpy(),
     )
+    return rows, log.notes + run.inputs.unknown_levels(log) + encoded.notes
 
 
 def _constant(log: Log, run: Run, columns: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:

@@ -28,7 +28,7 @@ from probrm.recipes.encoding import given_vectors, run_vectors
 from probrm.recipes.job import Job
 from probrm.recipes.logs.columns import columns_read
 from probrm.recipes.logs.evaluation import LogRows, log_rows
-from probrm.recipes.logs.fitted_rows import fitted_log, row_rewards
+from probrm.recipes.logs.fitted_rows import fitted_log, other_log, row_rewards
 from probrm.recipes.logs.inputs import LogInputs
 from probrm.recipes.logs.job import LogJob
 from probrm.recipes.logs.pair_rewards import log_run_pairs, score_pairs
@@ -197,6 +197,10 @@ class LogRecipe(Recipe):
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The log again."""
         return fitted_log(run, self, progress=progress)
+
+    def other_rows(self, run: Run, source: str, spec: LogSpec, **how: Any) -> tuple[FittedRows, list[str]]:
+        """Another log."""
+        return other_log(run, self, source, spec, **how)
 
     def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
         """Rewards."""

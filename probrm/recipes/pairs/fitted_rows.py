@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 
 from probrm.data import PairSpec, read_pairs
+from probrm.encoders import Encoder
 from probrm.inference.device import own_random_stream
 from probrm.progress import Progress, silent
 from probrm.recipes.pairs.files import fitted_batch
@@ -29,9 +33,17 @@ def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progre
         DataError: the file has changed or gone since the fit.
         EncoderError: vectors that are not in the cache, and no encoder.
     """
-    pairs = read_pairs(fitted_source(run), spec)
-    pairs, batch = fitted_batch(run, pairs, embeddings=fitted_store(run), progress=progress)
-    held_out, selection = masks(pairs.row_id, run.split, run.config["inference"]["refit"])
+    rows, _ = other_pairs(run, fitted_source(run), spec, discounted=discounted, embeddings=fitted_store(run), progress=progress)
+    held_out, selection = masks(rows.ids, run.split, run.config["inference"]["refit"])
+    return replace(rows, held_out=held_out, selection=selection)
+
+
+def other_pairs(
+    run: Run, source: str, spec: PairSpec, *, discounted: bool = False, embeddings: str | Encoder | None = None, progress: Progress = silent
+) -> tuple[FittedRows, list[str]]:
+    """Any file of pairs as the run's model is given it, and notes on it; pairs whose sides have the same vector are left out."""
+    pairs, batch = fitted_batch(run, read_pairs(source, spec), embeddings=embeddings, progress=progress)
+    nobody = np.zeros(len(pairs), bool)
     constant, dims = {}, {}
     if bool((batch["weight"] != 1).any()):
         constant["weight"] = batch["weight"].numpy()
@@ -41,7 +53,7 @@ def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progre
         constant["rejected_scores"], dims["rejected_scores"] = pairs.rejected_scores, ("row", "attribute")
     if pairs.user is not None:
         constant["user"] = pairs.user.astype(str)
-    return FittedRows(
+    rows = FittedRows(
         batch=batch,
         ids=pairs.row_id.astype(str),
         texts=[
@@ -51,10 +63,11 @@ def fitted_pairs(run: Run, spec: PairSpec, *, discounted: bool, progress: Progre
         observed={"outcome": pairs.outcome},
         constant=constant,
         dims=dims,
-        held_out=held_out,
-        selection=selection,
+        held_out=nobody,
+        selection=nobody,
         counts=(batch["weight"] * shares(batch) if discounted else batch["weight"]).numpy(),
     )
+    return rows, pairs.notes
 
 
 @torch.no_grad()

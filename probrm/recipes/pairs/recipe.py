@@ -27,7 +27,7 @@ from probrm.recipes.logs.scoring import read_answers, without_actions
 from probrm.recipes.observed import observed_pairs
 from probrm.recipes.pairs.evaluation import PairRows, pair_rows
 from probrm.recipes.pairs.files import is_pairs, pair_batch, read_scored_pairs, single_batch, single_spec, single_texts, split_sides
-from probrm.recipes.pairs.fitted_rows import fitted_pairs, pair_probabilities
+from probrm.recipes.pairs.fitted_rows import fitted_pairs, other_pairs, pair_probabilities
 from probrm.recipes.pairs.inputs import PairInputs, pair_texts
 from probrm.recipes.pairs.inspection import inspect_pair
 from probrm.recipes.pairs.job import PairJob, model_columns
@@ -238,6 +238,10 @@ class PairRecipe(Recipe):
     def fitted_rows(self, run: Run, *, progress: Progress = silent) -> FittedRows:
         """The pairs again."""
         return fitted_pairs(run, self.read_spec(run.config["data"]), discounted=self.discounts(run.config), progress=progress)
+
+    def other_rows(self, run: Run, source: str, spec: PairSpec, **how: Any) -> tuple[FittedRows, list[str]]:
+        """Other pairs."""
+        return other_pairs(run, source, spec, **how)
 
     def row_predictions(self, run: Run, rows: FittedRows, *, progress: Progress = silent) -> RowPredictions:
         """Probabilities that the chosen response is preferred."""

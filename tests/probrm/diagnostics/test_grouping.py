@@ -41,3 +41,9 @@ def test_ties_stay_together() -> None:
     code, names = group_codes(values)
     assert len(set(code[:90])) == 1
     assert code.max() < len(names)
+
+
+def test_minus_zero_is_zero() -> None:
+    codes, names = group_codes(np.array([0.0, -0.0, 1.0]))
+    assert codes.tolist() == [0, 0, 1]
+    assert len(names) == 2
