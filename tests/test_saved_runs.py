@@ -13,7 +13,7 @@ import probrm
 from tests.support import call
 
 SAVED = Path(__file__).with_name("saved_runs")
-OWN = ("reward_own_low", "reward_own_high", "probability_low", "probability_high")
+OWN = ("reward_own_low", "reward_own_high", "probability_low", "probability_high", "epistemic_sd", "aleatoric_sd")
 LOGS, PAIRS = ("implicit", "naive", "sar-em"), ("bradley-terry", "vrm")
 
 
@@ -34,7 +34,7 @@ def test_a_saved_run_is_what_it_was(kind: str, tmp_path: Path) -> None:
     )
     assert done.code == 0, done.err
     then, now = (pyarrow.csv.read_csv(path).to_pandas() for path in (SAVED / f"{kind}.csv", tmp_path / "now.csv"))
-    # Later than those runs: of VRM each objective's, of logs the very answer's.
+    # Later than those runs: of VRM each objective's, of logs the very answer's, and the parts of its variance.
     added = [name for name in now.columns if name.startswith("score_") or name in OWN]
     assert list(then.columns) == [name for name in now.columns if name not in added]
     assert len(added) == (len(OWN) if kind in LOGS else 0) + sum(name.startswith("score_") for name in now.columns)

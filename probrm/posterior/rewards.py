@@ -36,6 +36,8 @@ class Rewards:
         probability: posterior mean of ``RewardModel.probability``, ``σ(reward)`` for most models.
         probability_low: lower end of the interval of this very answer's probability.
         probability_high: upper end.
+        epistemic_sd: of a preference ``r* ~ Bernoulli(p)``, what more data would take away: the standard deviation of p over the posterior.
+        aleatoric_sd: what they would not: √E p(1 − p). The squares of both sum to the variance of r*, which is ``probability (1 − probability)``.
     """
 
     reward: np.ndarray
@@ -47,6 +49,8 @@ class Rewards:
     probability: np.ndarray
     probability_low: np.ndarray
     probability_high: np.ndarray
+    epistemic_sd: np.ndarray
+    aleatoric_sd: np.ndarray
 
 
 @torch.no_grad()
@@ -55,7 +59,7 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
     count, tail = len(next(iter(draws.values()))), (1 - LEVEL) / 2
     size = max(1, _NUMBERS // count)
     ends = torch.tensor([tail, 1 - tail])
-    parts: list[Float[Tensor, "9 b"]] = []
+    parts: list[Float[Tensor, "11 b"]] = []
     tau = model.own_spread(draws) if count > 1 else None  # a point estimate has no intervals
     with progress.task("Rewards", len(batch)) as advance:
         for start in range(0, len(batch), size):
@@ -68,9 +72,10 @@ def predict_rewards(model: RewardModel, draws: Mapping[str, Tensor], batch: Batc
             p = model.probability(reward, draws)
             # Quantiles commute with a monotone map, but not with one that differs from draw to draw.
             of_p = (own_low.sigmoid(), own_high.sigmoid()) if model.logistic else torch.quantile(model.probability(own, draws), ends, dim=0)
-            parts.append(torch.stack([reward.mean(0), sd, low, high, own_low, own_high, p.mean(0), *of_p]))
+            both = p.std(0, correction=0), (p * (1 - p)).mean(0).sqrt()
+            parts.append(torch.stack([reward.mean(0), sd, low, high, own_low, own_high, p.mean(0), *of_p, *both]))
             advance(len(rows))
-    table = torch.cat(parts, 1).numpy() if parts else np.zeros((9, 0), np.float32)
+    table = torch.cat(parts, 1).numpy() if parts else np.zeros((11, 0), np.float32)
     return Rewards(**{field.name: column for field, column in zip(fields(Rewards), table, strict=True)})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -121,8 +121,13 @@ def create_app(
         return Response(meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     for path, file in (("/", "page.html"), ("/page.js", "page.js"), ("/page.css", "page.css")):
-        app.add_api_route(path, lambda file=file: FileResponse(_PAGE / file), methods=["GET"], include_in_schema=False)
+        app.add_api_route(path, _sending(_PAGE / file), methods=["GET"], include_in_schema=False)
     return app
+
+
+def _sending(path: Path) -> Callable[[], FileResponse]:
+    """A route without parameters: FastAPI would take one with a default from the query, and send any file."""
+    return lambda: FileResponse(path)
 
 
 def _rows(found: Rewards) -> list[Scored]:

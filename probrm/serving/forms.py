@@ -49,6 +49,8 @@ class Scored(BaseModel):
     probability: float
     probability_low: float
     probability_high: float
+    epistemic_sd: float
+    aleatoric_sd: float
 
 
 class ScoreAnswer(BaseModel):

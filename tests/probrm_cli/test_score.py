@@ -15,7 +15,7 @@ from tests.support import call, refused
 
 COLUMNS = [
     *("reward", "reward_sd", "reward_low", "reward_high", "reward_own_low", "reward_own_high"),
-    *("probability", "probability_low", "probability_high"),
+    *("probability", "probability_low", "probability_high", "epistemic_sd", "aleatoric_sd"),
 ]
 
 
@@ -31,6 +31,9 @@ def test_columns_of_the_contract_behind_the_files_own() -> None:
     assert (scored["reward_own_high"] - scored["reward_own_low"] > scored["reward_high"] - scored["reward_low"]).all()
     assert (scored["reward_sd"] > 0).all()
     assert scored["probability"].between(0, 1).all()
+    of_preference = scored["probability"] * (1 - scored["probability"])
+    np.testing.assert_allclose(scored["epistemic_sd"] ** 2 + scored["aleatoric_sd"] ** 2, of_preference, atol=1e-5)
+    assert (scored["epistemic_sd"] > 0).all()
     assert scored.loc[scored["label"] == 1, "reward"].mean() > scored.loc[scored["label"] == 0, "reward"].mean()
 
 

@@ -29,6 +29,8 @@ def test_against_numpy(regression: Callable[..., RewardModel], simulated: Callab
     np.testing.assert_allclose([found.reward_low, found.reward_high], np.quantile(reward, [0.05, 0.95], axis=0), atol=1e-5)
     np.testing.assert_allclose(found.probability, probability.mean(0), atol=1e-6)
     np.testing.assert_allclose([found.probability_low, found.probability_high], np.quantile(probability, [0.05, 0.95], axis=0), atol=1e-3)
+    np.testing.assert_allclose(found.epistemic_sd, probability.std(0), atol=1e-6)
+    np.testing.assert_allclose(found.aleatoric_sd, np.sqrt((probability * (1 - probability)).mean(0)), atol=1e-6)
     assert {value.dtype for value in vars(found).values()} == {np.dtype(np.float32)}
 
 
@@ -73,5 +75,6 @@ def test_one_draw_has_no_spread(regression: Callable[..., RewardModel], simulate
     """A point estimate: a deviation of 0, and an interval of no width."""
     found = predict_rewards(regression(3), {"weights": torch.tensor([[1.0, -2.0, 0.5]])}, simulated(20, 3))
     np.testing.assert_array_equal(found.reward_sd, 0)
+    np.testing.assert_array_equal(found.epistemic_sd, 0)
     np.testing.assert_array_equal(found.reward_low, found.reward_high)
     assert np.isfinite(found.reward).all()

@@ -174,4 +174,7 @@ def test_the_page_brings_all_it_needs(client: TestClient) -> None:
     for path in ("/page.js", "/page.css"):
         assert client.get(path).status_code == 200
         assert "http" not in client.get(path).text.replace("http://www.w3.org/2000/svg", "")
+    for other in ("app.py", "../app.py", "/etc/hostname"):  # no part of a request names a file
+        for name in ("file", "path", "self"):
+            assert client.get("/page.js", params={name: other}).text == client.get("/page.js").text
     assert client.get("/docs").status_code == 404  # FastAPI's own loads scripts from elsewhere
