@@ -178,3 +178,16 @@ def test_the_page_brings_all_it_needs(client: TestClient) -> None:
         for name in ("file", "path", "self"):
             assert client.get("/page.js", params={name: other}).text == client.get("/page.js").text
     assert client.get("/docs").status_code == 404  # FastAPI's own loads scripts from elsewhere
+
+
+def test_nothing_but_a_body_is_read(client: TestClient) -> None:
+    """FastAPI takes what a route's function has beside it from addresses, headers and cookies."""
+    from fastapi.routing import APIRoute
+
+    app: Any = client.app
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) >= 11
+    for route in routes:
+        given = route.dependant
+        assert not [*given.query_params, *given.path_params, *given.header_params, *given.cookie_params], route.path
+        assert len(given.body_params) == (route.methods == {"POST"}), route.path
