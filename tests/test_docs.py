@@ -161,6 +161,13 @@ def test_settings_files_are_accepted(name: str, tmp_path: Path) -> None:
             assert built.to_dict() == build_config(find_recipe(kind[1])).to_dict()
 
 
+def test_nothing_is_still_to_be_filled_in() -> None:
+    """A line of one word in capitals stands for figures that are to come."""
+    for path in (*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
+        left = [line for line in path.read_text().splitlines() if re.fullmatch(r"[A-Z]{3,}|.*\b(TODO|TBD|FIXME|XXX)\b.*", line)]
+        assert not left, (path, left)
+
+
 # ---- Python
 
 

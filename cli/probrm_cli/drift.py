@@ -56,8 +56,13 @@ def _print(found: Drift, quiet: bool) -> None:
         if found.texts is not None:
             say(f"texts: told from the fitted ones with AUROC {found.texts.auroc:.2f}, p = {found.texts.p:.2g} (.5: alike)")
         if found.log_likelihood is not None:
-            say(f"log-likelihood, nats a row: {found.log_likelihood:.4f}; of the fitted rows {found.fitted_log_likelihood:.4f}")
+            held = "" if found.held_out_log_likelihood is None else f", of those held out from it {found.held_out_log_likelihood:.4f}"
+            say(f"log-likelihood, nats a row: {found.log_likelihood:.4f}; of the rows of the fit {found.fitted_log_likelihood:.4f}{held}")
     for line in found.moved:
         say(f"moved: {line}")
     if not found.moved:
-        say(f"nothing moves beyond chance in {found.rows} new rows")
+        compared = [name for name, there in (("texts", found.texts), ("what was observed", found.observed)) if there]
+        say(
+            f"nothing moves beyond chance in {found.rows} new rows"
+            + (f"; compared: {', '.join(compared)}" if compared else ": nothing could be compared")
+        )

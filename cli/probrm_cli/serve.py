@@ -37,4 +37,4 @@ def serve(
     def told(address: str) -> None:
         say(address if quiet else f"serving {run} at {address}: the page to try texts; Ctrl-C stops it")
 
-    run_server(load(run), name=Path(run).name, host=host, port=port, token=os.environ.get(TOKEN) or None, told=told)
+    run_server(load(run), name=Path(run).resolve().name, host=host, port=port, token=os.environ.get(TOKEN) or None, told=told)

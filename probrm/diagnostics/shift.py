@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 Array = np.ndarray
-LEAST = 20
-"""Groups of each set from which on they are compared."""
+LEAST = 10
+"""Rows of each set from which on a half of the groups is used."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Shift:
     Attributes:
         auroc: of the held-out half; .5 where they are alike.
         p: of an area as large where they are alike, one-sided.
-        old: groups of the held-out half from the old set.
+        old: rows of the held-out half from the old set, one a group.
         new: from the new one.
     """
 
@@ -39,25 +39,27 @@ def two_sample_shift(
 ) -> Shift | None:
     """A classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv 1610.06545): trained on half of the groups, tested on the other.
 
-    One row of each group is taken, so that rows are independent; the classifier does not know the half that it is tested on, so that the
-    rank-sum test of its scores is exact whatever it has learned. A group in both sets says nothing of a shift and is left out of both.
+    Whatever is alike within a group (a user's answers, a prompt's) is in one half only, and one row of a group is taken of each set: what
+    the classifier has learned of a group it cannot use in the test, whose rank-sum p-value then holds whatever it has learned. A group in both sets
+    has a row in each, which makes the test conservative.
 
     Args:
         old: vectors.
         new: others.
-        old_groups: of each old row, its prompt.
+        old_groups: of each old row what it has in common with others: its user, or its prompt.
         new_groups: likewise.
         seed: of the rows that are taken and of the halves.
 
     Returns:
-        None where a set has fewer than 20 groups of its own.
+        None where a half has fewer than 10 rows of a set.
     """
     draw = np.random.default_rng(seed)
-    common = set(old_groups) & set(new_groups)
-    sets = [_one_of_each(vectors, groups, common, draw) for vectors, groups in ((old, old_groups), (new, new_groups))]
-    if min(map(len, sets)) < LEAST:
+    names = np.unique(np.array([*old_groups, *new_groups], dtype=object).astype(str))
+    learning = set(names[draw.permutation(len(names))[: len(names) // 2]])
+    parts = [_halves(vectors, groups, learning, draw) for vectors, groups in ((old, old_groups), (new, new_groups))]
+    learned, tested = zip(*parts, strict=True)
+    if min(map(len, (*learned, *tested))) < LEAST:
         return None
-    learned, tested = zip(*((rows[: len(rows) // 2], rows[len(rows) // 2 :]) for rows in sets), strict=True)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
     classifier.fit(np.concatenate(learned), np.repeat([0, 1], [len(part) for part in learned]))
     scores = [classifier.decision_function(part) for part in tested]
@@ -65,8 +67,11 @@ def two_sample_shift(
     return Shift(float(found.statistic) / (len(scores[0]) * len(scores[1])), float(found.pvalue), len(scores[0]), len(scores[1]))
 
 
-def _one_of_each(vectors: Array, groups: Sequence[str], without: set[str], draw: np.random.Generator) -> Array:
-    order = draw.permutation(len(vectors))
-    names = np.asarray(groups, dtype=object)[order]
-    first = {name: int(place) for place, name in reversed(list(zip(order, names, strict=True))) if name not in without}
-    return vectors[draw.permutation(np.array(sorted(first.values()), dtype=np.int64))] if first else vectors[:0]
+def _halves(vectors: Array, groups: Sequence[str], learning: set[str], draw: np.random.Generator) -> tuple[Array, Array]:
+    """One row of each group, those to learn from and those to test on."""
+    names = np.array(list(groups), dtype=object).astype(str)
+    order = draw.permutation(len(names))
+    each, first = np.unique(names[order], return_index=True)
+    learned = np.isin(each, list(learning))
+    rows = order[first]
+    return vectors[rows[learned]], vectors[rows[~learned]]

@@ -32,17 +32,26 @@ def read_chat(text: str, *, answer: bool = False) -> Any:
     if pattern is None:
         _check(bare)
         return bare
-    turns = [(match["role"], match["text"].strip()) for match in pattern.finditer(bare)]
-    if turns and turns[-1][0] in ("assistant", "model") and not turns[-1][1]:
+    found = list(pattern.finditer(bare))
+    turns = [(match["role"], match["text"].strip()) for match in found]
+    if turns[-1][0] in ("assistant", "model") and not turns[-1][1] and not found[-1][0].rstrip().endswith(_ENDS):
         turns.pop()  # where the answer begins
-    _check(pattern.sub("", bare), *(content for _, content in turns))
+    outside = pattern.sub("", bare).strip()
+    _check(outside, *(content for _, content in turns))
+    if outside:
+        raise DataError("found text outside of the turns of its chat template", fix="send what the template wrote, from its first mark on")
     return [{"role": "assistant" if role == "model" else role, "content": content} for role, content in turns]
 
 
 def _without_ends(text: str) -> str:
-    while (shorter := text.rstrip()).endswith(_ENDS):
-        text = shorter.removesuffix(next(end for end in _ENDS if shorter.endswith(end)))
-    return shorter
+    end = len(text)
+    while True:  # over places, not over ever shorter copies
+        while end and text[end - 1].isspace():
+            end -= 1
+        mark = next((mark for mark in _ENDS if text.endswith(mark, 0, end)), None)
+        if mark is None:
+            return text[:end]
+        end -= len(mark)
 
 
 def _check(*texts: str) -> None:

@@ -52,5 +52,8 @@ def answers_of(queries: Sequence[str], prompts: Sequence[str]) -> list[tuple[Any
     for i, (query, prompt) in enumerate(zip(queries, prompts, strict=True)):
         if not query.startswith(prompt):
             raise DataError(f"query {i}: it does not begin with its prompt", fix="give queries and prompts as OpenRLHF has them")
-        found.append((read_chat(prompt), read_chat(query[len(prompt) :], answer=True)))
+        try:
+            found.append((read_chat(prompt), read_chat(query[len(prompt) :], answer=True)))
+        except DataError as error:
+            raise DataError(f"query {i}: {error.what}", fix=error.fix) from None
     return found

@@ -21,7 +21,7 @@ from probrm.runs.run import Run
 
 LEVEL = 0.01
 """Probability of a false alarm of either part: the texts, and all groups of what was observed together."""
-_ROWS, _DRAWS = 20_000, 200
+_ROWS, _DRAWS, _LEAST = 20_000, 200, 20
 _SIDES = ("embedding", "chosen", "rejected")
 
 
@@ -35,7 +35,8 @@ class Drift:
         texts: whether new answers can be told from the fitted ones; None where prompts of one of the two are too few.
         observed: checks of what was observed in the new rows against what the run predicts of them.
         log_likelihood: mean of the new rows, nats.
-        fitted_log_likelihood: of the fitted rows.
+        fitted_log_likelihood: of the rows that the posterior has seen.
+        held_out_log_likelihood: of those of the fitted file that it has not seen; None where there are none.
         moved: what departs beyond chance, in words.
         notes: on the data.
     """
@@ -46,6 +47,7 @@ class Drift:
     observed: list[Check]
     log_likelihood: float | None
     fitted_log_likelihood: float | None
+    held_out_log_likelihood: float | None
     moved: list[str]
     notes: list[str]
 
@@ -71,16 +73,35 @@ def drift(run: Run, source: str, spec: Any, *, embeddings: str | Encoder | None 
     recipe = find_recipe(run.kind)
     new, notes = recipe.other_rows(run, source, spec, embeddings=embeddings, progress=progress)
     old = recipe.fitted_rows(run, progress=progress)
-    if list(new.texts) == list(old.texts) and all(
-        np.array_equal(new.observed[name], old.observed[name], equal_nan=True) for name in new.observed.keys() & old.observed.keys()
-    ):
-        raise DataError(f"{source}: its rows are those that the run was fitted to", fix="give rows that came later")
+    new = _unseen(new, old, source, notes)
     new, old = _some(new, notes, "new"), _some(old, notes, "fitted")
     seed = int(run.config["seed"])
     shift = two_sample_shift(_vectors(old), _vectors(new), _groups(old), _groups(new), seed=seed)
+    if shift is None:
+        notes.append("the texts are not compared: too few users, or prompts where there are no users")
     with own_random_stream(seed):
-        checks, ours, theirs = _observed(run, new, old, notes, seed)
-    return Drift(len(new), len(old), shift, checks, ours, theirs, _moved(shift, checks), notes)
+        checks, means = _observed(run, new, old, notes, seed)
+    return Drift(len(new), len(old), shift, checks, *means, _moved(shift, checks), notes)
+
+
+def _unseen(new: FittedRows, old: FittedRows, source: str, notes: list[str]) -> FittedRows:
+    """Without rows that the fit has seen: it has learned what they did."""
+
+    def keys(rows: FittedRows) -> list[tuple[Any, ...]]:
+        users = rows.constant.get("user", np.zeros(len(rows)))
+        observed = zip(*(np.nan_to_num(value, nan=-1.0).tolist() for value in rows.observed.values()), strict=True)
+        return [(*text.values(), str(user), *seen) for text, user, seen in zip(rows.texts, users.tolist(), observed, strict=True)]
+
+    known = set(keys(old))
+    kept = np.flatnonzero([key not in known for key in keys(new)])
+    if len(kept) < _LEAST:
+        raise DataError(
+            f"{source}: {len(new) - len(kept)} of its {len(new)} rows are among those that the run was fitted to; allowed: {_LEAST} others or more",
+            fix="give rows that came later",
+        )
+    if len(kept) < len(new):
+        notes.append(f"{len(new) - len(kept)} of {len(new)} rows are among those that the run was fitted to, and left out")
+    return _taken(new, kept)
 
 
 def _moved(shift: Shift | None, checks: list[Check]) -> list[str]:
@@ -100,7 +121,10 @@ def _some(rows: FittedRows, notes: list[str], what: str) -> FittedRows:
     if len(rows) <= _ROWS:
         return rows
     notes.append(f"{_ROWS} of {len(rows)} {what} rows are looked at, drawn at random")
-    at = np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS])
+    return _taken(rows, np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS]))
+
+
+def _taken(rows: FittedRows, at: np.ndarray) -> FittedRows:
     parts = {name: {key: value[at] for key, value in getattr(rows, name).items()} for name in ("observed", "constant")}
     masks = {name: getattr(rows, name)[at] for name in ("ids", "held_out", "selection", "counts")}
     return FittedRows(batch=rows.batch.subset(torch.from_numpy(at)), texts=[rows.texts[i] for i in at], dims=rows.dims, **parts, **masks)
@@ -111,22 +135,31 @@ def _vectors(rows: FittedRows) -> np.ndarray:
 
 
 def _groups(rows: FittedRows) -> list[str]:
-    return [text["prompt"] for text in rows.texts] * sum(name in rows.batch for name in _SIDES)
+    """What makes rows alike whatever the time: their user, or where there are none their prompt."""
+    names = rows.constant["user"].tolist() if "user" in rows.constant else [text["prompt"] for text in rows.texts]
+    return [str(name) for name in names] * sum(name in rows.batch for name in _SIDES)
 
 
-def _observed(run: Run, new: FittedRows, old: FittedRows, notes: list[str], seed: int) -> tuple[list[Check], float | None, float | None]:
-    """Checks of the new rows, and the mean log-likelihood of both."""
+Means = tuple[float | None, float | None, float | None]
+
+
+def _observed(run: Run, new: FittedRows, old: FittedRows, notes: list[str], seed: int) -> tuple[list[Check], Means]:
+    """Checks of the new rows, and mean log-likelihoods: theirs, of fitted rows, of held-out ones."""
     column = run.model.observed
     if list(new.observed) != [column] or list(old.observed) != [column]:
         notes.append("several actions a row: what was observed is not compared, only the texts")
-        return [], None, None
+        return [], (None, None, None)
     draws = {name: value[:: max(1, len(value) // _DRAWS)] for name, value in run.draws.items()}
-    new_free, old_free = (_without_verdict(rows.batch) for rows in (new, old))
-    if len(new_free) < 20:
-        notes.append(f"{len(new_free)} new rows without a verdict: too few to compare what was observed")
-        return [], None, None
-    batch = new.batch.subset(new_free)
-    at = new_free.numpy()
+    at = np.flatnonzero(_without_verdict(new.batch))
+    if run.model.own_spread(draws) is not None:  # what is an answer's own moves all its rows: one of them is taken
+        first = np.unique([f"{text['prompt']}\0{text['response']}" for text in (new.texts[i] for i in at.tolist())], return_index=True)[1]
+        if len(first) < len(at):
+            notes.append(f"{len(at) - len(first)} rows show an answer that another row shows: one row of each answer is looked at")
+        at = at[np.sort(first)]
+    if len(at) < _LEAST:
+        notes.append(f"{len(at)} new rows without a verdict: too few to compare what was observed")
+        return [], (None, None, None)
+    batch = new.batch.subset(torch.from_numpy(at))
     ones, zeros = (
         run.model.log_likelihood(draws, Batch({**batch.columns, column: torch.full((len(batch),), level)}, len(batch)))
         .exp()
@@ -146,12 +179,14 @@ def _observed(run: Run, new: FittedRows, old: FittedRows, notes: list[str], seed
     columns["predicted probability"] = probability.mean(0)
     # Holm's adjustment multiplies the smallest p by the number of columns: there have to be enough replicates for it to stay below the level.
     checks = predictive_checks(event, np.clip(probability, 0, 1), columns, seed, replicates=max(4000, int(4 * len(columns) / LEVEL)))
-    each = [float(run.model.log_likelihood(draws, rows).exp().mean(0).log().mean()) for rows in (batch, old.batch.subset(old_free))]
-    return checks, each[0], each[1]
+    free = _without_verdict(old.batch)
+    sets = (batch, *(old.batch.subset(torch.from_numpy(np.flatnonzero(free & part))) for part in (~old.held_out, old.held_out)))
+    first, second, third = (float(run.model.log_likelihood(draws, rows).exp().mean(0).log().mean()) if len(rows) else None for rows in sets)
+    return checks, (first, second, third)
 
 
-def _without_verdict(batch: Batch) -> torch.Tensor:
-    return batch["label"].isnan().nonzero()[:, 0] if "label" in batch else torch.arange(len(batch))
+def _without_verdict(batch: Batch) -> np.ndarray:
+    return batch["label"].isnan().numpy() if "label" in batch else np.ones(len(batch), bool)
 
 
 def _columns(run: Run, rows: FittedRows, at: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -19,12 +20,12 @@ FLAGS = "probrm.flags"
 
 
 def _entries(group: str = GROUP) -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in _scanned(entry_points, group)}
+    return {entry.name: entry for entry in _scanned(entry_points, group, tuple(sys.path))}
 
 
 @lru_cache(maxsize=8)
-def _scanned(scan: Callable[..., Iterable[EntryPoint]], group: str) -> tuple[EntryPoint, ...]:
-    """Every package's files are looked at, which takes 10 ms: once in a process."""
+def _scanned(scan: Callable[..., Iterable[EntryPoint]], group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Every package's files on the path are looked at, which takes 10 ms: once in a process."""
     return tuple(scan(group=group))
 
 

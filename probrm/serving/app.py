@@ -23,6 +23,9 @@ from probrm.serving.forms import (
     Class,
     ClassifyAnswer,
     ClassifyAsked,
+    EmbedAnswer,
+    EmbedAsked,
+    Embedding,
     ErrorAnswer,
     Health,
     RankAnswer,
@@ -67,6 +70,12 @@ def create_app(
 
     app = FastAPI(title="probrm", version="1", docs_url=None, redoc_url=None, lifespan=lifespan, responses=_FAULTS)
     app.state.ready = False
+
+    def finish() -> None:
+        app.state.ready = False
+        batches.finish()
+
+    app.state.finish, app.state.meters = finish, meters
     app.add_middleware(Guard, limits=bounds, meters=meters, token=token, hosts=hosts)  # type: ignore[arg-type]
     add_handlers(app)
 
@@ -84,7 +93,8 @@ def create_app(
     @app.post("/rank")
     async def rank(asked: RankAsked) -> RankAnswer:
         """Which of several answers to a prompt is best, from joint draws."""
-        found = await batches.ranking(read.of_rank(asked, bounds), Choice(asked.risk, asked.abstain))
+        found, scored = await batches.ranking(read.of_rank(asked, bounds), Choice(asked.risk, asked.abstain))
+        meters.rewards(scored)
         given = {key: value.tolist() for key, value in asdict(found).items() if key not in ("chosen", "abstains", "regret")}
         return RankAnswer(model=name, chosen=None if found.abstains else found.chosen, regret=found.regret, **given)
 
@@ -100,9 +110,15 @@ def create_app(
     async def classify(asked: ClassifyAsked) -> ClassifyAnswer:
         """vLLM's classification, as verl asks it: the raw reward with ``use_activation: false``, the probability otherwise."""
         found = await rewards(read.of_classify(asked, bounds))
-        values = found.reward if asked.use_activation is False else found.probability
+        values = found.reward if asked.raw else found.probability
         data = [Class(index=i, probs=[value]) for i, value in enumerate(values.tolist())]
         return ClassifyAnswer(id=f"classify-{uuid.uuid4().hex}", created=int(time.time()), model=name, data=data)
+
+    @app.post("/v1/embeddings")
+    async def embeddings(asked: EmbedAsked) -> EmbedAnswer:
+        """SGLang's form, as verl asks it: the raw reward as an embedding of one number."""
+        found = await rewards(read.of_texts(asked.input, bounds))
+        return EmbedAnswer(model=name, data=[Embedding(index=i, embedding=[value]) for i, value in enumerate(found.reward.tolist())])
 
     @app.get("/healthz")
     async def healthz() -> Health:

@@ -31,6 +31,7 @@ def of_reward(asked: RewardAsked, limits: Limits) -> list[Conversation]:
     _few(len(asked.query), limits)
     if len(asked.query) != len(asked.prompts):
         raise Refused(422, f"query: {len(asked.query)} entries; prompts: {len(asked.prompts)}", "send a prompt for each query")
+    _check_lengths(asked.query, limits)
     return _short((conversations_of([p], [a])[0] for p, a in answers_of(asked.query, asked.prompts)), limits)
 
 
@@ -44,15 +45,30 @@ def of_classify(asked: ClassifyAsked, limits: Limits) -> list[Conversation]:
         raise Refused(
             422, "input, messages: one of the two has to be there", '{"messages": [{"role": "user", …}, {"role": "assistant", …}]}'
         )
+    if None not in (asked.use_activation, asked.activation) and asked.use_activation != asked.activation:
+        raise Refused(422, "use_activation and activation: they say different things", "send use_activation alone")
     if asked.messages is not None:
         return _short([_chat([message.model_dump() for message in asked.messages], "messages")], limits)
-    texts = [asked.input] if isinstance(asked.input, str) else list(asked.input or ())
+    return of_texts(asked.input or [], limits)
+
+
+def of_texts(given: str | list[str], limits: Limits) -> list[Conversation]:
+    """Of texts that a chat template wrote.
+
+    Raises:
+        Refused: an answer cannot be told from its prompt.
+    """
+    texts = [given] if isinstance(given, str) else given
     _few(len(texts), limits)
-    return _short((_read(text, f"input.{i}") for i, text in enumerate(texts)), limits)
+    _check_lengths(texts, limits)
+    return [_read(text, f"input.{i}") for i, text in enumerate(texts)]
 
 
 def _read(text: str, place: str) -> Conversation:
-    found = read_chat(text)
+    try:
+        found = read_chat(text)
+    except DataError as error:
+        raise Refused(422, f"{place}: {error.what}", error.fix) from None
     if isinstance(found, str):
         raise Refused(
             422,
@@ -85,8 +101,11 @@ def _few(count: int, limits: Limits) -> None:
 
 def _short(texts: Iterable[Conversation], limits: Limits) -> list[Conversation]:
     found = list(texts)
-    for i, one in enumerate(found):
-        size = len(one.prompt_text) + len(one.response)
-        if size > limits.characters:
-            raise Refused(413, f"text {i}: {size} characters; allowed: {limits.characters}", "send shorter texts")
+    _check_lengths([one.prompt_text + one.response for one in found], limits)
     return found
+
+
+def _check_lengths(texts: Sequence[str], limits: Limits) -> None:
+    for i, text in enumerate(texts):
+        if len(text) > limits.characters:
+            raise Refused(413, f"text {i}: {len(text)} characters; allowed: {limits.characters}", "send shorter texts")

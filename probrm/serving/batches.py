@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,21 +60,28 @@ class Batches:
         self._jobs: deque[_Job] = deque()
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._last = math.inf
         self.waiting = 0
         """Texts in the queue."""
 
     def start(self) -> None:
         """To be called in the event loop, and again in another one after ``stop``."""
+        self._last = math.inf
         self._filled, self._thread = asyncio.Event(), ThreadPoolExecutor(1, "probrm-encoder")
         if self._jobs:
             self._filled.set()
         self._task = asyncio.get_running_loop().create_task(self._work())
 
+    def finish(self) -> None:
+        """From now on what cannot be answered soon is refused."""
+        self._last = time.monotonic() + self._limits.stopping
+
     async def stop(self) -> None:
-        """After the last request; the batch in work is finished."""
+        """After the last request."""
+        self._last = 0.0
         if self._task is not None:
             self._task.cancel()
-            self._thread.shutdown(wait=True)
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
     async def rewards(self, texts: Sequence[Conversation]) -> Rewards:
         """Of one request's answers.
@@ -83,8 +92,8 @@ class Batches:
         """
         return await self._ask(texts, None)
 
-    async def ranking(self, texts: Sequence[Conversation], choice: Choice) -> Ranking:
-        """Of one request's answers, which have one prompt.
+    async def ranking(self, texts: Sequence[Conversation], choice: Choice) -> tuple[Ranking, Rewards]:
+        """Of one request's answers, which have one prompt; and their rewards.
 
         Raises:
             Refused: too many wait already (503), or it took too long (504).
@@ -138,11 +147,11 @@ class Batches:
 
     def _answers(self, jobs: Sequence[_Job]) -> list[tuple[Any, Exception | None]]:
         """In the thread: values, or what went wrong with each."""
-        texts = [text for job in jobs for text in job.texts]
         try:
-            batch = self._recipe.text_batch(self.run, texts)
-            self._told(len(texts))
-            return [(value, None) for value in self._values(jobs, batch)]
+            batch = self._encoded(jobs)
+            found: list[tuple[Any, Exception | None]] = [(value, None) for value in self._values(jobs, batch)]
+            self._told(len(batch))
+            return found
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame: the others get their answers
                 return [self._answers([job])[0] for job in jobs]
@@ -150,21 +159,31 @@ class Batches:
                 _LOG.exception("a request failed")
             return [(None, error)]
 
+    def _encoded(self, jobs: Sequence[_Job]) -> Batch:
+        """In pieces, between which it is seen that nobody waits any more, or that the server stops.
+
+        Raises:
+            Refused: one of the two.
+        """
+        texts, parts = [text for job in jobs for text in job.texts], []
+        for start in range(0, len(texts), self._limits.together):
+            if time.monotonic() > self._last or all(job.done.done() for job in jobs):
+                raise Refused(503, "the server is stopping", "send again when it is back", {"Retry-After": "10"})
+            parts.append(self._recipe.text_batch(self.run, texts[start : start + self._limits.together]))
+        columns = {name: torch.cat([part[name] for part in parts]) for name in parts[0].columns}
+        return parts[0] if len(parts) == 1 else Batch(columns, len(texts))
+
     @torch.no_grad()
     def _values(self, jobs: Sequence[_Job], batch: Batch) -> list[Any]:
         rows = torch.arange(len(batch)).split([len(job.texts) for job in jobs])
-        scored = [part for part, job in zip(rows, jobs, strict=True) if job.choice is None]
-        if self.run.model.draws_rows or not scored:
-            rewards = (self._rewards(batch, part) for part in scored)
+        if self.run.model.draws_rows:
+            rewards = [self._recipe.batch_rewards(self.run, batch.subset(part)) for part in rows]
         else:  # much of a model's work is the same for one row and for many
-            rewards = _split(self._rewards(batch, torch.cat(scored)), [len(part) for part in scored])
+            rewards = _split(self._recipe.batch_rewards(self.run, batch), [len(part) for part in rows])
         return [
-            next(rewards) if job.choice is None else self._ranking(batch.subset(part), job.texts, job.choice)
-            for part, job in zip(rows, jobs, strict=True)
+            found if job.choice is None else (self._ranking(batch.subset(part), job.texts, job.choice), found)
+            for part, job, found in zip(rows, jobs, rewards, strict=True)
         ]
-
-    def _rewards(self, batch: Batch, rows: torch.Tensor) -> Rewards:
-        return self._recipe.batch_rewards(self.run, batch.subset(rows))
 
     def _ranking(self, batch: Batch, texts: Sequence[Conversation], choice: Choice) -> Ranking:
         prompts = [np.arange(len(texts))]

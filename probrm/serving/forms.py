@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,7 +21,10 @@ class Message(_Asked):
     content: str
 
 
-Prompt = str | list[Message]
+# The first wrong entry ends the reading: a million of them would take seconds and gigabytes to tell of.
+Messages = Annotated[list[Message], Field(fail_fast=True)]
+Texts = Annotated[list[str], Field(fail_fast=True)]
+Prompt = str | Messages
 
 
 class Item(_Asked):
@@ -34,7 +37,7 @@ class Item(_Asked):
 class ScoreAsked(_Asked):
     """``POST /score``."""
 
-    items: list[Item] = Field(min_length=1)
+    items: list[Item] = Field(min_length=1, fail_fast=True)
 
 
 class Scored(BaseModel):
@@ -64,7 +67,7 @@ class RankAsked(_Asked):
     """``POST /rank``: several answers to one prompt."""
 
     prompt: Prompt
-    responses: list[str] = Field(min_length=1)
+    responses: list[str] = Field(min_length=1, fail_fast=True)
     risk: Risk = "mean"
     abstain: float | None = Field(default=None, ge=0, le=1)
 
@@ -87,8 +90,8 @@ class RankAnswer(BaseModel):
 class RewardAsked(_Asked):
     """OpenRLHF's form (``--reward.remote_url``)."""
 
-    query: list[str] = Field(min_length=1)
-    prompts: list[str]
+    query: list[str] = Field(min_length=1, fail_fast=True)
+    prompts: Texts
     labels: list[Any] | None = None
 
 
@@ -104,9 +107,39 @@ class ClassifyAsked(_Asked):
     """vLLM's form: texts that a chat template wrote, or messages of which the last is the answer."""
 
     model: str | None = None
-    input: str | list[str] | None = None
-    messages: list[Message] | None = None
+    input: str | Texts | None = None
+    messages: Messages | None = None
     use_activation: bool | None = None
+    activation: bool | None = None
+    """What vLLM called it before 0.11.2."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether the logit is wanted, and not the probability."""
+        return False in (self.use_activation, self.activation)
+
+
+class EmbedAsked(_Asked):
+    """SGLang's form of a reward, ``POST /v1/embeddings``."""
+
+    model: str | None = None
+    input: str | Texts
+
+
+class Embedding(BaseModel):
+    """The reward as a vector of one number."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float]
+
+
+class EmbedAnswer(BaseModel):
+    """As SGLang has it, without counts of tokens."""
+
+    object: Literal["list"] = "list"
+    model: str
+    data: list[Embedding]
 
 
 class Class(BaseModel):

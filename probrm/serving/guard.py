@@ -57,16 +57,35 @@ class Guard:
             refused = self._refusal(scope)
             if refused is not None:
                 await answer(refused.status_code, refused.detail, refused.fix, refused.headers)(scope, receive, sending)
+            elif scope["method"] == "POST":
+                status = await self._while_there(_Body(receive, self._limits, self._meters), scope, sending) or status
             else:
-                await self._app(scope, self._bounded(receive), sending)
+                await self._app(scope, receive, sending)
         finally:
             self._meters.request(scope["path"], status, time.perf_counter() - begun)
+
+    async def _while_there(self, body: _Body, scope: Scope, send: Send) -> int | None:
+        """The answer to a request, or nothing once its client has gone: 499."""
+        asked = asyncio.ensure_future(self._app(scope, body, send))
+        gone = asyncio.ensure_future(body.gone())
+        try:
+            await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                await asked
+                return None
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+            return 499
+        finally:
+            gone.cancel()
+            asked.cancel()  # where the server itself gives up
+            self._meters.held -= body.taken
 
     def _refusal(self, scope: Scope) -> Refused | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
         called = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        if self._hosts is not None and called not in self._hosts:
+        if self._hosts is not None and called.lower() not in self._hosts:
             return Refused(
                 403, "this server goes by another name", "call it by the address that it printed, or start it with --host and a token"
             )
@@ -79,7 +98,7 @@ class Guard:
                 return Refused(415, "the body is not said to be JSON", "send Content-Type: application/json")
             length = headers.get("content-length", "0")
             if length.isdigit() and int(length[:20]) > self._limits.body:
-                return self._large()
+                return _large(self._limits)
         return None
 
     def _known(self, headers: dict[str, str], query: bytes) -> bool:
@@ -88,25 +107,41 @@ class Guard:
             sent = (parse_qs(query.decode("latin-1")).get("token") or [""])[0]
         return hmac.compare_digest(sent.strip().encode("utf-8", "replace"), (self._token or "").encode())
 
-    def _large(self) -> Refused:
-        return Refused(413, f"the body has more than {self._limits.body} bytes", "send fewer texts at a time")
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """A body that is too long, or does not come, ends the request."""
-        taken, ends = 0, False
+class _Body:
+    """``receive`` of a request, which ends it where its body is too long, or does not come."""
 
-        async def bounded() -> Message:
-            nonlocal taken, ends
-            if ends:  # what is waited for now is that the client goes away
-                return await receive()
-            try:
-                message: Any = await asyncio.wait_for(receive(), self._limits.seconds)
-            except TimeoutError:
-                raise Refused(408, "the body did not come", "send it at once") from None
-            taken += len(message.get("body", b""))
-            ends = not message.get("more_body", False)
-            if taken > self._limits.body:
-                raise self._large()
-            return message
+    def __init__(self, receive: Receive, limits: Limits, meters: Meters) -> None:
+        self._receive, self._limits, self._meters = receive, limits, meters
+        self._until = time.monotonic() + limits.seconds
+        self._ended = asyncio.Event()
+        self.taken = 0
 
-        return bounded
+    async def __call__(self) -> Message:
+        """The next part."""
+        if self._ended.is_set():  # nothing comes any more but that the client goes away, which ``gone`` waits for
+            await asyncio.Event().wait()
+        try:
+            message: Any = await asyncio.wait_for(self._receive(), self._until - time.monotonic())
+        except TimeoutError:
+            raise Refused(408, "the body did not come in time", "send it at once") from None
+        size = len(message.get("body", b""))
+        self.taken += size
+        self._meters.held += size
+        if self.taken > self._limits.body:
+            raise _large(self._limits)
+        if self._meters.held > self._limits.held:
+            raise Refused(503, "too many requests are being answered", "send again in a second", {"Retry-After": "1"})
+        if not message.get("more_body", False):
+            self._ended.set()
+        return message
+
+    async def gone(self) -> None:
+        """Returns when the client has gone, after its whole body came."""
+        await self._ended.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _large(limits: Limits) -> Refused:
+    return Refused(413, f"the body has more than {limits.body} bytes", "send fewer texts at a time")

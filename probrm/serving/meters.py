@@ -8,7 +8,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from probrm.posterior import Rewards
 
-ROUTES = ("/get_reward", "/classify", "/v1/classify", "/score", "/rank", "/healthz", "/readyz", "/metrics", "/openapi.json", "/")
+ROUTES = (
+    "/get_reward",
+    "/classify",
+    "/v1/classify",
+    "/v1/embeddings",
+    "/score",
+    "/rank",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/",
+)
 
 
 class Meters:
@@ -36,7 +48,10 @@ class Meters:
             "probrm_reward", "Rewards, logits.", buckets=[-8, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 8], registry=self._registry
         )
         self._waiting = Gauge("probrm_waiting_texts", "Answers that wait to be encoded.", registry=self._registry)
+        self._bytes = Gauge("probrm_held_bytes", "Bytes of the requests that are being answered.", registry=self._registry)
         self.waiting = waiting
+        self.held = 0
+        """Bytes of the requests that are being answered."""
 
     def request(self, path: str, status: int, seconds: float) -> None:
         """One is done; paths that do not exist are one route, however many are tried."""
@@ -58,4 +73,5 @@ class Meters:
     def text(self) -> bytes:
         """In Prometheus' format."""
         self._waiting.set(self.waiting())
+        self._bytes.set(self.held)
         return generate_latest(self._registry)

@@ -17,6 +17,7 @@ from probrm.serving.app import create_app
 from probrm.serving.limits import Limits
 
 _SHORTEST = 16
+_CONNECTIONS = 4096
 _STOPPING = 30
 """Seconds that requests have to end in once the server is told to stop."""
 
@@ -44,20 +45,55 @@ def serve(
             f"--host {host}: others can reach it, and there is no token; allowed without: 127.0.0.1, ::1, localhost",
             fix='export PROBRM_TOKEN="$(openssl rand -hex 16)", which clients send as Authorization: Bearer TOKEN',
         )
+    token = token and token.strip()
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise ConfigError("PROBRM_TOKEN: it has characters that no header carries", fix="openssl rand -hex 16")
     if token is not None and len(token) < _SHORTEST:
         raise ConfigError(f"PROBRM_TOKEN: {len(token)} characters; allowed: {_SHORTEST} or more", fix="openssl rand -hex 16")
     find_recipe(run.kind).reward(run, [Conversation("What is 2 + 2?", "4.")])  # loads the encoder, and refuses what cannot be served
     listening = _listen(host, port)
-    hosts = frozenset({"127.0.0.1", "localhost", "::1", host}) if local else None
+    hosts = frozenset({"127.0.0.1", "localhost", "::1", host.lower()}) if local and token is None else None
     app = create_app(run, name=name, token=token, hosts=hosts, limits=limits)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_STOPPING, lifespan="on", ws="none"
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOPPING,
+        limit_concurrency=_CONNECTIONS,
+        lifespan="on",
+        ws="none",
     )
     logging.getLogger("probrm.serving").setLevel(logging.ERROR)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it has stopped, which is no failure
     shown = f"[{host}]" if ":" in host else host
-    told(f"http://{shown}:{listening.getsockname()[1]}")
-    uvicorn.Server(config).run(sockets=[listening])
+    server = _Server(config, app.state.finish, lambda: told(f"http://{shown}:{listening.getsockname()[1]}"))
+
+    def end(*_: object) -> None:
+        """SIGTERM before uvicorn takes signals ends the process; uvicorn raises it again when it has stopped, which is no failure."""
+        if not server.started:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says that it is there once signals reach it, and refuses what takes long once it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, finish: Callable[[], object], told: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._finish, self._told = finish, told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Then the address is told."""
+        await super().startup(sockets)
+        if self.started:
+            self._told()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """First nothing new is begun."""
+        self._finish()
+        await super().shutdown(sockets)
 
 
 def _is_loopback(host: str) -> bool:

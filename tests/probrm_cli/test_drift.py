@@ -32,13 +32,13 @@ def store(*frames: Any, moved: Any = None) -> str:
 @pytest.fixture
 def later() -> Any:
     """300 rows of the same process."""
-    frame = support.unlabelled(300, seed=5)
+    frame = support.unlabelled(300, seed=5).drop(columns="user_id")
     frame["prompt"] = [f"{prompt} ({i})" for i, prompt in enumerate(frame["prompt"])]
     return frame
 
 
 def drifted(frame: Any, *, moved: bool = False) -> Any:
-    fitted = support.unlabelled()
+    fitted = support.unlabelled().drop(columns="user_id")
     fitted["prompt"] = [f"{prompt} [{i}]" for i, prompt in enumerate(fitted["prompt"])]
     fitted.to_parquet("fitted.parquet")
     frame.to_parquet("new.parquet")
@@ -60,10 +60,17 @@ def test_rows_of_the_same_process(later: Any) -> None:
     assert names == {"all rows", "length of the answer", "surface[web]", "hour", "predicted probability"}
     assert abs(found["log_likelihood"] - found["fitted_log_likelihood"]) < 0.2
     done = call("drift", "r", "--data", "new.parquet", "--embeddings", "store.safetensors")
-    assert "nothing moves beyond chance in 300 new rows" in done.out
+    assert "nothing moves beyond chance in 300 new rows; compared: texts, what was observed" in done.out
     assert "predicted probability" in done.out
+    both = pd.concat([pd.read_parquet("fitted.parquet").sample(frac=1, random_state=0), later])
+    both.assign(id=range(len(both))).to_parquet("grown.parquet")
+    grown = json.loads(call("drift", "r", "--data", "grown.parquet", "--embeddings", "store.safetensors", "--json").out)
+    assert "300 of 600 rows are among those that the run was fitted to, and left out" in grown["notes"]
+    assert {**grown, "notes": []} == {**found, "notes": []}
+    both[:300].to_parquet("shuffled.parquet")
     refused(
-        call("drift", "r", "--data", "fitted.parquet", "--embeddings", "store.safetensors"), "its rows are those that the run was fitted to"
+        call("drift", "r", "--data", "shuffled.parquet", "--embeddings", "store.safetensors"),
+        "300 of its 300 rows are among those that the run was fitted to",
     )
 
 
@@ -106,3 +113,23 @@ def test_a_file_of_the_other_kind(later: Any) -> None:
         refused(call("drift", run, "--data", "log.parquet", "--embeddings", pair_support.store_path()), "log.parquet", "nothing is rated")
     refused(call("drift", "nothing", "--data", "log.parquet"), "nothing")
     assert not Path("r").exists()
+
+
+def test_users_are_in_one_half_and_their_answers_are_not_taken_for_independent(later: Any) -> None:
+    """Each user has a place of their own in the vectors, and there are new users: no shift of the texts, though each can be recognised."""
+    later["user_id"] = [f"new{i % 60}" for i in range(300)]
+    fitted = support.unlabelled()
+    fitted["user_id"] = [f"old{i % 60}" for i in range(300)]
+    fitted["prompt"] = [f"{prompt} [{i}]" for i, prompt in enumerate(fitted["prompt"])]
+    frames = pd.concat([fitted, later])
+    place = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
+    users = {user: place[i] for i, user in enumerate(dict.fromkeys(frames["user_id"]))}
+    texts = [Conversation(prompt, response) for prompt, response in zip(frames["prompt"], frames["response"], strict=True)]
+    write_store("store.safetensors", texts, torch.from_numpy(np.array([users[user] for user in frames["user_id"]])), "a test's own encoder")
+    fitted.to_parquet("fitted.parquet")
+    later.to_parquet("new.parquet")
+    vectors = ("--embeddings", "store.safetensors")
+    assert call("fit", "naive", "--data", "fitted.parquet", *vectors, "--set", "inference.draws=50", "--out", "r", "-q").code == 0
+    found = json.loads(call("drift", "r", "--data", "new.parquet", *vectors, "--json").out)
+    assert found["texts"]["old"] + found["texts"]["new"] == 60
+    assert found["texts"]["p"] > 0.01

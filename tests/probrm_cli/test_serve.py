@@ -87,6 +87,12 @@ def test_it_stops_when_it_is_told_and_answers_what_was_asked_before(folder: str)
         assert server.process.stderr.read() == ""
 
 
+def test_it_stops_at_once_when_it_is_told_right_after_it_said_its_address(folder: str) -> None:
+    with serving(folder) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+
+
 def test_an_address_that_is_taken_or_none(folder: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

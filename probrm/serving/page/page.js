@@ -1,6 +1,7 @@
 "use strict";
 // Texts go into the page as text, never as HTML.
 const at = (id) => document.getElementById(id);
+let asking = false;
 const SVG = "http://www.w3.org/2000/svg";
 
 function addAnswer() {
@@ -18,7 +19,7 @@ async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
   if (at("token").value) headers.Authorization = `Bearer ${at("token").value}`;
   const reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
-  const found = await reply.json();
+  const found = await reply.json().catch(() => ({ error: { message: `the server answered ${reply.status} ${reply.statusText}` } }));
   if (reply.ok) return found;
   if (reply.status === 401) at("access").open = true;
   throw new Error([found.error.message, found.error.fix].filter(Boolean).join(". "));
@@ -27,8 +28,7 @@ async function post(path, body) {
 function interval(score, low, high) {
   const place = (value) => `${(2 + 96 * (value - low) / (high - low || 1)).toFixed(2)}%`;
   const drawing = document.createElementNS(SVG, "svg");
-  drawing.setAttribute("role", "img");
-  drawing.setAttribute("aria-label", `from ${score.reward_own_low.toFixed(2)} to ${score.reward_own_high.toFixed(2)}`);
+  drawing.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(SVG, "line");
   for (const [name, value] of [["x1", place(score.reward_own_low)], ["x2", place(score.reward_own_high)], ["y1", "50%"], ["y2", "50%"]]) line.setAttribute(name, value);
   const dot = document.createElementNS(SVG, "circle");
@@ -44,9 +44,13 @@ function show(names, scores, ranking) {
   scores.forEach((score, i) => {
     const row = body.insertRow();
     if (ranking && ranking.chosen === i) row.className = "best";
-    row.insertCell().textContent = names[i];
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = ranking && ranking.chosen === i ? `${names[i]}, the choice` : names[i];
+    row.append(head);
     row.insertCell().textContent = `${score.reward.toFixed(2)} ± ${score.reward_sd.toFixed(2)}`;
-    row.insertCell().append(interval(score, low, high));
+    const cell = row.insertCell();
+    cell.append(interval(score, low, high), `${score.reward_own_low.toFixed(1)} to ${score.reward_own_high.toFixed(1)}`);
     row.insertCell().textContent = `${score.probability.toFixed(2)} [${score.probability_low.toFixed(2)}, ${score.probability_high.toFixed(2)}]`;
     row.insertCell().textContent = ranking ? ranking.p_best[i].toFixed(2) : "–";
   });
@@ -59,7 +63,8 @@ async function ask(event) {
   const prompt = at("prompt").value, responses = areas.map((area) => area.value);
   at("said").className = "";
   if (!responses.length) { at("said").textContent = "Write an answer."; return; }
-  at("ask").disabled = true;
+  if (asking) return;
+  asking = true;
   at("said").textContent = "Asking …";
   try {
     const { scores, model } = await post("score", { items: responses.map((response) => ({ prompt, response })) });
@@ -71,7 +76,7 @@ async function ask(event) {
     at("said").className = "error";
     at("said").textContent = error.message;
   } finally {
-    at("ask").disabled = false;
+    asking = false;
   }
 }
 

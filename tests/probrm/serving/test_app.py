@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 import probrm
@@ -16,6 +17,7 @@ from probrm.data import Conversation
 from probrm.posterior import Rewards
 from probrm.runs import find_recipe
 from probrm.serving.app import create_app
+from probrm.serving.forms import ClassifyAsked, EmbedAsked, RankAsked, RewardAsked, ScoreAsked
 from probrm.serving.limits import Limits
 from tests.small_runs import tiny_run
 
@@ -75,9 +77,14 @@ def test_openrlhf_and_vllm_get_what_they_ask_for(client: TestClient) -> None:
         assert raw["data"][-1]["probs"] == [pytest.approx(float(expected.reward[0]), abs=1e-5)]
         assert raw["data"][0]["num_classes"] == 1
         assert client.post(path, json={"messages": messages, "use_activation": False}).json()["data"] == raw["data"]
+        assert client.post(path, json={"input": QUERY + "5", "activation": False}).json()["data"] == raw["data"]  # before vLLM 0.11.2
+        nothing = client.post(path, json={"input": QUERY + "<|im_end|>\n", "use_activation": False}).json()["data"]  # an end at once
+        assert nothing[0]["probs"] == [pytest.approx(float(said(Conversation((("user", PROMPT),), "")).reward[0]), abs=1e-5)]
         both = client.post(path, json={"input": [QUERY + "5", QUERY + "6"]}).json()["data"]
         assert both[0]["probs"] == [pytest.approx(float(expected.probability[0]), abs=1e-5)]
         assert [one["index"] for one in both] == [0, 1]
+    as_sglang = client.post("/v1/embeddings", json={"model": "x", "input": QUERY + "5"}).json()
+    assert as_sglang["data"][-1]["embedding"] == [pytest.approx(float(expected.reward[0]), abs=1e-5)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,10 @@ def test_openrlhf_and_vllm_get_what_they_ask_for(client: TestClient) -> None:
         ("/rank", {"prompt": "p", "responses": ["a"], "abstain": 2}, 422, "abstain"),
         ("/get_reward", {"query": ["ab", "c"], "prompts": ["a"]}, 422, "query: 2 entries; prompts: 1"),
         ("/get_reward", {"query": ["ab"], "prompts": ["b"]}, 422, "query 0: it does not begin with its prompt"),
-        ("/get_reward", {"query": ["a[INST]b"], "prompts": ["a"]}, 422, "found '[INST]'"),
+        ("/get_reward", {"query": ["ab", "a[INST]b"], "prompts": ["a", "a"]}, 422, "query 1: found '[INST]'"),
+        ("/get_reward", {"query": ["p" + "</s>" * 300], "prompts": ["p"]}, 413, "text 0: 1201 characters"),
+        ("/classify", {"input": "stray " + QUERY + "5"}, 422, "input.0: found text outside of the turns"),
+        ("/classify", {"input": QUERY + "5", "activation": False, "use_activation": True}, 422, "they say different things"),
         ("/classify", {"input": "bare"}, 422, "its answer cannot be told from its prompt"),
         ("/classify", {"input": [1, 2]}, 422, "input"),
         ("/classify", {"input": []}, 422, "no text"),
@@ -119,6 +129,26 @@ def test_bodies_that_are_no_json(client: TestClient, content: bytes, status: int
     assert client.post("/score", content=content, headers=json_type).status_code == status
     assert client.post("/score", content=iter([content]), headers=json_type).status_code == status  # in pieces, without a length
     assert client.post("/score", content=content, headers={"Content-Type": "text/plain"}).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        (RewardAsked, {"query": [1] * 100_000, "prompts": []}),
+        (RewardAsked, {"query": ["a"], "prompts": [1] * 100_000}),
+        (ScoreAsked, {"items": [1] * 100_000}),
+        (ScoreAsked, {"items": [{"prompt": [1] * 100_000, "response": "x"}]}),
+        (RankAsked, {"prompt": "p", "responses": [1] * 100_000}),
+        (ClassifyAsked, {"input": [1] * 100_000}),
+        (ClassifyAsked, {"messages": [1] * 100_000}),
+        (EmbedAsked, {"input": [1] * 100_000}),
+    ],
+)
+def test_many_wrong_entries_are_told_of_by_the_first(form: Any, body: Any) -> None:
+    """To describe a million of them takes gigabytes, and seconds in which nobody is answered."""
+    with pytest.raises(ValidationError) as error:
+        form.model_validate(body)
+    assert error.value.error_count() <= 2
 
 
 @pytest.mark.parametrize("text", ["\ud800", "\x00", "\u202e", "🙂" * 400, " ", ""], ids=ascii)
@@ -150,6 +180,7 @@ def test_another_sites_name_is_no_name_of_ours() -> None:
 def test_what_is_counted(client: TestClient) -> None:
     before = client.get("/metrics").text
     client.post("/score", json={"items": [ITEM, ITEM]})
+    client.post("/rank", json={"prompt": PROMPT, "responses": ANSWERS})
     client.get("/made-up-1")
     client.get("/made-up-2")
     after = client.get("/metrics").text
@@ -158,9 +189,9 @@ def test_what_is_counted(client: TestClient) -> None:
         return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
 
     for name, more in (
-        ("probrm_texts_total", 2),
+        ("probrm_texts_total", 5),
         ('probrm_requests_total{code="404",route="other"}', 2),
-        ("probrm_reward_sd_count", 2),
+        ("probrm_reward_sd_count", 5),
         ('probrm_request_seconds_count{route="/score"}', 1),
     ):
         assert count(after, name) == count(before, name) + more, name

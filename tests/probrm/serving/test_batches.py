@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from probrm.data import Batch, Conversation
 from probrm.errors import DataError
 from probrm.runs import Run, find_recipe
+from probrm.serving.app import create_app
 from probrm.serving.batches import Batches
 from probrm.serving.faults import Refused
 from probrm.serving.limits import Limits
@@ -116,3 +119,105 @@ def test_a_full_queue_and_a_slow_answer(monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(fourth, Refused)
     assert (fourth.status_code, dict(fourth.headers or {})) == (503, {"Retry-After": "1"})
     assert len(late.reward) == 1
+
+
+async def _asgi(app: Any, parts: Sequence[dict[str, Any]], *, slow: float = 0.0) -> list[dict[str, Any]]:
+    """What is sent to a client whose request comes in these parts, with so many seconds between them; the last may say that it has gone."""
+    sent: list[dict[str, Any]] = []
+    left = list(parts)
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await asyncio.Event().wait()
+        await asyncio.sleep(slow)
+        return left.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"host", b"testserver")]
+    scope = {"type": "http", "method": "POST", "path": "/score", "raw_path": b"/score", "query_string": b"", "headers": headers}
+    await app({**scope, "http_version": "1.1", "scheme": "http", "asgi": {"version": "3.0"}, "client": None, "server": None}, receive, send)
+    return sent
+
+
+BODY = json.dumps({"items": [{"prompt": "a", "response": "b"}]}).encode()
+
+
+def whole(body: bytes) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+@pytest.mark.parametrize(
+    ("parts", "limits", "status"),
+    [
+        ([whole(BODY)], Limits(), 200),
+        ([{"type": "http.request", "body": b" ", "more_body": True}] * 20, Limits(seconds=0.3), 408),  # a byte now and then
+        ([whole(BODY)], Limits(held=10), 503),
+    ],
+)
+def test_bodies_that_come_slowly_and_too_many_at_once(parts: Any, limits: Limits, status: int) -> None:
+    async def main() -> list[dict[str, Any]]:
+        app = create_app(tiny_run("bert", pooling="cls"), limits=limits)
+        async with app.router.lifespan_context(app):
+            found = await _asgi(app, parts, slow=0.05)
+            assert app.state.meters.held == 0
+            return found
+
+    assert asyncio.run(main())[0]["status"] == status
+
+
+def test_a_client_that_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two are being answered or wait when they go: the second is never encoded, and the third is answered."""
+    run, encoded, held = tiny_run("bert", pooling="cls"), [], threading.Event()
+    recipe = type(find_recipe(run.kind))
+    original = recipe.text_batch
+
+    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+        encoded.append(conversations[0].response)
+        held.wait(20)
+        return original(self, run, conversations, **options)
+
+    monkeypatch.setattr(recipe, "text_batch", slow)
+
+    async def main() -> list[dict[str, Any]]:
+        app = create_app(run, limits=Limits(together=1))
+        async with app.router.lifespan_context(app):
+            for name in (b"first", b"second"):
+                sent = await asyncio.wait_for(
+                    _asgi(app, [whole(BODY.replace(b'"b"', b'"' + name + b'"')), {"type": "http.disconnect"}], slow=0.1), 10
+                )
+                assert sent == []
+            last = asyncio.ensure_future(_asgi(app, [whole(BODY)]))
+            await asyncio.sleep(0.2)
+            held.set()
+            return await last
+
+    assert asyncio.run(main())[0]["status"] == 200
+    assert encoded == ["first", "b"]
+
+
+def test_what_takes_long_is_refused_once_the_server_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run("bert", pooling="cls")
+    recipe = type(find_recipe(run.kind))
+    original = recipe.text_batch
+
+    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+        time.sleep(0.2)
+        return original(self, run, conversations, **options)
+
+    monkeypatch.setattr(recipe, "text_batch", slow)
+
+    async def main() -> list[Any]:
+        batches = Batches(run, Limits(together=2, stopping=0.5))
+        batches.start()
+        tasks = [asyncio.ensure_future(batches.rewards(texts(n))) for n in (2, 20, 2)]
+        await asyncio.sleep(0.1)
+        batches.finish()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        await batches.stop()
+        return found
+
+    first, long, last = asyncio.run(main())
+    assert len(first.reward) == 2
+    assert [one.status_code for one in (long, last)] == [503, 503]

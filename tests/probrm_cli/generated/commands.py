@@ -54,7 +54,7 @@ def on_runs(draw: random.Random) -> tuple[list[str], tuple[str, ...]]:
     truth = "pairs.parquet" if run in PAIRS else "truth.parquet"
     other = draw.choice(PAIRS if run in PAIRS else LOGS)
     ending = draw.choice((".csv", ".parquet", ".jsonl", ".csv.gz"))
-    command = draw.choice((*["score", "evaluate", "posterior"] * 3, "compare", "compare", "rank", "report"))
+    command = draw.choice((*["score", "evaluate", "posterior"] * 3, "compare", "compare", "rank", "report", "acquire", "drift", "export"))
     words = {
         "score": ["score", run, "--data", data, *STORE, "--out", f"new{ending}"],
         "rank": ["rank", run, "--data", data, *STORE, *draw.choice(([], ["--out", f"new{ending}"]))],
@@ -62,8 +62,16 @@ def on_runs(draw: random.Random) -> tuple[list[str], tuple[str, ...]]:
         "posterior": ["posterior", run, *draw.choice(([], ["--row", "1"], ["--netcdf", "new.nc"], ["--psis"], ["--json"]))],
         "compare": draw.choice((["compare", run, other, "--data", truth, *STORE, "--bootstrap", "10"], _fitting(run, draw))),
         "report": ["report", run, "--out", "new.html"],
+        "acquire": ["acquire", run, "--data", data, *STORE, "--budget", "3", *_tasks(draw, ending)],
+        "drift": ["drift", run, "--data", draw.choice((data, truth)), *STORE, *draw.choice(([], ["--json"]))],
+        "export": ["export", run, "new", "--to", draw.choice(("sentence-transformers", "transformers"))],
     }
     return words[command], tuple({run, other} if command == "compare" else {run})
+
+
+def _tasks(draw: random.Random, ending: str) -> list[str]:
+    tool = draw.choice(("argilla", "label-studio"))
+    return draw.choice(([], ["--out", f"new{ending}"], ["--out", "new.json", "--to", tool]))
 
 
 def _fitting(run: str, draw: random.Random) -> list[str]:
