@@ -169,7 +169,7 @@ def _observed(run: Run, new: FittedRows, old: FittedRows, notes: list[str], seed
     )
     seen = batch[column].numpy()
     columns = _columns(run, new, at)
-    if column == "outcome":  # files have the preferred response first: a coin decides which of the two is called the first
+    if column == "outcome":  # files have the preferred response first: which of the two is called the first is drawn at random
         coin = np.random.default_rng(seed).random(len(at)) < 0.5
         probability, event = np.where(coin, ones, zeros), np.where(coin, seen == 1, seen == 0).astype(np.float64)
         columns = {name: np.where(coin, value, -value) if name.startswith("difference") else value for name, value in columns.items()}

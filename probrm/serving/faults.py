@@ -1,4 +1,4 @@
-"""Errors as answers: one form for all, and nothing of a request repeated in it."""
+"""Errors as answers: one form for all, which repeats none of the texts."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,18 @@ async def together(run: Run, asked: Sequence[Sequence[Conversation]], limits: Li
     await batches.stop()
     assert batches.waiting == 0
     return found, sizes
+
+
+def before_encoding(monkeypatch: pytest.MonkeyPatch, run: Run, done: Callable[[Sequence[Conversation]], object]) -> None:
+    """Something happens before texts are encoded, or instead."""
+    recipe = type(find_recipe(run.kind))
+    original = recipe.text_batch
+
+    def text_batch(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+        done(conversations)
+        return original(self, run, conversations, **options)
+
+    monkeypatch.setattr(recipe, "text_batch", text_batch)
 
 
 @pytest.mark.parametrize("model", ["naive", "vrm"])
@@ -74,15 +86,12 @@ def test_a_batch_is_no_larger_than_said_but_for_a_single_request() -> None:
 
 def test_one_that_fails_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny_run("bert", pooling="cls")
-    recipe = type(find_recipe(run.kind))
-    original = recipe.text_batch
 
-    def picky(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+    def picky(conversations: Sequence[Conversation]) -> None:
         if any(one.response == "bad" for one in conversations):
             raise DataError("a text that cannot be used", fix="none")
-        return original(self, run, conversations, **options)
 
-    monkeypatch.setattr(recipe, "text_batch", picky)
+    before_encoding(monkeypatch, run, picky)
     found, _ = asyncio.run(together(run, [texts(1), [Conversation("p", "bad")], texts(2)]))
     assert isinstance(found[1], DataError)
     assert [len(one.reward) for one in (found[0], found[2])] == [1, 2]
@@ -93,14 +102,10 @@ def test_a_full_queue_and_a_slow_answer(monkeypatch: pytest.MonkeyPatch) -> None
     run = tiny_run("bert", pooling="cls")
     held = threading.Event()
 
-    recipe = type(find_recipe(run.kind))
-    original = recipe.text_batch
-
-    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+    def slow(conversations: Sequence[Conversation]) -> None:
         held.wait(20)
-        return original(self, run, conversations, **options)
 
-    monkeypatch.setattr(recipe, "text_batch", slow)
+    before_encoding(monkeypatch, run, slow)
 
     async def main() -> list[Any]:
         batches = Batches(run, Limits(waiting=2, seconds=0.5, together=1))
@@ -170,15 +175,12 @@ def test_bodies_that_come_slowly_and_too_many_at_once(parts: Any, limits: Limits
 def test_a_client_that_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two are being answered or wait when they go: the second is never encoded, and the third is answered."""
     run, encoded, held = tiny_run("bert", pooling="cls"), [], threading.Event()
-    recipe = type(find_recipe(run.kind))
-    original = recipe.text_batch
 
-    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+    def slow(conversations: Sequence[Conversation]) -> None:
         encoded.append(conversations[0].response)
         held.wait(20)
-        return original(self, run, conversations, **options)
 
-    monkeypatch.setattr(recipe, "text_batch", slow)
+    before_encoding(monkeypatch, run, slow)
 
     async def main() -> list[dict[str, Any]]:
         app = create_app(run, limits=Limits(together=1))
@@ -199,14 +201,11 @@ def test_a_client_that_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
 
 def test_what_takes_long_is_refused_once_the_server_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny_run("bert", pooling="cls")
-    recipe = type(find_recipe(run.kind))
-    original = recipe.text_batch
 
-    def slow(self: Any, run: Run, conversations: Sequence[Conversation], **options: Any) -> Batch:
+    def slow(conversations: Sequence[Conversation]) -> None:
         time.sleep(0.2)
-        return original(self, run, conversations, **options)
 
-    monkeypatch.setattr(recipe, "text_batch", slow)
+    before_encoding(monkeypatch, run, slow)
 
     async def main() -> list[Any]:
         batches = Batches(run, Limits(together=2, stopping=0.5))
