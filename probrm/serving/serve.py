@@ -74,7 +74,11 @@ def serve(
             raise SystemExit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
-    server.run(sockets=[listening])
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        if not server.started:  # Ctrl-C is how a server is stopped, and nothing is lost by it
+            raise
 
 
 class _Server(uvicorn.Server):

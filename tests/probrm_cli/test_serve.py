@@ -87,10 +87,13 @@ def test_it_stops_when_it_is_told_and_answers_what_was_asked_before(folder: str)
         assert server.process.stderr.read() == ""
 
 
-def test_it_stops_at_once_when_it_is_told_right_after_it_said_its_address(folder: str) -> None:
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_when_it_is_told_right_after_it_said_its_address(folder: str, signal_: signal.Signals) -> None:
     with serving(folder) as server:
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal_)
         assert server.process.wait(20) == 0
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == ""
 
 
 def test_an_address_that_is_taken_or_none(folder: str) -> None:
