@@ -31,7 +31,10 @@ def acquire(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """The answers whose explicit labels would teach most about the reward, the best first; `fit --labels FILE` reads them back."""
+    """Choose the answers whose explicit labels would teach most.
+
+    They are written with the best first, as a table or as tasks of a labelling tool; `probrm fit --labels FILE` reads the answers back.
+    """
     from probrm.errors import ConfigError, DataError
     from probrm.recipes.labelling import TOOLS, answers_to_label, tasks
 

@@ -19,7 +19,10 @@ def drift(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """New rows against those of the fit: are the texts alike, and is what users do still what the run predicts?"""
+    """Check whether a run still fits new data.
+
+    New rows are compared with those of the fit: are the texts alike, and do users still do what the run predicts?
+    """
     from dataclasses import replace
 
     from probrm.data import LogSpec

@@ -31,7 +31,7 @@ def embed(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Encode the texts of a file of actions or pairs once, for `probrm fit … --embeddings STORE`."""
+    """Encode the texts of a file once, for `probrm fit --embeddings`."""
     from probrm.config import encoder_config
     from probrm.disk import check_file
     from probrm.encoders import encode_all, write_store

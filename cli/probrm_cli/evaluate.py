@@ -28,7 +28,10 @@ def evaluate(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Metrics against the file's truth, and its baseline's; or a benchmark's scores."""
+    """Compare a run with known labels or preferences.
+
+    Prints metrics of the run and of its baseline with bootstrap intervals, or the scores of a published benchmark.
+    """
     from probrm.errors import ConfigError
     from probrm.recipes.other_files import unit_of
     from probrm.runs import find_recipe, load

@@ -33,7 +33,11 @@ def export(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """The mean reward as a model folder without code of ours: exact (tried before it is handed out), or refused with the way out."""
+    """Write the mean reward as a model folder for other programs.
+
+    The folder needs no code of ours. It is reloaded and compared with the run before it is handed out; what cannot be exact is refused, with
+    what to do instead.
+    """
     from probrm.errors import ConfigError
     from probrm.exports.export import TARGETS, check_export
 

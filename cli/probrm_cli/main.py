@@ -1,4 +1,4 @@
-"""The application: its verbs, and how errors leave it. Nothing heavy is imported before a command runs."""
+"""The console script: runs a command, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -13,61 +13,12 @@ from typing import Any
 import typer
 
 from probrm.errors import ProbrmError
-from probrm_cli.acquire import acquire
-from probrm_cli.compare.command import compare
-from probrm_cli.drift import drift
-from probrm_cli.embed import embed
-from probrm_cli.evaluate import evaluate
-from probrm_cli.export import export
-from probrm_cli.fit.command import fit_app
-from probrm_cli.inspection.command import inspect
-from probrm_cli.posterior.command import posterior
-from probrm_cli.rank import rank
-from probrm_cli.report import report
-from probrm_cli.score import score
-from probrm_cli.serve import serve
-from probrm_cli.simulate import simulate_app
+from probrm_cli.app import app
 from probrm_cli.terminal import say, say_error
 
 INTERRUPTED = 130
 USAGE: type[Exception] = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
 """What a wrong flag raises. Some versions of typer bring a click of their own, so click's class is not always it."""
-
-app = typer.Typer(
-    name="probrm",
-    help="Reward models that know what they don't know.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(fit_app, name="fit")
-app.add_typer(simulate_app, name="simulate")
-app.command("inspect")(inspect)
-app.command()(evaluate)
-app.command()(posterior)
-app.command()(report)
-app.command()(score)
-app.command()(rank)
-app.command()(acquire)
-app.command()(drift)
-app.command()(export)
-app.command()(serve)
-app.command()(compare)
-app.command()(embed)
-
-
-def _version(value: bool) -> None:
-    if value:
-        from probrm import __version__
-
-        say(f"probrm {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
-    pass
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ def rank(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Several answers to a prompt in order: probability of being the best, rank, expected regret of the choice. Rows of one prompt belong together."""
+    """Choose among several answers to each prompt.
+
+    Rows with the same prompt are ranked together: probability of being the best, posterior of the rank, expected regret of the choice.
+    """
     from probrm.errors import ConfigError
 
     if risk not in (allowed := ("mean", "lower")):

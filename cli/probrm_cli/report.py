@@ -23,7 +23,10 @@ def report(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """One HTML file that a colleague can read: data, model, training, effects, calibration, caveats."""
+    """Write one HTML page about a run.
+
+    A colleague can open it without a network: data, model, training, effects, calibration, caveats.
+    """
     from probrm.errors import ConfigError, RunError
     from probrm.report import make_report
     from probrm.report.target import choose_file

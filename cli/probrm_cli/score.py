@@ -29,7 +29,10 @@ def score(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """The file's rows in their order with rewards and their intervals; pairs with the probability of the chosen answer. A run reads both."""
+    """Add rewards and their intervals to the rows of a file.
+
+    Rows keep their order. Pairs get the probability of the chosen answer, too; every run scores logs and pairs.
+    """
     from probrm.config.flags import parse_weights
     from probrm.data import check_target, write_table
     from probrm.runs import find_recipe, load

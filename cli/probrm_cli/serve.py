@@ -21,7 +21,10 @@ def serve(
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8000,
     quiet: Quiet = False,
 ) -> None:
-    """Answer for a run over HTTP: rewards, intervals and rankings in the forms of OpenRLHF, vLLM and probrm, and a page to try texts by hand."""
+    """Serve rewards and rankings over HTTP.
+
+    Answers in the forms of OpenRLHF, vLLM, SGLang and probrm; at / is a page to try texts by hand.
+    """
     from probrm.errors import ConfigError
 
     try:

@@ -9,7 +9,7 @@ import typer
 from probrm.config.flags import parse_columns
 from probrm_cli.flags import LARGEST_SEED, Columns, Json, Quiet
 
-simulate_app = typer.Typer(help="Data with a known truth.", no_args_is_help=True)
+simulate_app = typer.Typer(help="Make a log with a known ground truth.", no_args_is_help=True)
 
 
 @simulate_app.callback()
@@ -17,7 +17,7 @@ def _group() -> None:
     pass
 
 
-@simulate_app.command()
+@simulate_app.command(epilog="Example: probrm simulate implicit --data examples/pairs.parquet --out runs/simulated.parquet")
 def implicit(
     data: Annotated[str, typer.Option("--data", metavar="RATED", help="Answers with a rating each, or pairs (prompt, chosen, rejected).")],
     out: Annotated[str, typer.Option("--out", metavar="LOG", help="Parquet, CSV or JSON lines.")],
@@ -42,7 +42,7 @@ def implicit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """A log of actions on rated answers, with the true preference and propensity of each row."""
+    """Simulate actions on rated answers, with the true preference and propensity of each row."""
     from probrm.data.files.hints import check_known
     from probrm.simulation import (
         MECHANISMS,

@@ -44,12 +44,14 @@ class ModelFlags:
     Attributes:
         about: one line on the model.
         flags: its own, added to those of every fit.
-        baseline: whether it is there to be beaten: it is listed behind the others.
+        baseline: whether it is a baseline: these are listed last.
+        example: flags of a fit that runs in a clone, for the last line of its help.
     """
 
     about: str
     flags: tuple[Flag, ...] = ()
     baseline: bool = False
+    example: str = ""
 
 
 def reading(presets: str, columns: str) -> tuple[Flag, ...]:

@@ -99,3 +99,19 @@ def test_the_app_is_a_plain_typer_app() -> None:
     done = CliRunner().invoke(app, ["posterior", support.short_run_path(), "--var", "base_rate"])
     assert done.exit_code == 0
     assert "base_rate" in done.output
+
+
+def test_version_tells_what_a_bug_report_needs() -> None:
+    import json
+
+    import torch
+
+    done = call("--version", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["version"], told["versions"]["torch"]) == (0, __version__, torch.__version__)
+    assert {"platform", "device", "default_encoder"} <= set(told)
+
+
+@pytest.mark.parametrize("args", [("--json",), ("--json", "embed", "--help")], ids=" ".join)
+def test_json_without_a_command_is_refused(args: tuple[str, ...]) -> None:
+    refused(call(*args), "--json", "--version")

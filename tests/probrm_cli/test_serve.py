@@ -14,7 +14,8 @@ import pytest
 
 import probrm
 from tests import support
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
+from tests.page_checks import CONTRAST, TOO_WIDE, UNNAMED
 from tests.probrm_cli.serving_process import ITEM, Server, serving
 from tests.small_runs import tiny_run
 from tests.support import call, refused
@@ -45,10 +46,9 @@ def test_it_answers_as_the_run_does(server: Server, folder: str) -> None:
         assert reply.status == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the page cannot be looked at")
-def test_texts_are_tried_by_hand(server: Server, tmp_path: Path) -> None:
+def test_texts_are_tried_by_hand(server: Server) -> None:
     """Two answers are scored and ranked, HTML in them is text, nothing is fetched from elsewhere; then a mistake is told."""
-    with Browser(tmp_path / "profile") as browser:
+    with Browser() as browser:
         browser.look(width=380)
         browser.visit(server.address)
         browser.evaluate("document.getElementById('prompt').value = '2 + 3?'")

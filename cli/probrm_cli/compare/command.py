@@ -36,7 +36,10 @@ def compare(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """One table: each model's metrics, and whether it is better or worse than the first one beyond bootstrap error."""
+    """Compare runs and baselines in one table.
+
+    Models that are named are fitted to --log. Each one's metrics, and whether it is better or worse than the first beyond bootstrap error.
+    """
     from probrm.config.flags import parse_columns, parse_list
     from probrm_cli.compare.run import Comparison, run_comparison
 

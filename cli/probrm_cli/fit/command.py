@@ -36,7 +36,9 @@ class Models(TyperGroup):
                 fix=f"{did_you_mean(cmd_name, names) or 'name one of them;'} probrm fit --help says what each is",
             )
         alone, found = typer.Typer(add_completion=False), model_flags(cmd_name)
-        alone.command(cmd_name)(command(cmd_name, found.about, found.flags))
+        alone.command(cmd_name, epilog=f"Example: probrm fit {cmd_name} {found.example}" if found.example else None)(
+            command(cmd_name, found.about, found.flags)
+        )
         return typer.main.get_command(alone)
 
 
@@ -61,4 +63,4 @@ def command(kind: str, about: str, flags: Sequence[Flag]) -> Callable[..., None]
     return fit
 
 
-fit_app = typer.Typer(cls=Models, help="Fit a model to a file of actions or of pairs.", no_args_is_help=True)
+fit_app = typer.Typer(cls=Models, help="Fit a reward model to a log of actions or to preference pairs.", no_args_is_help=True)

@@ -54,7 +54,7 @@ def _command() -> Callable[..., None]:
     positional = signatures.Parameter("file", signatures.Parameter.POSITIONAL_OR_KEYWORD, annotation=where)
     as_json = signatures.Parameter("as_json", signatures.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
     inspect.__signature__ = signatures.Signature([positional, *map(parameter, flags), as_json])  # type: ignore[attr-defined]
-    inspect.__doc__ = "What a fit would read from a file and how, without fitting; and the command that fits it."
+    inspect.__doc__ = "Show how a file will be read, and the command that fits it."
     return inspect
 
 

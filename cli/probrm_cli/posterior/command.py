@@ -36,7 +36,10 @@ def posterior(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Mean, deviation and interval of every variable; how far to trust them; figures; draws for ArviZ; single rows."""
+    """Print what a run learned, and whether its intervals are reliable.
+
+    Mean, standard deviation and central 90 % interval of every variable; also figures, draws for ArviZ, and single rows.
+    """
     from probrm.runs import find_recipe, load
     from probrm.runs.showing import showing
     from probrm_cli.posterior.files import check_target, write_draws, write_figures

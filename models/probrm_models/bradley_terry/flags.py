@@ -1,6 +1,6 @@
 """Flags of Bradley–Terry models."""
 
 from probrm.config.flags import ModelFlags
-from probrm.recipes.pairs.flags import PAIRS
+from probrm.recipes.pairs.flags import EXAMPLE, PAIRS
 
-BRADLEY_TERRY = ModelFlags("Bradley–Terry reward model from pairs: one reward an answer, with a Bayesian last layer.", PAIRS)
+BRADLEY_TERRY = ModelFlags("From preference pairs: one reward for each answer (Bradley–Terry).", PAIRS, example=EXAMPLE)

@@ -1,10 +1,10 @@
 """Flags of the implicit model and of the naive model."""
 
 from probrm.config.flags import Flag, ModelFlags
-from probrm.recipes.logs.flags import ACTIONS, LOG
+from probrm.recipes.logs.flags import ACTIONS, EXAMPLE, LOG
 
 IMPLICIT = ModelFlags(
-    "Reward model from logged actions: what users liked, separated from who acts at all.",
+    "From a log of actions: what users liked, separated from their propensity to act.",
     (
         *LOG,
         ACTIONS,
@@ -18,5 +18,6 @@ IMPLICIT = ModelFlags(
             parse=list,
         ),
     ),
+    example=f"{EXAMPLE} --derive code_block",
 )
-NAIVE = ModelFlags("Baseline on logged actions: the action taken for the label; Bayesian.", LOG, baseline=True)
+NAIVE = ModelFlags("Baseline for logs: the action used as the label, with a Bayesian last layer.", LOG, baseline=True, example=EXAMPLE)

@@ -2,6 +2,8 @@
 
 from probrm.config.flags import Flag, listing, parse_values, reading
 
+EXAMPLE = "--data examples/log.parquet --propensity-features surface,position"
+"""Of a fit that runs in a clone."""
 LOG = (
     *reading("realhumaneval, or a product's export (docs/your_data_logs.md)", "prompt=question,action=copied"),
     Flag("values", "data.values", "What values of actions and labels mean: up=1,down=0,null=0.", "VALUE=NUMBER,…", parse=parse_values),

@@ -3,6 +3,8 @@
 from probrm.config.flags import Flag, listing, parse_choices, reading
 from probrm.data.pairs.formats import PRESETS
 
+EXAMPLE = "--data examples/pairs.parquet"
+"""Of a fit that runs in a clone."""
 PAIRS = (
     *reading(", ".join(PRESETS), "prompt=question,chosen=better"),
     listing(
