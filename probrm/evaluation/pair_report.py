@@ -68,10 +68,11 @@ def evaluate_pairs(
         ValueError: lengths differ.
     """
     m = np.asarray(predictions.p_chosen).size
-    kept, notes = _decided(outcome, m)
-    columns = {"prompts": _at(prompts, kept, m), "weight": _at(weight, kept, m), "true_probability": _at(true_probability, kept, m)}
+    kept, notes = decided(outcome, m)
+    given = {"prompts": prompts, "weight": weight, "true_probability": true_probability}
+    columns = {name: at_kept(values, kept, m) for name, values in given.items()}
     sample, model = _rows(predictions, kept, m, columns)
-    subsets, told = _subsets(_at(subset, kept, m))
+    subsets, told = _subsets(at_kept(subset, kept, m))
     resamples = Resamples(sample.n_clusters, sample.rows, bootstrap, seed)
     drawn = draw_pair_metrics(sample, model, subsets, resamples, progress)
     beside = None
@@ -84,11 +85,16 @@ def evaluate_pairs(
 def _rows(predictions: PairPredictions, kept: Codes, m: int, columns: dict[str, list[Any] | None]) -> tuple[Sample, Predictions]:
     if np.asarray(predictions.p_chosen).shape != (m,):
         raise ValueError(f"p_chosen has shape {np.asarray(predictions.p_chosen).shape}; expected {(m,)}")
-    decided = predictions.kept(kept)
-    return pairs_as_rows(decided.p_chosen, low=decided.low, high=decided.high, **columns)
+    clear = predictions.kept(kept)
+    return pairs_as_rows(clear.p_chosen, low=clear.low, high=clear.high, **columns)
 
 
-def _at(values: ArrayLike | Sequence[object] | None, kept: Codes, m: int) -> list[Any] | None:
+def at_kept(values: ArrayLike | Sequence[object] | None, kept: Codes, m: int) -> list[Any] | None:
+    """A column (m,) at the pairs that are kept; None where there is no column.
+
+    Raises:
+        ValueError: its length is not m.
+    """
     if values is None:
         return None
     found = list(cast("Sequence[object]", values))
@@ -97,8 +103,17 @@ def _at(values: ArrayLike | Sequence[object] | None, kept: Codes, m: int) -> lis
     return [found[row] for row in kept]
 
 
-def _decided(outcome: ArrayLike | None, m: int) -> tuple[Codes, list[str]]:
-    """The pairs that are no ties, and a note of how many are."""
+def decided(outcome: ArrayLike | None, m: int) -> tuple[Codes, list[str]]:
+    """The pairs of m that are no ties, and a note of how many are.
+
+    Args:
+        outcome: (m,) 1 where the chosen response is preferred, 1/2 for a tie; ones by default.
+        m: number of pairs.
+
+    Raises:
+        DataError: another outcome, or no pairs but ties.
+        ValueError: the length is not m.
+    """
     values = np.ones(m) if outcome is None else np.asarray(outcome, dtype=np.float64)
     if values.shape != (m,):
         raise ValueError(f"outcome has shape {values.shape}; expected {(m,)}")

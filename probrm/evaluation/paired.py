@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from probrm.evaluation.confidence import BETAS
 from probrm.evaluation.intervals import Drawn, Metric
 from probrm.evaluation.metrics import draw_metrics
 from probrm.evaluation.resample import Resamples
@@ -14,6 +15,9 @@ from probrm.evaluation.sample import Predictions, Sample
 
 Verdict = Literal["better", "worse", "unclear"]
 
+_OF_BOUNDS = {"elce": False, "euce": False, "confident_true": True, "confident_false": False} | {
+    f"ranking_{beta:g}": True for beta in BETAS
+}
 HIGHER_IS_BETTER: Mapping[str, bool] = {
     "auroc": True,
     "pair_accuracy": True,
@@ -24,6 +28,10 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
     "accuracy_certain_half": True,
     "certainty_auroc": True,
     "aurc": False,
+    "win_rate": True,
+    "ece_20": False,
+    **_OF_BOUNDS,
+    **{f"{name}_joint": higher for name, higher in _OF_BOUNDS.items()},
 }
 """Coverage is missing on purpose: it should be near its nominal level, not high. ``accuracy:SUBSET`` is read as ``accuracy``."""
 
