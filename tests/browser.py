@@ -1,52 +1,64 @@
-"""A real browser without a window, spoken to over a pipe in the DevTools protocol with the standard library alone."""
+"""A real browser without a window, spoken to in the DevTools protocol: QtWebEngine, which is Chromium, in a process of its own."""
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-dev-shm-usage --remote-debugging-pipe"
-)
+import pytest
+
+_WINDOW = Path(__file__).with_name("browser_window.py")
+_ENVIRONMENT = {
+    "QT_QPA_PLATFORM": "offscreen",
+    "QT_QUICK_BACKEND": "software",
+    "QTWEBENGINE_CHROMIUM_FLAGS": "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking",
+}
+_MISSING = ("ImportError", "ModuleNotFoundError", "This application failed to start because no Qt platform plugin")
 
 
 class Browser:
-    """One page. A context manager; everything that it says is kept in ``events``."""
+    """One page. A context manager; everything that it says is kept in ``events``.
 
-    def __init__(self, profile: Path) -> None:
-        assert CHROMIUM is not None
+    The test is skipped where PyQt6-WebEngine, or a library of the system that it needs, is not installed.
+    """
+
+    def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
         self._buffer = b""
-        reads, self._write = os.pipe()
-        self._read, writes = os.pipe()
-        # Chromium reads commands from descriptor 3 and answers on 4.
-        shell = f'exec "$0" {_FLAGS} --user-data-dir="$1" about:blank 3<&{reads} 4>&{writes}'
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the browser)
         self._process = subprocess.Popen(
-            ["bash", "-c", shell, CHROMIUM, str(profile)], pass_fds=(reads, writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, str(_WINDOW)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env=os.environ | _ENVIRONMENT,
         )
-        os.close(reads)
-        os.close(writes)
-        self._session: str | None = None
-        target = next(one for one in self.send("Target.getTargets")["targetInfos"] if one["type"] == "page")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.send(f"{domain}.enable")
+        try:
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.send(f"{domain}.enable")
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """A command's answer."""
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": params} | ({"sessionId": self._session} if self._session else {})
-        os.write(self._write, json.dumps(message).encode() + b"\0")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"id": number, "method": method, "params": params}).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._gone()
         while True:
             found = self._next()
             if found.get("id") == number:
@@ -55,17 +67,29 @@ class Browser:
 
     def _next(self, seconds: float = 60) -> dict[str, Any]:
         end = time.monotonic() + seconds
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read], [], [], max(0, end - time.monotonic()))
+        assert self._process.stdout is not None
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0, end - time.monotonic()))
             assert ready, "the browser does not answer"
-            chunk = os.read(self._read, 1 << 20)
-            assert chunk, "the browser has gone"
+            chunk = os.read(self._process.stdout.fileno(), 1 << 20)
+            if not chunk:
+                self._gone()
             self._buffer += chunk
-        raw, _, self._buffer = self._buffer.partition(b"\0")
+        raw, _, self._buffer = self._buffer.partition(b"\n")
         found = json.loads(raw)
         if "method" in found:
             self.events.append(found)
         return found
+
+    def _gone(self) -> None:
+        """Skips the test where something is not installed; else the browser has broken down."""
+        self._process.wait(10)
+        self._complaints.seek(0)
+        said = self._complaints.read().decode(errors="replace").strip().splitlines()
+        lacking = [line for line in said if line.startswith(_MISSING)]
+        if lacking:
+            pytest.skip(f"the page cannot be looked at, PyQt6-WebEngine does not start: {lacking[-1]}")
+        raise AssertionError(f"the browser has gone: {said[-5:]}")
 
     def open(self, path: Path) -> None:
         """Loads a file and waits until all of it is there."""
@@ -73,8 +97,9 @@ class Browser:
 
     def visit(self, url: str) -> None:
         """The same of an address."""
+        before = len(self.events)
         self.send("Page.navigate", url=url)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events[before:]):
             self._next()
 
     def evaluate(self, expression: str) -> Any:
@@ -95,15 +120,28 @@ class Browser:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 
-    def __enter__(self) -> Browser:
-        return self
+    def keep(self, name: str, *, whole: bool = True) -> None:
+        """A picture, where ``PROBRM_SCREENSHOTS`` names a folder: of the whole page, or of what the window shows."""
+        if folder := os.environ.get("PROBRM_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
+            (Path(folder) / name).write_bytes(base64.b64decode(shot["data"]))
 
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+    def close(self) -> None:
+        """Ends the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._read)
-        os.close(self._write)
+        self._process.stdout.close()
+        self._complaints.close()
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

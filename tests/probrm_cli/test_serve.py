@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
 import threading
@@ -57,15 +58,22 @@ def test_texts_are_tried_by_hand(server: Server) -> None:
         browser.evaluate(BUTTON)
         browser.wait_for("!document.getElementById('found').hidden")
         rows = browser.evaluate(SHOWN)
-        assert [row[0] for row in rows] == ["Answer 1", "Answer 2"]
+        assert [row[0].removesuffix(", the choice") for row in rows] == ["Answer 1", "Answer 2"]
+        assert sum(row[0].endswith(", the choice") for row in rows) == 1
         assert sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.011)
         assert float(rows[0][1].split()[0]) != float(rows[1][1].split()[0])
         assert browser.evaluate("document.title") == "probrm: try texts"
-        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth + document.getElementById('found').scrollWidth")
+        for width, theme in itertools.product((1280, 380), ("light", "dark")):
+            browser.look(width=width, theme=theme)
+            browser.keep(f"serve-{theme}-{width}.png")
+            assert browser.evaluate(TOO_WIDE) == browser.evaluate(CONTRAST) == browser.evaluate(UNNAMED) == []
         browser.evaluate("document.getElementById('answer-1').value = 'x'.repeat(500000)")
         browser.evaluate(BUTTON)
         browser.wait_for("document.getElementById('said').className === 'error'")
         assert "allowed: 400000" in browser.evaluate("document.getElementById('said').textContent")
+        browser.keep("serve-error.png", whole=False)
+        assert not browser.evaluate("document.getElementById('found').checkVisibility()")
+        assert browser.evaluate(TOO_WIDE) == browser.evaluate(CONTRAST) == []
         asked = {event["params"]["request"]["url"] for event in browser.events if event["method"] == "Network.requestWillBeSent"}
         assert all(url.startswith((server.address, "data:")) for url in asked)
         assert not [e for e in browser.events if e["method"] == "Runtime.exceptionThrown"]

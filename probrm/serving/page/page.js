@@ -22,7 +22,7 @@ async function post(path, body) {
   const found = await reply.json().catch(() => ({ error: { message: `the server answered ${reply.status} ${reply.statusText}` } }));
   if (reply.ok) return found;
   if (reply.status === 401) at("access").open = true;
-  throw new Error([found.error.message, found.error.fix].filter(Boolean).join(". "));
+  throw new Error([found.error.message, found.error.fix].filter(Boolean).join("; "));
 }
 
 function interval(score, low, high) {
@@ -48,11 +48,16 @@ function show(names, scores, ranking) {
     head.scope = "row";
     head.textContent = ranking && ranking.chosen === i ? `${names[i]}, the choice` : names[i];
     row.append(head);
-    row.insertCell().textContent = `${score.reward.toFixed(2)} ± ${score.reward_sd.toFixed(2)}`;
-    const cell = row.insertCell();
-    cell.append(interval(score, low, high), `${score.reward_own_low.toFixed(1)} to ${score.reward_own_high.toFixed(1)}`);
-    row.insertCell().textContent = `${score.probability.toFixed(2)} [${score.probability_low.toFixed(2)}, ${score.probability_high.toFixed(2)}]`;
-    row.insertCell().textContent = ranking ? ranking.p_best[i].toFixed(2) : "–";
+    const titles = [...at("found").tHead.rows[0].cells].map((one) => one.textContent);
+    const add = (...what) => {
+      const cell = row.insertCell();
+      cell.dataset.name = titles[cell.cellIndex];
+      cell.append(...what);
+    };
+    add(`${score.reward.toFixed(2)} ± ${score.reward_sd.toFixed(2)}`);
+    add(interval(score, low, high), `${score.reward_own_low.toFixed(1)} to ${score.reward_own_high.toFixed(1)}`);
+    add(`${score.probability.toFixed(2)} [${score.probability_low.toFixed(2)}, ${score.probability_high.toFixed(2)}]`);
+    add(ranking ? ranking.p_best[i].toFixed(2) : "–");
   });
   at("found").hidden = false;
 }
@@ -70,7 +75,7 @@ async function ask(event) {
     const { scores, model } = await post("score", { items: responses.map((response) => ({ prompt, response })) });
     const ranking = responses.length > 1 ? await post("rank", { prompt, responses }) : null;
     show(areas.map((area) => area.labels[0].textContent), scores, ranking);
-    at("said").textContent = `By ${model}. Intervals are of these very answers, with what the encoder cannot see of them.`;
+    at("said").textContent = `Model: ${model}. The intervals include what the encoder does not capture of an answer.`;
   } catch (error) {
     at("found").hidden = true;
     at("said").className = "error";
