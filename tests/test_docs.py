@@ -24,7 +24,7 @@ from tests import support
 from tests.test_house import ROOT, probrm_lines
 
 DOCS = ROOT / "docs"
-PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 MODELS = {
     "implicit.md": "implicit",
     "several_actions.md": "implicit",
@@ -72,7 +72,7 @@ def test_links_lead_to_files_and_headings(name: str) -> None:
     broken = []
     for link in links:
         path, _, anchor = link.partition("#")
-        target = (DOCS / path).resolve() if path else DOCS / name
+        target = ((DOCS / name).parent / path).resolve() if path else DOCS / name
         if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
             broken.append(link)
     assert not broken
