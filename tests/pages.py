@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 _FILE = re.compile(r"^`([\w./=-]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -13,6 +14,13 @@ _TABLE = re.compile(r"^\| prompt \|.*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 def sections(page: str) -> dict[str, str]:
     """Those with a table, by title."""
     return {part.split("\n", 1)[0]: part for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:] if "| prompt |" in part}
+
+
+def sections_of(pages: Iterable[Path]) -> dict[str, str]:
+    """Of several pages; a title occurs once."""
+    found = [one for page in pages for one in sections(page.read_text()).items()]
+    assert len(dict(found)) == len(found), "two sections of one title"
+    return dict(found)
 
 
 def command(section: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The page "Your data looks like this": each of its files, read with its command, gives its table and says what it says."""
+"""The pages of formats of preference data: each of their files, read with its command, gives its table and says what it says."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from probrm.data import LogSpec, PairSpec, read_log, read_pairs
 from probrm.data.pairs.formats import PRESETS
 from probrm.recipes.logs.flags import LOG
 from probrm.recipes.pairs.flags import PAIRS
-from tests.pages import command, sections, table, write_files
+from tests.pages import command, sections_of, table, write_files
 from tests.test_docs import parse
 from tests.test_house import ROOT
 
-PAGE = (ROOT / "docs" / "your_data.md").read_text()
-SECTIONS = sections(PAGE)
+PAGES = sorted(set((ROOT / "docs").glob("your_data*.md")) - set((ROOT / "docs").glob("your_data_logs*.md")))
+SECTIONS = sections_of(PAGES)
 _NOTES = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 GENERIC = {"hh-rlhf", "trl", "side-by-side", "helpsteer"}
 """Forms whose sections are not named after them."""
@@ -57,4 +57,5 @@ def test_what_the_page_says_is_read(title: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_published_form_has_a_section() -> None:
-    assert set(re.findall(r"`--preset ([\w-]+)` names it", PAGE)) == set(PRESETS) - GENERIC
+    named = [name for page in PAGES for name in re.findall(r"^Preset: `--preset ([\w-]+)`\.$", page.read_text(), re.MULTILINE)]
+    assert sorted(named) == sorted(set(PRESETS) - GENERIC)

@@ -1,4 +1,4 @@
-"""The page "Your logs look like this": each of its files, read with its command, gives its table."""
+"""The pages of formats of logs: each of their files, read with its command, gives its table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from probrm.config.flags import parse_columns, parse_list, parse_values
 from probrm.data import LogSpec, read_log
 from probrm.data.products.registry import PRODUCTS
-from tests.pages import command, sections, table, write_files
+from tests.pages import command, sections_of, table, write_files
 from tests.test_docs import parse
 from tests.test_house import ROOT
 
-PAGE = (ROOT / "docs" / "your_data_logs.md").read_text()
-SECTIONS = sections(PAGE)
+PAGES = sorted((ROOT / "docs").glob("your_data_logs*.md"))
+SECTIONS = sections_of(PAGES)
 _PARSERS: dict[str, Any] = {"columns": parse_columns, "values": parse_values, "actions": lambda text: tuple(parse_list(text))}
 
 
@@ -57,4 +57,5 @@ def test_what_the_page_says_is_read(title: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_product_has_a_section() -> None:
-    assert {f"`--preset {name}`" for name in PRODUCTS} <= set(re.findall(r"`--preset [\w-]+`", PAGE))
+    text = "\n".join(page.read_text() for page in PAGES)
+    assert {f"`--preset {name}`" for name in PRODUCTS} <= set(re.findall(r"`--preset [\w-]+`", text))
