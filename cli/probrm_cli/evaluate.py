@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import LARGEST_SEED, Columns, Data, Embeddings, Json, Preset, Quiet, RunFolder, Values, spec_of
+from probrm_cli.flags import LARGEST_SEED, Columns, Data, Embeddings, Json, Metrics, Preset, Quiet, RunFolder, Values, spec_of
 
 
 def evaluate(
@@ -19,6 +19,7 @@ def evaluate(
     domain: Annotated[
         str | None, typer.Option("--domain", metavar="NAME", help="Of a file of rm-bench without such a column (default: by its name).")
     ] = None,
+    metrics: Metrics = "standard",
     columns: Columns = None,
     preset: Preset = None,
     values: Values = None,
@@ -33,6 +34,7 @@ def evaluate(
     Prints metrics of the run and of its baseline with bootstrap intervals, or the scores of a published benchmark.
     """
     from probrm.errors import ConfigError
+    from probrm.recipes.metric_rows import STANDARD, check_metrics, metric_rows
     from probrm.recipes.other_files import unit_of
     from probrm.runs import find_recipe, load
     from probrm_cli.tables import print_benchmark, print_evaluation
@@ -45,6 +47,11 @@ def evaluate(
         )
     if domain is not None and benchmark is None:
         raise ConfigError("--domain: belongs to a benchmark's file", fix="add --benchmark rm-bench, or leave it out")
+    if benchmark is not None and metrics != STANDARD:
+        raise ConfigError(
+            f"--metrics {metrics}: a benchmark has scores of its own; allowed: --metrics {STANDARD}", fix="leave one of the two out"
+        )
+    check_metrics(metrics)
     fitted = load(run)
     recipe = find_recipe(fitted.kind)
     bars = progress(quiet or as_json)
@@ -56,7 +63,11 @@ def evaluate(
         print_json(result.to_dict()) if as_json else print_benchmark(result)
         return
     spec = spec_of(recipe, fitted, data, columns, preset, values, truth=True)
-    found, notes = recipe.evaluate(fitted, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
+    if metrics == STANDARD:
+        found, notes = recipe.evaluate(fitted, data, spec, embeddings=embeddings, bootstrap=bootstrap, seed=seed, progress=bars)
+    else:
+        rows = metric_rows(metrics, fitted, data, spec, embeddings=embeddings, baseline=True, progress=bars)
+        found, notes = rows.against(rows.beside, bootstrap=bootstrap, seed=seed, progress=bars), rows.notes
     tell([*notes, *found.notes], quiet)
     if as_json:
         print_json(found.to_dict())

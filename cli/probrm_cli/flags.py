@@ -31,6 +31,10 @@ Preset = Annotated[str | None, typer.Option("--preset", help="The form of a publ
 Embeddings = Annotated[
     str | None, typer.Option("--embeddings", metavar="STORE", help="Vectors made by `probrm embed`, instead of encoding.")
 ]
+Metrics = Annotated[
+    str,
+    typer.Option("--metrics", metavar="NAME", help="standard, uncertainty (are intervals right?) or length (does the reward follow it?)."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else there.")]
 CsvSafe = Annotated[

@@ -122,7 +122,18 @@ _TITLES = {
     "accuracy_certain_half": "accuracy of the more certain half ↑",
     "certainty_auroc": "AUROC of certainty for being right ↑",
     "aurc": "area under risk–coverage ↓",
-}
+    "win_rate": "win rate ↑",
+    "ece_20": "ECE, 20 equal bins ↓",
+    "elce": "lower bounds (ELCE) ↓",
+    "euce": "upper bounds (EUCE) ↓",
+    "confident_true": "confident and right ↑",
+    "confident_false": "confident and wrong ↓",
+    "length_correlation": "length: rank correlation",
+    "length_slope": "logits for a doubling",
+    "truth_length_correlation": "length: of the truth",
+    "length_slope_given_truth": "logits, given the truth",
+} | {f"ranking_{beta}": f"ranking, β = {beta} ↑" for beta in ("0", "0.01", "0.2", "1")}
+_JOINT = "_joint"
 
 
 def print_evaluation(evaluation: Evaluation, model: str = "model", baseline: str = "baseline", *, unit: str = "rows") -> None:
@@ -153,7 +164,11 @@ def print_benchmark(result: BenchmarkResult) -> None:
 
 def _title(metric: str) -> str:
     """How a table names a metric; those of subsets, ``accuracy:easy`` and ``Chat/easy``, are set in."""
-    return f"  {metric}" if set(":/") & set(metric) else _TITLES.get(metric, metric)
+    if set(":/") & set(metric):
+        return f"  {metric}"
+    if metric.endswith(_JOINT):
+        return "  from joint draws"  # below the same metric of two marginal intervals
+    return _TITLES.get(metric, metric)
 
 
 def _cell(metric: Metric | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probrm.evaluation.pair_metrics import PairPredictions
     from probrm.evaluation.pair_report import evaluate_pairs
     from probrm.evaluation.paired import difference, verdict
-    from probrm.evaluation.pairs import pairs_as_rows
+    from probrm.evaluation.pairs import labelled_pairs, pairs_as_rows
     from probrm.evaluation.report import Evaluation, evaluate
     from probrm.evaluation.sample import Predictions, Sample
     from probrm.evaluation.uncertainty_report import evaluate_uncertainty
@@ -44,6 +44,7 @@ __all__ = [
     "evaluate_pairs",
     "evaluate_uncertainty",
     "expected_calibration_error",
+    "labelled_pairs",
     "leave_one_out",
     "pairs_as_rows",
     "ranking_score",
@@ -65,7 +66,7 @@ __getattr__ = lazy(
     pair_metrics="PairPredictions",
     pair_report="evaluate_pairs",
     paired="difference verdict",
-    pairs="pairs_as_rows",
+    pairs="labelled_pairs pairs_as_rows",
     report="Evaluation evaluate",
     sample="Predictions Sample",
     uncertainty_report="evaluate_uncertainty",

@@ -31,7 +31,8 @@ def confidence_rates(margins: Margins, weight: ArrayLike | None = None) -> dict[
 
     The unconfident ones are what is left: ``win_rate − confident_true`` and ``1 − win_rate − confident_false``.
     """
-    return {name: float(np.average(values, weights=weight)) for name, values in marks(margins).items()}
+    weights = None if weight is None else np.asarray(weight, np.float64)
+    return {name: float(np.average(values, weights=weights)) for name, values in marks(margins).items()}
 
 
 def ranking_score(confident_true: ArrayLike, confident_false: ArrayLike, true: ArrayLike, *, beta: float) -> Floats:

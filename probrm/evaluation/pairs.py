@@ -14,7 +14,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from probrm.evaluation.sample import Predictions, Sample
+from probrm.errors import DataError
+from probrm.evaluation.sample import Codes, Floats, Predictions, Sample
 
 
 def pairs_as_rows(
@@ -66,3 +67,27 @@ def pairs_as_rows(
 def _both(values: np.ndarray) -> np.ndarray:
     # 1 - 0.7 is not 0.3 in floating point: without rounding, equal probabilities would be no tie, and sorted by their truth.
     return np.round(np.r_[values, 1 - values], 12)
+
+
+def labelled_pairs(sample: Sample) -> tuple[Codes, Codes, Floats]:
+    """Every two rows of one group of which the first has truth 1 and the other 0: both positions, and the product of their weights, (m,) each.
+
+    Raises:
+        DataError: there are no such rows.
+    """
+    groups = np.zeros(sample.rows, np.int64) if sample.groups is None else sample.groups
+    order = np.argsort(groups, kind="stable")
+    parts = [(rows[sample.truth[rows] == 1], rows[sample.truth[rows] == 0]) for rows in np.split(order, _ends(groups[order]))]
+    found = [np.stack(np.meshgrid(liked, other, indexing="ij")).reshape(2, -1) for liked, other in parts]
+    first, second = np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1)
+    if not first.size:
+        raise DataError(
+            f"no prompt has an answer with label 1 and one with label 0: {sample.rows} labelled rows, {len(parts)} prompts; "
+            "intervals are judged on pairs of such answers",
+            fix="label several answers to a prompt, or give pairs: prompt, chosen, rejected",
+        )
+    return first, second, sample.weight[first] * sample.weight[second]
+
+
+def _ends(sorted_codes: Codes) -> Codes:
+    return np.flatnonzero(np.diff(sorted_codes)) + 1

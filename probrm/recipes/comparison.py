@@ -9,6 +9,7 @@ import numpy as np
 from probrm.encoders import Encoder
 from probrm.errors import ConfigError, DataError
 from probrm.progress import Progress, silent
+from probrm.recipes.metric_rows import STANDARD, metric_rows
 from probrm.runs import Run, find_recipe
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def compare_runs(
     embeddings: str | Encoder | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
+    metrics: str = STANDARD,
     progress: Progress = silent,
 ) -> tuple[dict[str, Evaluation], list[str]]:
     """Every run against the truth in one file, on the same resamples, with differences to the first; and notes.
@@ -47,16 +49,22 @@ def compare_runs(
         embeddings: a store of vectors instead of the runs' encoders.
         bootstrap: resamples behind the intervals.
         seed: of the bootstrap.
+        metrics: which, see ``metric_rows``.
         progress: shows encoding and resamples.
 
     Raises:
+        ConfigError: unknown metrics, or such as a run does not have.
         DataError: the file cannot be used, or runs read other rows of it.
         EncoderError: a run's encoder cannot be loaded.
     """
     found: dict[str, Any] = {}
     for name, run in runs.items():
         kind_of_data(run.kind)
-        found[name] = find_recipe(run.kind).truth_rows(run, source, specs[name], embeddings=embeddings, progress=progress)
+        try:
+            found[name] = metric_rows(metrics, run, source, specs[name], embeddings=embeddings, progress=progress)
+        except ConfigError as error:
+            error.what = f"{name}: {error.what}"
+            raise
     (first, base), *others = found.items()
     for name, one in others:
         if not np.array_equal(one.rows, base.rows):

@@ -131,6 +131,8 @@ def _rows(run: Run, progress: Progress) -> FittedRows | str:
     """The rows that a run was fitted to, or why it has no leave-one-out density."""
     if len(next(iter(run.draws.values()))) < 2:
         return "a point estimate: without draws there is nothing to weigh anew"
+    if (reason := find_recipe(run.kind).no_loo(run)) is not None:
+        return reason
     try:
         return find_recipe(run.kind).fitted_rows(run, progress=progress)
     except ProbrmError as error:

@@ -272,6 +272,10 @@ class Recipe(FitSteps):
         """
         raise ConfigError(f"model {self.kind!r}: it says nothing of fitted rows", fix="write row_predictions in its recipe")
 
+    def no_loo(self, run: Run) -> str | None:
+        """Why leave-one-out cannot weigh the run's draws anew; None where they are of the posterior of its likelihood."""
+        return None
+
     def refit(self, run: Run, batch: Batch, **options: Unpack[FitOptions]) -> Fitted:
         """The run's model, with its settings, fitted to these rows another way: what a referee is asked for.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probrm_cli.flags import LARGEST_SEED, Columns, Embeddings, Json, Preset, Quiet, Values
+from probrm_cli.flags import LARGEST_SEED, Columns, Embeddings, Json, Metrics, Preset, Quiet, Values
 
 
 def compare(
@@ -14,6 +14,7 @@ def compare(
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth (a label, or pairs) to compare on.")
     ] = None,
+    metrics: Metrics = "standard",
     log: Annotated[str | None, typer.Option("--log", metavar="LOG", help="What models that are named are fitted to.")] = None,
     propensity_features: Annotated[
         str | None, typer.Option("--propensity-features", metavar="A,B", help="As in probrm fit, for every model that is fitted.")
@@ -49,6 +50,7 @@ def compare(
         Comparison(
             models=models,
             data=data,
+            metrics=metrics,
             log=log,
             reading=settings
             | ({"columns": parse_columns(of_log)} if (of_log := columns if log_columns is None else log_columns) is not None else {})

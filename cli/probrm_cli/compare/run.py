@@ -32,6 +32,7 @@ class Comparison:
 
     models: Sequence[str]
     data: str | None
+    metrics: str
     log: str | None
     reading: Mapping[str, Any]
     columns: str | None
@@ -58,6 +59,7 @@ def run_comparison(asked: Comparison) -> None:
         ProbrmError: from a fit, with the model's name before it.
     """
     to_fit = _names(asked)
+    _check_metrics(asked)
     bars = progress(asked.quiet or asked.as_json)
     runs = {name: load(name) for name in asked.models if name not in to_fit}
     _check_kinds({name: run.kind for name, run in runs.items()} | {name: name for name in to_fit})
@@ -100,7 +102,14 @@ def _compare(runs: dict[str, Run], asked: Comparison) -> None:
         for name, run in runs.items()
     }
     found, notes = compare_runs(
-        runs, asked.data, specs, embeddings=asked.embeddings, bootstrap=asked.bootstrap, seed=asked.seed, progress=bars
+        runs,
+        asked.data,
+        specs,
+        embeddings=asked.embeddings,
+        bootstrap=asked.bootstrap,
+        seed=asked.seed,
+        metrics=asked.metrics,
+        progress=bars,
     )
     loo = compare_loo(runs, progress=bars)
     tell(notes + loo.notes, asked.quiet)
@@ -161,6 +170,15 @@ def _names(asked: Comparison) -> list[str]:
             tidy(Path(asked.out) / name, quiet=asked.quiet)
             choose_folder(asked.out and os.path.join(asked.out, name), name, str(asked.log), overwrite=asked.overwrite)
     return to_fit
+
+
+def _check_metrics(asked: Comparison) -> None:
+    """Before anything is fitted."""
+    from probrm.recipes.metric_rows import STANDARD, check_metrics
+
+    check_metrics(asked.metrics)
+    if asked.metrics != STANDARD and asked.data is None:
+        raise ConfigError(f"--metrics {asked.metrics}: there are no rows to take them of", fix="give rows with a known truth: --data FILE")
 
 
 def _check_kinds(kinds: Mapping[str, str]) -> None:

@@ -22,6 +22,16 @@ _COLUMNS = {
     "ece": "ECE ↓",
     "pair_accuracy": "pairs ↑",
     "coverage": "coverage",
+    "win_rate": "win rate ↑",
+    "elce": "bounds ↓",
+    "confident_true": "sure, right ↑",
+    "confident_false": "sure, wrong ↓",
+    "confident_true_joint": "joint, right ↑",
+    "confident_false_joint": "joint, wrong ↓",
+    "length_correlation": "length, ρ",
+    "length_slope": "slope",
+    "truth_length_correlation": "of the truth, ρ",
+    "length_slope_given_truth": "slope, given truth",
 }
 """Metrics that the table shows, with their titles; ``--json`` has them all."""
 

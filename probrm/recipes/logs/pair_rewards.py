@@ -129,7 +129,12 @@ def _liked_alone(model: RewardModel, draws: Mapping[str, Tensor], first: Tensor,
     return (odds[0] - odds[1]).sigmoid()
 
 
-def _batches(run: Run, pairs: Pairs, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, Batch, list[str]]:
+def both_sides(run: Run, pairs: Pairs, embeddings: str | Encoder | None, progress: Progress) -> tuple[Batch, Batch, list[str]]:
+    """Chosen and rejected answers as a model of logs takes them, and notes of the encoder.
+
+    Raises:
+        ConfigError: the run's reward has covariates.
+    """
     check_texts_suffice(run)
     encoded = run_vectors(run, [*pairs.chosen, *pairs.rejected], embeddings=embeddings, progress=progress)
     chosen, rejected = encoded.vectors.split(len(pairs))
@@ -146,7 +151,7 @@ def score_pairs(
         DataError: the file cannot be used, or a row makes several pairs.
     """
     pairs = read_scored_pairs(source, spec, read_table(source).column_names)
-    chosen, rejected, notes = _batches(run, pairs, embeddings, progress)
+    chosen, rejected, notes = both_sides(run, pairs, embeddings, progress)
     found = asdict(pair_rewards(run.model, run.draws, chosen, rejected, progress=progress))
     table, told = with_scores(pairs.table, pairs.rows, found)
     return table, [
@@ -173,7 +178,7 @@ def log_run_pairs(
         DataError: the file cannot be used.
     """
     pairs = read_pairs(source, spec, fitting=False, min_pairs=1)
-    chosen, rejected, notes = _batches(run, pairs, embeddings, progress)
+    chosen, rejected, notes = both_sides(run, pairs, embeddings, progress)
     prompts = [c.prompt_text for c in pairs.chosen]
     truth = {"prompts": prompts, "weight": pairs.weight, "subset": pairs.subset, "outcome": pairs.outcome}
     ours = _predictions(run.model, run.draws, chosen, rejected, progress)
