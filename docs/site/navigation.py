@@ -13,7 +13,7 @@ _PAGE = re.compile(r"\s*[-*] \[(?P<title>[^\]]+)\]\((?P<page>[^)#]+\.md)\)")
 
 def navigation(index: str) -> list[dict[str, Any]]:
     """Sections in MkDocs' form, ``[{title: page} | {section: [{title: page}, …]}, …]``, from the index's Markdown."""
-    found: list[dict[str, Any]] = [{"probrm": "index.md"}]
+    found: list[dict[str, Any]] = [{"Overview": "index.md"}]
     for line in index.splitlines():
         if section := _SECTION.match(line):
             found.append({section["bold"] or section["title"]: []})

@@ -1,0 +1,18 @@
+"""Pydantic's dataclasses in the reference: griffe knows the standard library's, which have the same signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from griffe import Extension, Module
+
+
+class PydanticDataclasses(Extension):
+    """Reads ``pydantic.dataclasses.dataclass`` as ``dataclasses.dataclass``."""
+
+    def on_module_members(self, *, mod: Module, **_: Any) -> None:
+        """Called by griffe once a module's members are known."""
+        for name, path in mod.imports.items():
+            if path == "pydantic.dataclasses.dataclass":
+                mod.imports[name] = "dataclasses.dataclass"
+                mod.members[name].target_path = "dataclasses.dataclass"
