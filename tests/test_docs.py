@@ -198,28 +198,32 @@ def test_all_python_of_the_pages_runs(name: str, tmp_path: Path, monkeypatch: py
     run_python(name, tmp_path, monkeypatch, long=True)
 
 
+WORKED_EXAMPLE = ("diagnostics.md", "referee.md", "nuts.md", "leave_one_out.md", "plots.md")
+"""The pages of the diagnostics whose commands are about one example."""
+
+
 def test_python_of_the_diagnostics_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a run of the tests' own in place of the page's example."""
     shutil.copytree(support.short_run_path(), tmp_path / "runs" / "demo")
-    run_python("diagnostics.md", tmp_path, monkeypatch, long=False)
+    run_python("pareto_k.md", tmp_path, monkeypatch, long=False)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_the_worked_example_of_the_diagnostics(tmp_path: Path, simulations: Callable[[int, int], int]) -> None:
-    """Its commands, in their order, on the example data; the referee alone takes ten minutes."""
+    """The commands of its pages, in a reader's order, on the example data; the comparison with NUTS alone takes ten minutes."""
     simulations(1, 0)
     import subprocess
 
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     program = str(support.script())
     ran = 0
-    for words in probrm_lines(page("diagnostics.md")):
+    for words in [words for name in WORKED_EXAMPLE for words in probrm_lines(page(name))]:
         with support.environment():
             done = subprocess.run([program, *words], cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
         ran += 1
-    assert ran >= 4
+    assert ran == 8
 
 
 # ---- what the pages say of the code
