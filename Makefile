@@ -21,7 +21,7 @@ GPU_PACKAGES := annotated-types arviz h5netcdf jaxtyping opt-einsum platformdirs
 GPU_MACHINE := --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
 	--platform manylinux2014_x86_64
 
-.PHONY: help demo test test-fast test-long test-thorough lint bench bench-fast gpu gpu-stores gpu-wheels clean
+.PHONY: help demo test test-fast test-long test-thorough lint bench bench-fast gpu gpu-stores gpu-wheels docs clean
 
 help:
 	@echo "make demo       fit the example log and hold the result against the truth"
@@ -33,6 +33,7 @@ help:
 	@echo "make bench      speed and memory, as README reports them"
 	@echo "make bench-fast the headline of each comparison, in ten minutes (PROBRM_DATA names the folder of the data sets)"
 	@echo "make gpu        what it does on a GPU: results, speed, memory (CONTRIBUTING.md)"
+	@echo "make docs       the documentation as a site: site/index.html, to be opened from disk or served"
 	@echo "make clean      remove caches and built files; .venv and runs/ stay"
 
 # The encoder comes first and alone: pip checks hashes only when everything in an installation has one.
@@ -104,6 +105,9 @@ gpu-wheels: $(READY)
 gpu-stores: $(READY)
 	$(BIN)/python -m benchmarks.gpu.stores --out .whl/stores
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -f docs/site/mkdocs.yml
+
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf build dist site .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find probrm models cli tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from griffe import Extension, Module
+from griffe import Alias, Extension, Module
 
 
 class PydanticDataclasses(Extension):
@@ -13,6 +13,6 @@ class PydanticDataclasses(Extension):
     def on_module_members(self, *, mod: Module, **_: Any) -> None:
         """Called by griffe once a module's members are known."""
         for name, path in mod.imports.items():
-            if path == "pydantic.dataclasses.dataclass":
-                mod.imports[name] = "dataclasses.dataclass"
-                mod.members[name].target_path = "dataclasses.dataclass"
+            member = mod.members.get(name)
+            if path == "pydantic.dataclasses.dataclass" and isinstance(member, Alias):
+                mod.imports[name] = member.target_path = "dataclasses.dataclass"
