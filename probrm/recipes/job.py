@@ -21,6 +21,7 @@ from probrm.inference import FitOptions, Fitted
 from probrm.inference.device import resolve_device
 from probrm.inference.svi.checkpoint import Checkpoint
 from probrm.progress import Progress, silent
+from probrm.recipes.far_rows import fitted_reach
 from probrm.recipes.provenance import approximation, chains_note, guide_note
 from probrm.runs.run import Run
 from probrm.runs.versions import versions
@@ -108,6 +109,7 @@ class Job:
             "held_out_rows": 0 if self.held is None else len(self.held),
             "elbo": fitted.history.records[-1]["elbo"] if fitted.history.records else None,
             "steps": fitted.history.steps,
+            **fitted_reach(self.data),
             **fitted.statistics,
             **approximation(fitted),
         }

@@ -20,6 +20,7 @@ from probrm.model import RewardModel
 from probrm.posterior.rewards import LEVEL, own_parts
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import run_vectors
+from probrm.recipes.far_rows import far_note
 from probrm.recipes.logs.scoring import check_texts_suffice, text_batch
 from probrm.recipes.pairs.evaluation import PairRows
 from probrm.recipes.pairs.files import read_scored_pairs
@@ -158,6 +159,7 @@ def score_pairs(
         f"the run was fitted to a log, and the file holds pairs: both sides get a reward; {LINK.split('. ')[0]}",
         *pairs.notes,
         *notes,
+        *(far_note(run, chosen) or far_note(run, rejected)),
         *told,
     ]
 

@@ -25,6 +25,7 @@ from probrm.inference import Fitted
 from probrm.posterior import predict_rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import given_vectors, run_vectors
+from probrm.recipes.far_rows import far_note
 from probrm.recipes.job import Job
 from probrm.recipes.logs.columns import columns_read
 from probrm.recipes.logs.evaluation import LogRows, log_rows
@@ -56,6 +57,8 @@ class LogRecipe(Recipe):
     titles: ClassVar[Mapping[str, str]] = {
         "reward.reward": "reward (logit)",
         "reward.probability": "probability of preference",
+        "reward.epistemic_sd": "sd of the preference that more data would remove",
+        "reward.aleatoric_sd": "sd of the preference that stays",
     }
 
     def read_rows(self, source: str, config: FitConfig) -> Log:
@@ -120,7 +123,7 @@ class LogRecipe(Recipe):
         rewards = predict_rewards(run.model, run.draws, batch, progress=progress)
         columns = [field.name for field in fields(rewards)]
         table, told = with_scores(log.table, log.rows, {name: getattr(rewards, name) for name in columns})
-        return table, notes + told
+        return table, notes + far_note(run, batch) + told
 
     def answers(
         self, run: Run, source: str, spec: LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent

@@ -22,6 +22,7 @@ from probrm.inference import FitOptions, Fitted, fit
 from probrm.posterior import Rewards
 from probrm.progress import Progress, silent
 from probrm.recipes.encoding import given_vectors, run_vectors
+from probrm.recipes.far_rows import far_note
 from probrm.recipes.job import Job
 from probrm.recipes.logs.scoring import read_answers, without_actions
 from probrm.recipes.observed import observed_pairs
@@ -154,14 +155,14 @@ class PairRecipe(Recipe):
             batch, notes = pair_batch(run, pairs, embeddings=embeddings, progress=progress)
             found = preference_probabilities(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
             table, told = with_scores(pairs.table, pairs.rows, self.more_scores(run, batch) | asdict(found))
-            return table, pairs.notes + notes + told + self.more_notes(run)
+            return table, pairs.notes + notes + far_note(run, batch) + told + self.more_notes(run)
         log, batch, notes = self.answers(run, source, spec, embeddings=embeddings, progress=progress)
         rewards = response_rewards(_model(run), run.draws, batch, seed=run.config["seed"], progress=progress)
         columns = self.more_scores(run, batch) | {
             name: getattr(rewards, name) for name in ("reward", "reward_sd", "reward_low", "reward_high", "probability")
         }
         table, told = with_scores(log.table, log.rows, columns)
-        return table, notes + told + self.more_notes(run)
+        return table, notes + far_note(run, batch) + told + self.more_notes(run)
 
     def answers(
         self, run: Run, source: str, spec: PairSpec | LogSpec, *, embeddings: str | Encoder | None = None, progress: Progress = silent
