@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probrm.errors import DataError
-from probrm.evaluation import evaluate, pairs_as_rows
+from probrm.evaluation import Sample, evaluate, labelled_pairs, pairs_as_rows
 
 
 def test_metrics_of_pairs_by_hand():
@@ -45,3 +45,16 @@ def test_bounds_and_true_probabilities_turn_with_the_pair():
 def test_probabilities_are_checked():
     with pytest.raises(DataError, match="row 2, 'probability'"):
         pairs_as_rows([0.5, 1.5])
+
+
+def test_labelled_rows_of_one_group_make_pairs() -> None:
+    """Two liked and one other answer to a, one of each to c, weights multiplied; b has liked ones only, and rows stand in no order."""
+    sample = Sample.of([1, 0, 1, 1, 1, 0], groups=["a", "a", "b", "c", "a", "c"], weight=[1, 2, 3, 4, 5, 6])
+    first, second, weight = labelled_pairs(sample)
+    found = {(int(i), int(j)): float(w) for i, j, w in zip(first, second, weight, strict=True)}
+    assert found == {(0, 1): 2, (4, 1): 10, (3, 5): 24}
+
+
+def test_labels_that_are_alike_within_every_prompt_make_none() -> None:
+    with pytest.raises(DataError, match=r"no prompt has an answer with label 1 and one with label 0: 3 labelled rows, 2 prompts"):
+        labelled_pairs(Sample.of([1, 1, 0], groups=["a", "a", "b"]))
