@@ -83,10 +83,66 @@ def test_the_index_names_every_page() -> None:
     assert set(PAGES) - {"README.md"} <= linked
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_code_files_are_called_by_their_names(name: str) -> None:
+    labels = re.findall(r"\[`(?:[\w/]+/)?(\w+\.py)`\]\((?:[^)\s]*/)?(\w+\.py)\)", page(name))
+    assert [(label, file) for label, file in labels if label != file] == []
+
+
+@pytest.mark.parametrize("name", sorted({*PAGES} - {*MODELS}))
+def test_pages_are_short(name: str) -> None:
+    """One question each; pages of models have all that is known of a model."""
+    assert len(page(name).split()) <= 1500
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_pages_of_models_have_one_form(name: str) -> None:
     titles = re.findall(r"^## (.+)$", page(name), re.MULTILINE)
     assert [title for title in titles if title in SECTIONS] == list(SECTIONS)
+
+
+# ---- words
+
+UNPLAIN = (
+    r"foret(?:old|ells?|elling)",
+    r"by a coin",
+    r"names neither",
+    r"strangers?",
+    r"leaves with exit",
+    r"mend(?:s|ed|ing)?",
+    r"held against",
+    r"stands? beside",
+    r"beside every",
+    r"calls things otherwise",
+    r"what to doubt",
+    r"governs? the level",
+    r"who governs",
+    r"can the(?:se)? (?:intervals|data) (?:be trusted|tell)",
+    r"intervals (?:can )?be trusted",
+    r"who saw what",
+    r"rows are worth",
+    r"rows' worth",
+    r"draws (?:that .{0,40} )?are worth",
+    r"repeats? the log",
+    r"the surest",
+    r"told apart",
+    r"tells? .{0,20}apart",
+    r"of all random numbers",
+    r"for the verdict",
+    r"explicit verdicts?",
+    r"led home",
+)
+"""Phrases in place of which the field has a term or a plainer word."""
+_UNPLAIN = re.compile("|".join(rf"\b{phrase}\b" for phrase in UNPLAIN).replace(" ", r"\s+"), re.IGNORECASE)
+
+
+def test_words_are_plain() -> None:
+    """In pages, messages, help texts and docstrings."""
+    read = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
+    for folder, kinds in (("docs", ("md",)), *((name, ("py", "html", "js")) for name in ("probrm", "models", "cli"))):
+        read += [path for kind in kinds for path in (ROOT / folder).rglob(f"*.{kind}")]
+    found = [f"{path.relative_to(ROOT)}: {phrase}" for path in read for phrase in _UNPLAIN.findall(path.read_text())]
+    assert found == []
 
 
 # ---- commands and settings

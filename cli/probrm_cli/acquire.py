@@ -21,7 +21,7 @@ def acquire(
     to: Annotated[str | None, typer.Option("--to", metavar="argilla|label-studio", help="As tasks of this tool, with our guesses.")] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", metavar="RUN", help="The other mode of a fit that its log does not tell apart; may be repeated."),
+        typer.Option("--also", metavar="RUN", help="Another tied mode of the same fit; may be repeated."),
     ] = None,
     columns: Columns = None,
     preset: Preset = None,

@@ -15,7 +15,7 @@ def report(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE.html", help="Where to write it; RUN.html beside the run if not given.")
     ] = None,
-    data: Annotated[str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth to hold the run against.")] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth, to compare the run with.")] = None,
     columns: Columns = None,
     preset: Preset = None,
     embeddings: Embeddings = None,

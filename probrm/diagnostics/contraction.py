@@ -1,4 +1,4 @@
-"""What the data taught: how much narrower the posterior is than the prior, and what it cannot tell apart."""
+"""Contraction: how much narrower the posterior is than the prior, and which intercepts it cannot separate."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def referee(
     seed: int = 0,
     progress: Progress = silent,
 ) -> RefereeReport:
-    """Holds a run's posterior against NUTS, and its guide's bound against those of the others.
+    """Compares a run's posterior with NUTS, and its guide's bound with those of the others.
 
     Where there are more than ``max_rows`` rows all of them are fitted to a random part, the run's own inference too: what is
     judged then is the inference, not the run's very draws.

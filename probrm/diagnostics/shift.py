@@ -1,4 +1,4 @@
-"""Whether two sets of texts can be told apart by their vectors."""
+"""Distribution shift: whether a classifier can separate two sets of texts by their vectors."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class LayerChoice:
 def choose_layer(vectors: Float[np.ndarray, "l t d"], observed: Observed) -> LayerChoice:
     """The layer of responses: a logistic regression of the action, or of the preferred side on the difference, on each layer's vectors.
 
-    The most likely layer is often one of several that these rows cannot tell apart. Of those within half a standard error
+    The most likely layer is often one of several that are equal on these rows. Of those within half a standard error
     of it the one nearest to two thirds of the depth is chosen, where what tells good answers from bad is most often found.
 
     Args:

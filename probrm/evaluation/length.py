@@ -10,7 +10,7 @@ reward, t the truth, each centred within its group, and weighted sums S over all
 The first is Spearman's correlation within groups, pooled; of pairs it is the share in which the longer answer has the larger reward less the
 share in which the shorter one has. A reward that is as good for long as for short answers has no slope given the truth, even where people prefer longer
 answers and it therefore correlates with length. The reverse does not hold: a noisy reward has a little of it from the truth's own correlation with
-length, which is why the truth's correlation stands beside it.
+length, which is why the truth's correlation is reported, too.
 """
 
 from __future__ import annotations

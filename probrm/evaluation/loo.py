@@ -20,7 +20,7 @@ from scipy.stats import norm
 from probrm.posterior import LEVEL, to_arviz
 
 SMALL = 4.0
-"""Nats of difference below which its standard error is not to be trusted (Sivula et al. 2020, https://arxiv.org/abs/2008.10296)."""
+"""Nats of difference below which its standard error is unreliable (Sivula et al. 2020, https://arxiv.org/abs/2008.10296)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def leave_one_out(
 
     Args:
         log_likelihood: of each draw and row, row-local latents summed out.
-        draws: ``(s, *shape)`` by site, chain after chain; several chains say how many independent draws theirs are worth.
+        draws: ``(s, *shape)`` by site, chain after chain; several chains give the effective number of draws.
         chains: that the draws are of.
         rows: n, where the m rows are a random subsample of as many.
         counts: by how much each row's log-likelihood was multiplied in the posterior; None for 1. What is taken out of it is as much;

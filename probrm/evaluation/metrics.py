@@ -69,7 +69,7 @@ def _estimates(sample: Sample, predictions: Predictions) -> dict[str, Estimate]:
             Ratio.mean((truth - probability) ** 2, weight, clusters),
             float(brier_score_loss(truth, probability, sample_weight=weight, pos_label=1)),
         ),
-        "auroc": Estimate(None, reason=f"the truth is {truth[0]:g} in every row, so there is nothing to tell apart"),
+        "auroc": Estimate(None, reason=f"the truth is {truth[0]:g} in every row, so there is nothing to separate"),
         "pair_accuracy": Estimate(None, reason="there are no prompts to form pairs within"),
     }
     if truth.min() < truth.max():

@@ -85,7 +85,7 @@ def _estimates(p: Floats, weight: Floats, clusters: Codes, k: int, subsets: Mapp
         found["certainty_auroc"] = Estimate.of(Auroc(correct, certainty(p), weight, clusters), k)
     else:
         outcome = "right" if correct[0] else "wrong"
-        found["certainty_auroc"] = Estimate(None, reason=f"every prediction is {outcome}, so there is nothing to tell apart")
+        found["certainty_auroc"] = Estimate(None, reason=f"every prediction is {outcome}, so there is nothing to separate")
     for name, pairs in subsets.items():
         inside = np.full(p.size, np.nan)
         inside[pairs] = correct[pairs]

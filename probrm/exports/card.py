@@ -97,7 +97,7 @@ def _facts(run: Run, encoder: FittedEncoder, exported: Exported, command: str | 
         ),
         ("held-out log-likelihood, nats a row", found.get("held_out_log_likelihood")),
         ("what the data identify", identifiability.get("verdict")),
-        ("can its intervals be trusted", trust(run)),
+        ("interval reliability", trust(run)),
         ("intercept, logits", f"{exported.intercept:.6g}"),
         ("largest difference from probrm when tried, logits", f"{exported.difference:.1e}"),
         ("made by", f"`{command}`" if command else None),

@@ -1,4 +1,4 @@
-"""Which quantities the data do not tell apart: those with the strongest correlation in the posterior, two by two."""
+"""Which quantities the data hardly separate: those with the strongest correlation in the posterior, two by two."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def joint(
     *,
     most: int = 3,
     first: Sequence[str] = (),
-    title: str = "Strongest correlations of the posterior: what the data tell apart least",
+    title: str = "Strongest correlations of the posterior: what the data separate least",
 ) -> Figure | None:
     """Scatter of posterior draws, two by two, with Spearman's correlations; None where there are not two that vary.
 

@@ -1,4 +1,4 @@
-"""Names and labels that a NetCDF file can hold, and that xarray can tell apart."""
+"""Names and labels that a NetCDF file can hold, and that are distinct for xarray."""
 
 from __future__ import annotations
 

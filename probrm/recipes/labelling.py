@@ -46,7 +46,7 @@ def answers_to_label(
     """The answers whose labels would teach most about the reward.
 
     Args:
-        runs: one; or the modes of a fit that its log does not tell apart, equally believed: which of them is right is then part of what labels tell.
+        runs: one; or the tied modes of a fit, with equal probability: the labels then also determine which of them is right.
         source: one answer a row, or lists of answers; rows with a label are left out.
         spec: how it is read.
         budget: how many.

@@ -32,7 +32,7 @@ class Report:
         sections: ids, in order.
         missing: what could not be had, and why.
         doubts: as the page lists them.
-        trust: answer to whether the intervals can be trusted.
+        trust: interval reliability.
     """
 
     html: bytes

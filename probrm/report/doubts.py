@@ -60,7 +60,7 @@ def _inference(material: Material) -> Iterator[Doubt]:
     elif not found and not material.sampler:
         yield Doubt(False, "How near the intervals come to the posterior was not measured in this fit.")
     elif found and found.get("verdict") != "bad" and material.trust.verdict != "yes":
-        yield Doubt(False, f"Intervals can be trusted {material.trust}.")
+        yield Doubt(False, f"Interval reliability: {material.trust}.")
 
 
 def _exposures(material: Material) -> Iterator[Doubt]:

@@ -38,7 +38,7 @@ def training_section(material: Material) -> Section:
         for name, title in (("kl", "KL(guide ‖ posterior), nats"), ("effective_draws", "effective number of draws")):
             if approximation.get(name) is not None:
                 facts.append((title, number(approximation[name], 1)))
-    blocks: list[Block] = [Paragraph(inert(f"Can the intervals be trusted? {trust}."), TRUST[trust.verdict]), Facts(facts)]
+    blocks: list[Block] = [Paragraph(inert(f"Interval reliability: {trust}."), TRUST[trust.verdict]), Facts(facts)]
     if note := (material.approximation or {}).get("note"):
         blocks.append(Paragraph(f"Of the Pareto k̂: {note}.", "quiet"))
     return Section("training", "How training went", blocks=[*blocks, *pictures(material, "training")])

@@ -25,7 +25,7 @@ def glance(material: Material) -> Section:
 
 def _trust(material: Material) -> tuple[str, str, str, Tone]:
     found = material.trust
-    return "Can the intervals be trusted?", found.verdict, inert("; ".join(found.reasons)), TRUST[found.verdict]
+    return "Interval reliability", found.verdict, inert("; ".join(found.reasons)), TRUST[found.verdict]
 
 
 def _identified(material: Material) -> tuple[str, str, str, Tone] | None:

@@ -14,8 +14,8 @@ _TOLD = {"verdict", "reasons", "notes", "named", "varied"}
 _TONES: dict[str, Tone] = {"identified": "good", "not identified": "bad"}
 _MEANING = {
     "identified": "Rewards and probabilities can be used as they are.",
-    "up to scale": "The ranking can be trusted; how many answers are good is known within a range only, and the prior decides there.",
-    "ranking only": "The ranking can be trusted if users act equally readily on all answers; probabilities cannot.",
+    "up to scale": "The ranking is reliable. The base rate is known only within a range, where the prior determines it.",
+    "ranking only": "The ranking is reliable if users act equally readily on all answers. Probabilities are not.",
     "not identified": "Two rewards that rank answers differently explain the data equally well, or labels contradict the rewards.",
 }
 

@@ -20,7 +20,7 @@ PALETTE = {
     "#cc79a7": "purple",
     "#f0e442": "yellow",
 }
-"""Okabe and Ito's colours, which the colour-blind tell apart → the style sheet's variables. Greys are told by their lightness."""
+"""Okabe and Ito's colours, which colour-blind readers can distinguish → the style sheet's variables. Greys differ in lightness."""
 _GREYS = ((0.25, "ink"), (0.75, "muted"), (0.97, "line"), (1.01, "paper"))
 
 _TAG = re.compile(r"<[^>]*>")

@@ -237,7 +237,7 @@ def load(path: str | Path) -> Run:
     if not os.path.isfile(folder / MARKER):
         if modes := modes_in(folder):
             raise RunError(
-                f"{folder}: it holds {len(modes)} modes of a fit that its log does not tell apart",
+                f"{folder}: it holds {len(modes)} tied modes of a fit: its log does not say which of them is right",
                 fix=f"name the one you believe: {' or '.join(str(mode) for mode in modes)}",
             )
         if aside := set_aside(folder):

@@ -162,7 +162,7 @@ class ClassifyAnswer(BaseModel):
 
 
 class Fault(BaseModel):
-    """What was wrong, and how to mend it."""
+    """What was wrong, and how to correct it."""
 
     code: str
     message: str

@@ -21,8 +21,8 @@ def posterior(
     how: Annotated[
         str | None, typer.Option("--filter", metavar="like|regex", help="What --var gives: a part of a name, or a regular expression.")
     ] = None,
-    psis: Annotated[bool, typer.Option("--psis", help="Mend the draws by importance resampling, where Pareto k̂ allows it.")] = False,
-    referee: Annotated[bool, typer.Option("--referee", help="Hold the posterior against a short run of NUTS on the fitted rows.")] = False,
+    psis: Annotated[bool, typer.Option("--psis", help="Correct the draws by importance resampling, if Pareto k̂ allows it.")] = False,
+    referee: Annotated[bool, typer.Option("--referee", help="Compare the posterior with a short run of NUTS on the fitted rows.")] = False,
     plots: Annotated[str | None, typer.Option("--plots", metavar="DIR", help="Write figures there.")] = None,
     netcdf: Annotated[str | None, typer.Option("--netcdf", metavar="FILE", help="Write the draws for ArviZ.")] = None,
     row: Annotated[
@@ -140,7 +140,7 @@ def _resampled(run: Run) -> Run:
     """The run with its draws resampled by their smoothed importance ratios.
 
     Raises:
-        ConfigError: it has no densities, no intervals, draws that need no mending, or a k̂ at which mending fails.
+        ConfigError: it has no densities, no intervals, draws that need no correction, or a k̂ at which it fails.
     """
     from dataclasses import replace
 

@@ -62,7 +62,7 @@ class Rows:
 
     @property
     def labelled(self) -> Tensor:
-        """Which rows have an explicit verdict."""
+        """Which rows have an explicit label."""
         return ~self.label.isnan()
 
     def penalty(self, l2: float) -> Float[Tensor, " p"]:

@@ -11,7 +11,7 @@ Generative process, for a row with features ``h`` of prompt and response, covari
     o  ~ Bernoulli(r* a)        plus a false-action rate ε where there is one          action
     τ                           of answers that the log shows several times            residual_scale
 
-The intercept ``c`` of the reward follows from π: the mean of γ over reference rows of the log is π. An explicit verdict, where
+The intercept ``c`` of the reward follows from π: the mean of γ over reference rows of the log is π. An explicit label, where
 a row has one, is ``r*`` itself; a propensity known from an experiment, where a row has one, is μ itself. The four strata (r*, a) are summed out in closed form
 (``form="marginal"``), enumerated in parallel (``"enumerated"``), or left to an amortised guide (guide ``amortised``);
 the first two are the same number, the third is a lower bound.
@@ -266,7 +266,7 @@ class ImplicitModel(RewardModel):
             pyro.factor("rows_of_answers", density)
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log P(o | globals)`` of the observed action, explicit verdicts left out of it.
+        """``log P(o | globals)`` of the observed action, explicit labels left out of it.
 
         Each row for itself: of an answer that is shown several times, too, where the other exposures say nothing yet.
         """
@@ -276,7 +276,7 @@ class ImplicitModel(RewardModel):
         )
 
     def log_odds_given_actions(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``logit P(r* = 1)`` given the row's action; explicit verdicts are not looked at."""
+        """``logit P(r* = 1)`` given the row's action; explicit labels are not looked at."""
         reward, propensity = self.reward(values, batch), self.propensity(values, batch)
         action = batch["action"].expand_as(reward)
         good, bad = (

@@ -52,7 +52,7 @@ def action_calibration(run: Run, rows: FittedRows) -> Figure | None:
 
 
 def action_probability(model: ImplicitModel, shown: Shown) -> torch.Tensor:
-    """``P(o = 1 | globals)`` of each row under each draw, ``(s, n)``; explicit verdicts are not looked at."""
+    """``P(o = 1 | globals)`` of each row under each draw, ``(s, n)``; explicit labels are not looked at."""
     batch = shown.batch
     acted = Batch({**batch.columns, "action": torch.ones_like(batch["action"])}, batch.total)
     return model.log_likelihood(shown.draws, acted).exp().clamp(0, 1)

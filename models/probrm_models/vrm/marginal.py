@@ -8,7 +8,7 @@ Where the gate is a latent the weights have a distribution of their own in each 
 reward's own two moments stand for it (``moments``).
 
 Pairs are taken for independent given the globals, and they are not where they share a response or a prompt: the parts that embeddings
-do not tell, and the weights, are then the same. Pairs of the same responses count for what they can tell apart (``share``, see
+do not tell, and the weights, are then the same. Pairs of the same responses count for their independent differences (``share``, see
 ``recipes.pairs.repeats.shares``), a composite likelihood (Varin, Reid & Firth 2011), as in Bradley–Terry; pairs of one prompt that share no
 response count whole.
 """

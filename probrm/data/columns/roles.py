@@ -78,7 +78,7 @@ class Roles:
         if label is not None and "label" in self.required and np.isnan(label).all():
             raise DataError(
                 f"{self.source}, column {self.parts['label'].name!r}: no row has a label; allowed: 1, 0, or missing in some rows",
-                fix="name the column that holds explicit verdicts: --columns label=NAME",
+                fix="name the column that holds explicit labels: --columns label=NAME",
             )
         return label
 

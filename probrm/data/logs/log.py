@@ -41,7 +41,7 @@ class Log:
         conversations: n prompts with their responses.
         action: float32 (n,), 0 or 1; None where the file has none and none is required, and where there are ``actions``.
         user: object (n,) of str; None without a user column, or with a single user in a log to be fitted.
-        label: float32 (n,), an explicit verdict 1 or 0, NaN where there is none; None without such a column.
+        label: float32 (n,), an explicit label 1 or 0, NaN where there is none; None without such a column.
         weight: float32 (n,), positive and finite, ones by default.
         true_probability: float32 (n,), the truth in a simulated log.
         row_id: object (n,) of str: column ``id``, else the 0-based position in the file.

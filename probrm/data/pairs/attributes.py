@@ -1,4 +1,4 @@
-"""Attribute scores: which columns hold them, and which of them tell the two sides apart."""
+"""Attribute scores: which columns hold them, and which of them differ between the two sides."""
 
 from __future__ import annotations
 

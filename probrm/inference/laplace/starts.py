@@ -56,7 +56,7 @@ def find_starts(
 ) -> list[Start]:
     """Newton–Laplace from ``count`` places, best first; the first place is ``first``, or the origin.
 
-    Where held-out rows cannot tell starts apart, the higher posterior density does: it has seen the labels, where there are any.
+    Where starts are equal on held-out rows, the higher posterior density decides: it includes the labels, where there are any.
 
     Raises:
         TrainingError: no start converged; the first start's reason.

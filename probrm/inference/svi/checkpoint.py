@@ -70,7 +70,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, folder: Path, *identity: object) -> Checkpoint:
-        """The checkpoint of a fit that ``identity`` (settings, hashes; anything that JSON can hold) tells apart."""
+        """The checkpoint of the fit with this ``identity`` (settings, hashes; anything that JSON can hold)."""
         return cls(folder, hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest())
 
     def begin(self) -> int:

@@ -1,4 +1,4 @@
-"""Figures of a run on pairs: what every run has, the weights that tell responses apart, and the fitted pairs."""
+"""Figures of a run on pairs: what every run has, the weights that separate responses, and the fitted pairs."""
 
 from __future__ import annotations
 

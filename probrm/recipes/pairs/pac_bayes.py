@@ -1,4 +1,4 @@
-"""A PAC-Bayes certificate of what a linear reward on these embeddings can be trusted with."""
+"""A PAC-Bayes certificate: a bound on the error of a linear reward on these embeddings."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def occurrences(data: Batch) -> dict[str, Any]:
 
 
 def shares(data: Batch) -> Float[Tensor, " m"]:
-    """What each of m pairs counts for, so that pairs of the same responses count for no more than they can tell apart.
+    """Weight of each of m pairs: pairs of the same responses count for no more than their number of independent differences.
 
     R responses that are connected by pairs have R − 1 independent differences of rewards, however many pairs connect them. Where the
     weights of a group's pairs, none taken for more than 1, add up to more than that, each is multiplied by (R − 1) / (that sum): pairs

@@ -68,7 +68,7 @@ def test_every_resample_equals_scikit_learn_on_the_pairs_written_out():
 def test_certainty_tells_nothing_apart_where_all_are_right_or_all_are_wrong(p: list[float], word: str):
     metric = evaluate_pairs(PairPredictions(p), prompts=None, bootstrap=20).metrics["certainty_auroc"]
     assert np.isnan([metric.value, metric.low, metric.high]).all()
-    assert metric.reason == f"every prediction is {word}, so there is nothing to tell apart"
+    assert metric.reason == f"every prediction is {word}, so there is nothing to separate"
 
 
 def test_a_coin_s_certainty_is_worth_one_half():

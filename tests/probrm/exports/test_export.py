@@ -58,7 +58,7 @@ def test_the_card(tmp_path: Path) -> None:
     evaluation, _ = recipe.evaluate(run, str(tmp_path / "truth.parquet"), spec, bootstrap=20)
     export_run(run, tmp_path / "out", to=TO, command="probrm export run out", evaluation=evaluation)
     card = (tmp_path / "out" / "README.md").read_text()
-    for part in (run.record["data"]["sha256"], "probrm export run out", "auroc", "ece", "Intended use", "can its intervals be trusted"):
+    for part in (run.record["data"]["sha256"], "probrm export run out", "auroc", "ece", "Intended use", "interval reliability"):
         assert part in card
     told = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.suffix != ".safetensors"]
     for place in (str(tmp_path), run.record["encoder"]["config"]["name"], tempfile.gettempdir() + "/"):

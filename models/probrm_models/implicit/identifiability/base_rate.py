@@ -1,6 +1,6 @@
 """The base rate: what the shape of the logistic link says about it is taken out of the likelihood.
 
-With exclusion restrictions a log tells ``γ`` and ``μ`` apart up to one common factor, ``γμ = (cγ)(μ/c)``: neither may exceed 1, and that is
+With exclusion restrictions a log separates ``γ`` and ``μ`` up to one common factor, ``γμ = (cγ)(μ/c)``: neither may exceed 1, and that is
 all. A logistic head picks a factor nevertheless, from the curvature of its link, and with thousands of rows it does so confidently; on real
 answers it is wrong. So the evidence of the actions as a function of the base rate, ``Z(π)``, is profiled (Newton–Laplace at each of a few
 base rates) and made flat over the range of base rates at which both probabilities stay below 1. Within that range labels and the prior

@@ -32,8 +32,8 @@ def level_profile(level: Mapping[str, Any], base_rate: Float[np.ndarray, " s"]) 
         return None
     rate, evidence = np.array(profile["base_rate"], float), np.array(profile["log_evidence"], float)
     figure, grid = canvas(
-        3.1, "The level: how well each share of preferred answers explains the log",
-        f"governed by: {level.get('governed_by', 'unknown')}; within 2 nats of the top the log itself does not decide; "
+        3.1, "The base rate: how well each share of preferred answers explains the log",
+        f"determined by: {level.get('governed_by', 'unknown')}; within 2 nats of the top the log itself does not decide; "
         "bar: posterior mean and central 90 % interval",
     )  # fmt: skip
     axes: Axes = grid[0, 0]

@@ -1,4 +1,4 @@
-"""Which of several modes that the log does not tell apart: by explicit labels and by what the user knows, or none."""
+"""Selection among tied modes: by explicit labels and by the user's assumptions, or none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Candidate:
         base_rate: the share of preferred answers under it.
         labels: log probability of the explicit labels given the actions, in nats; 0 without labels.
         assumptions: log probability of what was assumed.
-        probability: of being the right one among those that the log does not tell apart, all equally likely beforehand; 0 for one
+        probability: of being the right one among the tied modes, all equally likely beforehand; 0 for one
             whose likelihood is lower.
     """
 
@@ -57,7 +57,7 @@ class Choice:
 
     @property
     def tied(self) -> list[Candidate]:
-        """Those that the log does not tell apart."""
+        """Those that the actions explain equally well."""
         return [c for c in self.candidates if c.mode.tied]
 
 

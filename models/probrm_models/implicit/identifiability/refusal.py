@@ -16,7 +16,7 @@ _FIX = (
 
 
 def not_identified(verdict: Mapping[str, Any], runs: Sequence[Run]) -> NotIdentifiedError:
-    """The error for a fit whose modes the log does not tell apart.
+    """The error for a fit with several tied modes.
 
     Args:
         verdict: the section ``identifiability``.

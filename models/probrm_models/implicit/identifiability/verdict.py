@@ -157,7 +157,11 @@ def _verdict(found: Mapping[str, Any], e: Evidence) -> tuple[str, list[str]]:
         by = "labels give" if found["labels"] else "what was assumed gives"
         reasons.append(
             f"{len(tied)} modes explain the actions equally well (rank correlation of their rewards {tied[1]['agreement']:.2f}); "
-            + (f"{by} the one that was taken a probability of {tied[0]['probability']:.3f}" if settled else "nothing tells them apart")
+            + (
+                f"{by} the one that was taken a probability of {tied[0]['probability']:.3f}"
+                if settled
+                else "nothing in the log selects one"
+            )
         )
         if not settled:
             return VERDICTS[3], reasons
@@ -211,8 +215,8 @@ def _notes(found: Mapping[str, Any], e: Evidence) -> list[str]:
         )
     if found["overlap"]["share"] < 0.1:
         notes.append(
-            f"inverse propensities are uneven: {found['overlap']['effective_sample_size']:.0f} rows' worth of {len(e.data)}; "
-            f"the lowest is {found['overlap']['lowest']:.3f}: little is known of answers shown where users hardly act"
+            f"effective sample size under inverse-propensity weighting: {found['overlap']['effective_sample_size']:.0f} of {len(e.data)} rows; "
+            f"the lowest propensity is {found['overlap']['lowest']:.3f}: little is known of answers shown where users hardly act"
         )
     disagreement = found["label_disagreement"]
     if disagreement and disagreement["biased"]:

@@ -15,7 +15,7 @@ Globals of the reward and the users as in ``ImplicitModel``; for a row with prop
 Where no action is binary, ``α_u`` enters the first one. How much an active user's ratings or reading times differ would have to be
 a loading on ``α_u``; a product of two unknowns has a joint mode far from its posterior mean, so there is none.
 
-Actions are independent given ``r*``, which is summed out. What was not observed says nothing. An explicit verdict is ``r*`` itself.
+Actions are independent given ``r*``, which is summed out. What was not observed says nothing. An explicit label is ``r*`` itself.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class MultiActionModel(ImplicitModel):
         return own_parts.tied_density(given, batch, exposures, predictors, tau, held=held)
 
     def log_likelihood(self, values: Values, batch: Batch) -> Float[Tensor, "*s n"]:
-        """``log p(o_1 … o_K, comparison | globals)``, explicit verdicts left out of it."""
+        """``log p(o_1 … o_K, comparison | globals)``, explicit labels left out of it."""
         nothing = torch.full_like(batch["label"], torch.nan)
         actions = self.actions_dist(values, batch, nothing).log_prob(batch["actions"])
         return actions + comparison_log_prob(self, values, batch)

@@ -72,7 +72,7 @@ def test_not_identified() -> None:
     assert found["verdict"] == "not identified"
     assert not found["named"]
     assert said(
-        found, "2 modes explain the actions equally well (rank correlation of their rewards -1.00); nothing tells them apart", "reasons"
+        found, "2 modes explain the actions equally well (rank correlation of their rewards -1.00); nothing in the log selects one", "reasons"
     )
 
 
@@ -246,7 +246,7 @@ def test_overlap() -> None:
     for effect, fires in ((4.0, True), (0.5, False)):
         draws = around(ImplicitModel(EXCLUSION), propensity_effects=[effect, 0.0])
         found = judge(evidence(EXCLUSION, rows(k=2), draws=draws))
-        assert said(found, "inverse propensities are uneven") == fires
+        assert said(found, "under inverse-propensity weighting") == fires
         assert (found["overlap"]["share"] < 0.1) == fires
 
 
