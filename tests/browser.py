@@ -115,10 +115,17 @@ class Browser:
             assert time.monotonic() < end, f"never true: {expression}"
             time.sleep(0.05)
 
+    def type(self, text: str) -> None:
+        """Keys, into what has the focus."""
+        for key in text:
+            self.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
+            self.send("Input.dispatchKeyEvent", type="keyUp", key=key)
+
     def look(self, *, width: int, height: int = 900, theme: str = "light") -> None:
-        """Size of the window, and which theme its user prefers."""
+        """Size of the window, and which theme its user prefers; nothing moves."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+        preferred = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
+        self.send("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in preferred.items()])
 
     def keep(self, name: str, *, whole: bool = True) -> None:
         """A picture, where ``PROBRM_SCREENSHOTS`` names a folder: of the whole page, or of what the window shows."""

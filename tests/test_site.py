@@ -107,7 +107,7 @@ def test_everything_shown_is_in_the_site(site: Path) -> None:
     for path in site.rglob("*.html"):
         for resource in Links(path).resources:
             assert not re.match(r"(?:https?:)?//", resource), (path, resource)
-            if not resource.startswith("data:"):
+            if not resource.startswith("data:") and path.name != "404.html":  # that one's addresses begin at the server's root
                 assert (path.parent / unquote(re.sub(r"[?#].*", "", resource))).is_file(), (path, resource)
     for path in site.rglob("*.css"):
         assert not re.search(r"(?:@import\s+|url\()[\"']?(?:https?:)?//", path.read_text()), path
@@ -133,7 +133,7 @@ def test_links_lead_to_pages_and_anchors(site: Path) -> None:
 def test_the_search_index_has_the_pages_words(site: Path) -> None:
     found = json.loads((site / "search" / "search_index.json").read_text())["docs"]
     texts = {doc["location"]: doc["text"] for doc in found}
-    assert any("exclusion restriction" in text for text in texts.values())
+    assert any("Pareto" in text for text in texts.values())
     assert any(place.startswith("reference/priors.html") for place in texts)
     assert not any(place.startswith("repository/probrm/") for place in texts)
 
@@ -157,7 +157,7 @@ def test_pages_are_readable_at_every_width_and_in_both_schemes(site: Path, brows
         browser.open(site / f"{page}.html")
         for width, height, theme in ((1280, 800, "light"), (390, 844, "light"), (390, 844, "dark"), (1280, 800, "dark")):
             browser.look(width=width, height=height, theme=theme)
-            browser.wait_for(f"getComputedStyle(document.body).backgroundColor === '{PAPER[theme]}'")
+            browser.wait_for(f"getComputedStyle(document.body).backgroundColor === '{PAPER[theme]}' && !document.getAnimations().length")
             browser.keep(f"site-{page.replace('/', '-')}-{theme}-{width}.png", whole=False)
             checks = {"too wide": TOO_WIDE, "contrast": CONTRAST, "without a name": UNNAMED}
             faults += [(page, width, theme, name, found) for name, check in checks.items() if (found := browser.evaluate(check))]
@@ -183,8 +183,8 @@ def test_the_search_finds_from_disk_and_over_http(site: Path, browser: Browser) 
         for url in ((site / "index.html").as_uri(), f"http://127.0.0.1:{server.server_port}/reference/data.html"):
             browser.visit(url)
             browser.evaluate("document.querySelector('.md-search__input').focus()")
-            browser.send("Input.insertText", text="Bradley")
-            browser.wait_for("document.querySelector('.md-search-result__item a[href*=\"bradley_terry.html\"]')")
+            browser.type("Bradley")
+            browser.wait_for("!!document.querySelector('.md-search-result__item a[href*=\"bradley_terry.html\"]')")
         server.shutdown()
 
 
