@@ -41,7 +41,7 @@ help:
 $(READY): pyproject.toml constraints.txt offline.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no '$(PYTHON)' here; name a Python from 3.11 on: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is Python %d.%d, probrm needs 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
-	@echo "Setting up .venv: about 2 GB, minutes where wheels have to be downloaded."
+	@echo "Setting up .venv: about 2.7 GB, minutes where wheels have to be downloaded."
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r offline.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt hatchling editables
