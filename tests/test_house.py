@@ -224,6 +224,14 @@ def test_make_targets_of_the_pages_exist() -> None:
         assert set(named) <= targets, page
 
 
+def test_the_front_page_is_one_screen() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"version: {probrm.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 def test_readme_tells_what_make_demo_runs() -> None:
     demo = MAKEFILE.split("\ndemo:")[1].split("\n\n")[0]
     commands = re.findall(r"^\t\$\(BIN\)/(probrm .*)$", demo, re.MULTILINE)
@@ -241,14 +249,15 @@ def test_readme_commands_have_flags_that_exist(words: list[str]) -> None:
     command.make_context(name, rest)  # parses, and raises where a flag is unknown or missing
 
 
-def test_readme_settings_are_accepted(tmp_path: Path) -> None:
-    tables = blocks(README, "toml")
+def test_settings_of_the_page_on_swapping_are_accepted(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "swapping.md").read_text()
+    tables = blocks(page, "toml")
     assert tables
     for i, text in enumerate(tables):
         path = tmp_path / f"{i}.toml"
         path.write_text(text)
         build_config(find_recipe("implicit"), toml=str(path))
-    for assignment in re.findall(r"`--set ([^`]+)`", README):
+    for assignment in re.findall(r"`--set ([^`]+)`", page):
         build_config(find_recipe("implicit"), sets=[assignment])
 
 
@@ -262,8 +271,6 @@ def test_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
     log = pq.read_table(ROOT / "examples" / "log.parquet")
     names = {"prompt": "question", "response": "answer", "action": "copied"}
     pq.write_table(log.rename_columns([names.get(name, name) for name in log.column_names]), tmp_path / "logs.parquet")
-    for text in blocks(README, "toml"):
-        (tmp_path / "settings.toml").write_text(text)
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
     ran = 0
     for language, text in re.findall(r"^```(sh|python)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):

@@ -51,7 +51,7 @@ COMMANDS: dict[Callable[..., None], str] = {
     drift: f"probrm drift runs/demo {TEST_LOG}",
     score: f"probrm score runs/demo {TEST_LOG} --out runs/scored.parquet",
     rank: f"probrm rank runs/demo {TEST_LOG} --abstain 0.1",
-    acquire: f"probrm acquire runs/demo {TEST_LOG} --budget 20 --out runs/to_label.csv",
+    acquire: "probrm acquire runs/demo --data examples/log.parquet --budget 20 --out runs/to_label.csv",
     export: "probrm export runs/exportable runs/reward-model --to sentence-transformers  (of a fit with --exportable)",
     serve: "probrm serve runs/demo --port 8000",
 }

@@ -184,9 +184,16 @@ def print_row(found: Mapping[str, Any], titles: Mapping[str, str]) -> None:
             mean, low, high = value
             rows.append((title, number(mean), interval(low, high)))
         else:
-            first, *rest = f"{title}: {value}".split("\n")
+            first, *rest = f"{title}: {_plain(value)}".split("\n")
             say(first, *(f"  {line}" for line in rest))  # of a text of several lines
     print_table("", ("", "mean", "90 % interval"), rows)
+
+
+def _plain(value: Any) -> str:
+    """A number as the tables show it, a whole one (an action, a label) without decimals; all else as it is."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else number(value)
 
 
 def _leaves(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -10,9 +10,10 @@ import numpy as np
 from probrm.data import Log
 from probrm.data.logs.actions import ActionSpec
 from probrm.inspection.counting import lengths, repeated, rows_of_each, sorted_notes, spread, users_of
+from probrm.inspection.covariates import possible_covariates
 from probrm.inspection.result import Inspection
 from probrm.inspection.tokens import measured
-from probrm.inspection.warnings import of_exposures, of_labels, of_rates, of_repeats, of_tokens, of_users
+from probrm.inspection.warnings import of_covariates, of_exposures, of_labels, of_rates, of_repeats, of_tokens, of_users
 
 
 def inspected_log(log: Log, *, other: str = "") -> Inspection:
@@ -24,6 +25,7 @@ def inspected_log(log: Log, *, other: str = "") -> Inspection:
         *of_exposures(log.exposures),
         *of_rates(actions),
         *of_users(users),
+        *of_covariates(possible_covariates(log), list(log.propensity.columns)),
         *of_labels(label),
         *of_repeats(again, len(log)),
         *of_tokens(tokens),

@@ -35,6 +35,15 @@ def of_users(users: Mapping[str, Any] | None) -> Iterator[str]:
         yield "no user is named: a user's habit of acting cannot be separated from preference; if a column says who: --columns user_id=NAME"
 
 
+def of_covariates(unused: Sequence[str], used: Sequence[str]) -> Iterator[str]:
+    """Columns that may say how readily users act, where a fit is not told any."""
+    if unused and not used:
+        yield (
+            f"not used: {', '.join(unused)}; name those that make users act without making an answer better, which separates the two: "
+            f"--propensity-features {','.join(unused)}"
+        )
+
+
 def of_labels(labels: Mapping[str, int] | None) -> Iterator[str]:
     """Labels of one class alone."""
     if labels is not None and (labels["good"] == 0) != (labels["bad"] == 0):

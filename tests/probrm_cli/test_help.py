@@ -55,7 +55,9 @@ def test_help_ends_with_an_example_that_is_accepted(verb: tuple[str, ...]) -> No
 @pytest.mark.parametrize("verb", verbs(), ids=" ".join)
 def test_each_is_said_in_one_plain_line(verb: tuple[str, ...]) -> None:
     first = command_of(*verb).help.split("\n\n")[0]
-    assert "\n" not in first and len(first) <= 90 and first.endswith(".")
+    assert "\n" not in first
+    assert len(first) <= 90
+    assert first.endswith(".")
 
 
 @pytest.mark.long

@@ -142,7 +142,7 @@ class LogRecipe(Recipe):
         baseline: bool = False,
         progress: Progress = silent,
     ) -> LogRows | PairRows:
-        """The file's rows with a verdict, or its pairs."""
+        """The file's labelled rows, or its pairs."""
         if isinstance(spec, PairSpec):
             return log_run_pairs(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)
         return log_rows(run, source, spec, embeddings=embeddings, baseline=baseline, progress=progress)

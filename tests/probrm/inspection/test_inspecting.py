@@ -148,3 +148,19 @@ def test_every_field_is_explained_once() -> None:
     assert re.findall(r"^        (\w+): ", str(Inspection.__doc__), re.MULTILINE) == names
     page = (ROOT / "docs" / "inspect.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == {*names, "command"}
+
+
+def told_of_covariates(found: Inspection) -> list[str]:
+    return [line.rsplit(" ", 1)[1] for line in found.warnings if "--propensity-features" in line]
+
+
+def test_unused_columns_that_may_be_covariates_are_named(tmp_path: Path) -> None:
+    rows = [
+        row
+        | {"surface": ["web", "ide"][i % 2], "place": i % 3, "pinned": i % 4 == 0, "request": f"r{i}", "at": 1.5 * i, "true_surface": i % 2}
+        | {"always": "x", "once": "y" if i == 7 else "z", "nested": {"a": i % 2}}
+        for i, row in enumerate(log())
+    ]
+    assert told_of_covariates(look(rows, tmp_path)) == ["surface,place,pinned"]
+    assert told_of_covariates(look(rows, tmp_path, propensity_features=["surface"])) == []
+    assert told_of_covariates(look(log(), tmp_path)) == []
