@@ -130,6 +130,7 @@ UNPLAIN = (
     r"of all random numbers",
     r"for the verdict",
     r"explicit verdicts?",
+    r"rows? with(?:out)? a verdict",
     r"led home",
 )
 """Phrases in place of which the field has a term or a plainer word."""

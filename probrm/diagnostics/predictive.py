@@ -69,7 +69,7 @@ def predictive_checks(
     smaller than ``1 / (replicates + 1)``.
 
     Args:
-        action: 0 or 1, rows whose action the model explains; rows with a verdict are better left out, or their probability conditioned on it.
+        action: 0 or 1, rows whose action the model explains; labelled rows are better left out, or their probability conditioned on it.
         probability: of an action, for each posterior draw and row.
         covariates: values by name: texts and whole numbers of few values are levels, other numbers are cut at their
             quintiles; missing ones are a group of their own; None is passed over.

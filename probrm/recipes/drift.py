@@ -157,7 +157,7 @@ def _observed(run: Run, new: FittedRows, old: FittedRows, notes: list[str], seed
             notes.append(f"{len(at) - len(first)} rows show an answer that another row shows: one row of each answer is looked at")
         at = at[np.sort(first)]
     if len(at) < _LEAST:
-        notes.append(f"{len(at)} new rows without a verdict: too few to compare what was observed")
+        notes.append(f"{len(at)} new rows without a label: too few to compare what was observed")
         return [], (None, None, None)
     batch = new.batch.subset(torch.from_numpy(at))
     ones, zeros = (

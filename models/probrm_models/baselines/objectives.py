@@ -19,7 +19,7 @@ Pointwise = Callable[[Tensor, Tensor], Tensor]
 
 
 def labelled_loss(data: Rows, reward: Float[Tensor, " b"], rows: Int[Tensor, " b"]) -> Float[Tensor, ""]:
-    """The cross-entropy of the rows with a verdict, summed."""
+    """The cross-entropy of the labelled rows, summed."""
     label = data.label[rows]
     loss = cross_entropy(reward, label.nan_to_num()) * data.weight[rows]
     return loss.masked_fill(label.isnan(), 0.0).sum()
@@ -31,7 +31,7 @@ class PointObjective:
 
     Attributes:
         data: the rows.
-        risk: their losses where there is no verdict.
+        risk: their losses where there is no label.
     """
 
     data: Rows
@@ -51,7 +51,7 @@ class PUObjective:
         data: the rows.
         risk: ``upu_risk`` or ``nnpu_risk``.
         prior: class prior.
-        rate: share of acted rows among those without a verdict.
+        rate: share of acted rows among those without a label.
     """
 
     data: Rows
@@ -70,7 +70,7 @@ class PUObjective:
 
 @dataclass(frozen=True)
 class PairObjective:
-    """Pairs of an acted row with others, none of them with a verdict.
+    """Pairs of an acted row with others, none of them labelled.
 
     Pairs are formed over the whole log: a reward has to rank answers to different prompts too.
 

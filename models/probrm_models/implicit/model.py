@@ -226,7 +226,7 @@ class ImplicitModel(RewardModel):
         return self.config.action.given(both.log(), (1 - both).log(), self._false_rate(values))
 
     def marginal_action_dist(self, reward: Tensor, propensity: Tensor, label: Tensor, values: Values) -> LogBernoulli:
-        """``o | h, z, u`` with the strata summed out; a verdict (``label`` not NaN) fixes ``r*``."""
+        """``o | h, z, u`` with the strata summed out; an explicit label (``label`` not NaN) fixes ``r*``."""
         log_s = torch.where(label == 1, F.logsigmoid(propensity), log_both(reward, propensity))
         log_not_s = torch.where(label == 1, F.logsigmoid(-propensity), log_not_both(reward, propensity))
         log_s = log_s.masked_fill(label == 0, -torch.inf)

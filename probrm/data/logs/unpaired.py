@@ -28,7 +28,7 @@ def unpaired_parts(table: pa.Table, spec: LogSpec, source: str, notes: list[str]
     """Native columns of TRL's unpaired preferences, by what a false label means.
 
     ``no-action``: the label is an action that some answers got and others did not. ``negative``: somebody judged every answer, so that
-    the action is a verdict and its propensity is known to be 1.
+    the action is a label and its propensity is known to be 1.
 
     Raises:
         DataError: a column is missing, or it is to be fitted and nobody said what a false label means.
@@ -51,7 +51,7 @@ def unpaired_parts(table: pa.Table, spec: LogSpec, source: str, notes: list[str]
         )
     cells = Cells.of(source, "label", label, np.arange(table.num_rows))
     parts["action"] = Part("label", pa.array(binary(cells, fix=_LABEL_FIX) > 0))
-    del parts["label"]  # what is to be explained is no verdict on the explanation
+    del parts["label"]  # the action that the model explains must not also be its label
     if spec.label_false_means == "negative":
         parts["propensity"] = Part("label, which every answer has", pa.array(np.ones(table.num_rows)))
         meaning = "true means good and false bad: every answer was judged, so its propensity is 1"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LogRows:
-    """A log's rows with a verdict, and what one run says of them.
+    """Labelled rows of a log, and one run's predictions for them.
 
     Attributes:
         rows: ``(n,)`` positions in the file.
@@ -59,10 +59,10 @@ def log_rows(
     baseline: bool = False,
     progress: Progress = silent,
 ) -> LogRows:
-    """The rows of a log with a verdict, seen by a run fitted to a log; with ``baseline``, by its baseline, too.
+    """The labelled rows of a log, and the predictions of a run fitted to a log; with ``baseline``, by its baseline, too.
 
     Raises:
-        DataError: the file cannot be used, or no row has a verdict.
+        DataError: the file cannot be used, or no row has a label.
         EncoderError: the encoder cannot be loaded, or is another one than the fit's.
     """
     from probrm.evaluation import Sample  # scikit-learn: a second that no other command waits for

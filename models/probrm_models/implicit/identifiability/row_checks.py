@@ -69,7 +69,7 @@ def label_disagreement(model: ImplicitModel, draws: Mapping[str, Tensor], data: 
 
 @torch.no_grad()
 def row_checks(model: ImplicitModel, draws: Mapping[str, Tensor], data: Batch, facts: Mapping[str, np.ndarray], seed: int) -> list[Check]:
-    """Posterior predictive checks of the actions by user, length and each covariate, on rows without a verdict; none for several actions."""
+    """Posterior predictive checks of the actions by user, length and each covariate, on rows without a label; none for several actions."""
     if model.shape.actions:
         return []
     free = data["label"].isnan().nonzero()[:, 0][:_ROWS]

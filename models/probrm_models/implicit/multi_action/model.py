@@ -151,7 +151,7 @@ class MultiActionModel(ImplicitModel):
     def rows_dist(
         self, reward: Tensor, locations: Sequence[Tensor], parts: Sequence[Parts], label: Float[Tensor, " n"], false_rate: Tensor | float
     ) -> RowActions:
-        """``o_1 … o_K`` with the preference summed out; a verdict (``label`` not NaN) fixes it."""
+        """``o_1 … o_K`` with the preference summed out; an explicit label (``label`` not NaN) fixes it."""
         log_good = F.logsigmoid(reward).masked_fill(label == 1, 0.0).masked_fill(label == 0, -torch.inf)
         log_bad = F.logsigmoid(-reward).masked_fill(label == 0, 0.0).masked_fill(label == 1, -torch.inf)
         click, each = self.config.action, list(zip(self.kinds, locations, parts, strict=True))
