@@ -6,7 +6,7 @@ It needs nothing but the standard library, so every room may write through it.
 from probrm.disk.drafts import recover, set_aside
 from probrm.disk.put import TakenError, free_name, put_file, put_folder
 from probrm.disk.target import check_file, check_folder_place, place
-from probrm.disk.words import refusal, telling
+from probrm.disk.words import refusal, remedy, telling
 
 __all__ = [
     "TakenError",
@@ -18,6 +18,7 @@ __all__ = [
     "put_folder",
     "recover",
     "refusal",
+    "remedy",
     "set_aside",
     "telling",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from probrm.disk import TakenError, check_folder_place, free_name, put_file, put_folder, refusal, telling
+from probrm.disk import TakenError, check_folder_place, free_name, put_file, put_folder, refusal, remedy, telling
 from probrm.errors import RunError
 
 MARKER = "run.json"
@@ -68,10 +70,16 @@ def modes_in(path: Path) -> list[Path]:
     return sorted(child for child in path.glob("mode-*") if (child / MARKER).is_file())
 
 
-def write_folder(path: Path, write: Callable[[Path], None], *, overwrite: bool = False) -> None:
+def write_folder(path: Path, write: Callable[[Path], None], *, overwrite: bool = False, rescue: bool = False) -> None:
     """Fills a new folder beside ``path`` with ``write`` and then puts it in its place in one step.
 
     Whatever interrupts it (an error, Ctrl-C, kill -9, a full disk), either the old folder or the new one is there.
+
+    Args:
+        path: of the folder.
+        write: fills it.
+        overwrite: whether a run that is there is replaced.
+        rescue: whether what cannot be written there is kept in the system's folder for temporary files, which the error then says.
 
     Raises:
         RunTakenError: another command has put something there meanwhile; the new folder is kept under another name.
@@ -83,7 +91,24 @@ def write_folder(path: Path, write: Callable[[Path], None], *, overwrite: bool =
         told = refusal(f"--out {path}", error)
         raise RunTakenError(told.what, fix=told.fix, kept=error.kept) from None
     except OSError as error:
-        raise refusal(path, error, what="the run could not be saved") from None
+        told = refusal(path, error, what="the run could not be saved")
+        if rescue and (kept := _rescued(path.name, write)):
+            raise RunError(f"{told.what}; it is kept in {kept}", fix=f"{remedy(error)}; then: mv {kept} {free_name(path)}") from None
+        raise told from None
+
+
+def _rescued(name: str, write: Callable[[Path], None]) -> Path | None:
+    """Where a folder was kept that could not be written in its place; None where there is no room either."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="probrm-"))
+    except OSError:
+        return None
+    try:
+        put_folder(folder / name, write)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    return folder / name
 
 
 class RunTakenError(RunError):

@@ -161,7 +161,8 @@ class Run:
         Args:
             path: the folder.
             overwrite: whether a run that is there is replaced.
-            keep: whether a name that is taken is no reason not to write: the run is kept as ``path-2`` then, which the error says.
+            keep: whether the run is kept elsewhere where it cannot be put there, which the error then says: as ``path-2`` where the name
+                is taken meanwhile, among the system's temporary files where there is no room.
 
         Raises:
             RunTakenError: the run is kept under another name.
@@ -171,7 +172,7 @@ class Run:
             raise RunError("a run with weights given by hand is not saved", fix="save the run itself, and give the weights when it scores")
         if not keep:
             check_folder(Path(path), overwrite=overwrite)
-        write_folder(Path(path), lambda folder: self._write(folder, Path(path)), overwrite=overwrite)
+        write_folder(Path(path), lambda folder: self._write(folder, Path(path)), overwrite=overwrite, rescue=keep)
         self.path = Path(path)
 
     def _write(self, folder: Path, named: Path | None = None) -> None:
@@ -222,7 +223,7 @@ def save_modes(runs: Sequence[Run], path: str | Path, *, overwrite: bool = False
             (target / f"mode-{i}").mkdir()
             run._write(target / f"mode-{i}", folder / f"mode-{i}")
 
-    write_folder(folder, write, overwrite=overwrite)
+    write_folder(folder, write, overwrite=overwrite, rescue=keep)
     for i, run in enumerate(runs, 1):
         run.path = folder / f"mode-{i}"
 

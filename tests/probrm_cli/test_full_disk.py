@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,10 @@ def at_most(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [64, 2_000, 20_000])
-def test_a_run(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limits stop it at the first file, at the draws, and at the tensors. What is saved was fitted before."""
+def test_a_run(size: int, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The limits stop it at the first file, at the draws, and at the tensors, in any folder. What is saved was fitted before."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     shutil.copytree(support.short_run_path(), "r")
     assert max(path.stat().st_size for path in Path("r").iterdir()) > 20_000
     before = {path: path.read_bytes() for path in Path("r").iterdir()}
@@ -41,6 +44,7 @@ def test_a_run(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(outcome, "r: the run could not be saved: the file is larger than allowed here", "raise the limit")
     assert {path: path.read_bytes() for path in Path("r").iterdir()} == before
     assert [path.name for path in Path().iterdir()] == ["r"]
+    assert not list(temporary.glob("probrm-*"))
     assert call(*quick_fit(Path("r"), "--seed", "2", "--overwrite")).code == 0
 
 
@@ -76,10 +80,12 @@ def test_scores() -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the installed script where ``disk`` is a file system of a given size, alone in a name space of its own."""
     unshare = [shutil.which("unshare") or "unshare", "-rm"]
     (tmp_path / "disk").mkdir()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
 
     def run(size: str, *args: str) -> subprocess.CompletedProcess[str]:
         mount = f"mount -t tmpfs -o size={size} tmpfs disk"
@@ -93,11 +99,18 @@ def small_disk(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     return run
 
 
-def test_a_disk_that_is_really_full(small_disk: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_a_fit_that_finds_the_disk_full_is_kept_elsewhere(
+    small_disk: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     done = small_disk("32k", *naive_fit(Path("disk/r"), "--quiet"))
     assert done.stdout == "exit 2\n"
-    assert "disk/r: the run could not be saved: the disk is full\n  fix: " in done.stderr
+    assert "disk/r: the run could not be saved: the disk is full; it is kept in " in done.stderr
     assert "Traceback" not in done.stderr
+    (kept,) = (tmp_path / "temporary").glob("probrm-*/r")
+    assert f"mv {kept} disk/r" in done.stderr
+    assert probrm.load(kept).kind == "naive"
+    shutil.move(kept, "r")
+    assert call("evaluate", "r", "--data", support.truth_path(), "--embeddings", support.store_path(), "-q").code == 0
 
 
 def test_a_cache_without_room_costs_the_cache_and_not_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
