@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,10 @@ def test_each_is_said_in_one_plain_line(verb: tuple[str, ...]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_the_examples_run(tmp_path: Path) -> None:
-    """In a folder with the examples and what ``make demo`` leaves; the server is started by tests of its own."""
+@pytest.mark.timeout(3600)
+def test_the_examples_run(tmp_path: Path, simulations: Callable[[int, int], int]) -> None:
+    """In a folder with the examples and what ``make demo`` leaves; the server is started by tests of its own. The tutorials run most of them, too."""
+    simulations(1, 0)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     program, fit = str(support.script()), example(("fit", "implicit"))
     before = [[*fit, "--out", "runs/demo"], [*fit, "--out", "runs/exportable", "--exportable"]]
