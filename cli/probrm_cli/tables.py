@@ -132,6 +132,7 @@ _TITLES = {
     "length_slope": "logits for a doubling",
     "truth_length_correlation": "length: of the truth",
     "length_slope_given_truth": "logits, given the truth",
+    "truth_slope_given_reward": "truth, given the reward",
 } | {f"ranking_{beta}": f"ranking, β = {beta} ↑" for beta in ("0", "0.01", "0.2", "1")}
 _JOINT = "_joint"
 

@@ -6,11 +6,12 @@ reward, t the truth, each centred within its group, and weighted sums S over all
     correlation       Σ a b / √(Σ a² Σ b²) of the ranks of x and r within each group, over its size
     slope             S_xr / S_xx, logits for a doubling of the length
     slope given truth (S_xr S_tt − S_tr S_xt) / (S_xx S_tt − S_xt²): least squares of r on x and t
+    truth's slope     the same of t on x and r: what a doubling adds to the truth's probability among answers of one reward
 
 The first is Spearman's correlation within groups, pooled; of pairs it is the share in which the longer answer has the larger reward less the
-share in which the shorter one has. A reward that is as good for long as for short answers has no slope given the truth, even where people prefer longer
-answers and it therefore correlates with length. The reverse does not hold: a noisy reward has a little of it from the truth's own correlation with
-length, which is why the truth's correlation is reported, too.
+share in which the shorter one has. A label is a noisy measurement of what people prefer, so a perfect reward, too, keeps a slope given the label
+wherever longer answers are better or worse. The last number is 0 for a reward that has length right; a negative one says that long answers get
+too much reward.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Moments:
 def length_estimates(
     length: Floats, reward: Floats, truth: Floats | None, groups: Codes, weight: Floats, clusters: Codes, size: int
 ) -> dict[str, Estimate]:
-    """``length_correlation``, ``length_slope`` and, with a truth, ``truth_length_correlation`` and ``length_slope_given_truth``.
+    """``length_correlation``, ``length_slope`` and, with a truth, those of the truth, of the reward given it, and of it given the reward.
 
     Args:
         length: (n,) characters.
@@ -111,6 +112,7 @@ def length_estimates(
     return found | {
         "truth_length_correlation": _estimate(of_truth.correlation, size),
         "length_slope_given_truth": _estimate(moments(x, reward, truth).partial_slope, size),
+        "truth_slope_given_reward": _estimate(moments(x, truth, reward).partial_slope, size),
     }
 
 

@@ -26,6 +26,7 @@ class LengthRows:
         groups: (n,) ids of what is compared within: prompts, or pairs.
         prompts: (n,) ids of what the bootstrap draws.
         weight: (n,) positive.
+        repeats: how many answers make one observation: 2 in pairs.
     """
 
     length: ArrayLike
@@ -33,6 +34,7 @@ class LengthRows:
     groups: Sequence[object]
     prompts: Sequence[object]
     weight: ArrayLike
+    repeats: int = 1
 
     def evaluate(
         self, reward: Floats, baseline: Floats | None = None, *, bootstrap: int = 1000, seed: int = 0, progress: Progress = silent
@@ -48,7 +50,7 @@ class LengthRows:
         truth = None if self.truth is None else np.asarray(self.truth, np.float64)
         # The outcome is not looked at: both values are there so that nothing is said of labels that are all alike.
         sides = np.arange(len(reward)) % 2
-        sample = Sample.of(sides, groups=self.groups, clusters=self.prompts, weight=self.weight)
+        sample = replace(Sample.of(sides, groups=self.groups, clusters=self.prompts, weight=self.weight), repeats=self.repeats)
         assert sample.groups is not None
         resamples = Resamples(sample.n_clusters, sample.rows, bootstrap, seed)
         length, groups = np.asarray(self.length, np.float64), sample.groups

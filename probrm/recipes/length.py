@@ -88,7 +88,9 @@ def length_rows(
             batch, told = _text_batch(run, texts, embeddings, progress)
             notes = log.notes + told
         groups = [c.prompt_text for c in texts]
-    answers = LengthRows([len(c.response) for c in texts], truth, groups, [c.prompt_text for c in texts], weight)
+    answers = LengthRows(
+        [len(c.response) for c in texts], truth, groups, [c.prompt_text for c in texts], weight, 2 if isinstance(spec, PairSpec) else 1
+    )
     found = []
     for model, draws in [(run.model, run.draws), *([run.baseline] if baseline and run.baseline else [])]:
         with own_random_stream(int(run.config["seed"])):

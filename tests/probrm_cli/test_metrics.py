@@ -99,8 +99,9 @@ def test_length() -> None:
     done = evaluate("--metrics", "length", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    names = {"length_correlation", "length_slope", "truth_length_correlation", "length_slope_given_truth"}
+    names = {"length_correlation", "length_slope", "truth_length_correlation", "length_slope_given_truth", "truth_slope_given_reward"}
     assert found["metrics"].keys() == found["baseline"].keys() == names
+    assert found["rows"] == 150
     assert "the run was fitted to pairs, which have no covariates" in done.err
     log = ("--data", support.truth_path(), "--embeddings", support.store_path(), "--bootstrap", "20")
     done = call("evaluate", support.short_run_path(), *log, "--metrics", "length")

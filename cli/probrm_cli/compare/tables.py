@@ -30,8 +30,9 @@ _COLUMNS = {
     "confident_false_joint": "joint, wrong ↓",
     "length_correlation": "length, ρ",
     "length_slope": "slope",
-    "truth_length_correlation": "of the truth, ρ",
-    "length_slope_given_truth": "slope, given truth",
+    "truth_length_correlation": "of truth, ρ",
+    "length_slope_given_truth": "given truth",
+    "truth_slope_given_reward": "truth, given reward",
 }
 """Metrics that the table shows, with their titles; ``--json`` has them all."""
 
