@@ -24,9 +24,10 @@ def embed(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the encoder: encoder.pooling=last.")
     ] = None,
     prompts: Annotated[
-        bool | None, typer.Option("--prompts/--no-prompts", help="Each prompt alone too, as `fit vrm` needs it (default: for pairs).")
+        bool | None,
+        typer.Option("--prompts/--no-prompts", help="Encode each prompt by itself, too, as `fit vrm` needs it (default: for pairs)."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -14,18 +14,19 @@ def evaluate(
     data: Data,
     benchmark: Annotated[
         str | None,
-        typer.Option("--benchmark", metavar="NAME", help="The file is that of a published one: rewardbench, rewardbench-2, rm-bench, rmb."),
+        typer.Option("--benchmark", metavar="NAME", help="Read the file of a benchmark: rewardbench, rewardbench-2, rm-bench, rmb."),
     ] = None,
     domain: Annotated[
-        str | None, typer.Option("--domain", metavar="NAME", help="Of a file of rm-bench without such a column (default: by its name).")
+        str | None,
+        typer.Option("--domain", metavar="NAME", help="Domain of a file of rm-bench without such a column (default: by its name)."),
     ] = None,
     metrics: Metrics = "standard",
     columns: Columns = None,
     preset: Preset = None,
     values: Values = None,
     embeddings: Embeddings = None,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Resamples behind the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Number of bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of the bootstrap.")] = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -27,7 +27,7 @@ Values = Annotated[
     str | None,
     typer.Option("--values", metavar="VALUE=NUMBER,…", help="What values of the labels mean: good=1,bad=0,unsure=null."),
 ]
-Preset = Annotated[str | None, typer.Option("--preset", help="The form of a published file, if it is another one than the fit's.")]
+Preset = Annotated[str | None, typer.Option("--preset", help="Form of the file, if it is not that of the fitted file.")]
 Embeddings = Annotated[
     str | None, typer.Option("--embeddings", metavar="STORE", help="Vectors made by `probrm embed`, instead of encoding.")
 ]
@@ -36,15 +36,15 @@ Metrics = Annotated[
     typer.Option("--metrics", metavar="NAME", help="standard, uncertainty (are intervals right?) or length (does the reward follow it?)."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output and nothing else there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 CsvSafe = Annotated[
     bool,
     typer.Option(
         "--csv-safe/--no-csv-safe",
-        help="In a CSV, an apostrophe before texts that begin with =, +, -, @ or a tab: spreadsheets run them.",
+        help="In CSV output, put an apostrophe before texts that a spreadsheet would run (=, +, -, @ or a tab first).",
     ),
 ]
-RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder that `probrm fit` printed.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run, as `probrm fit` printed it.")]
 
 
 def spec_of(recipe: Any, run: Any, source: str, columns: str | None, preset: str | None, values: str | None = None, *, truth: bool) -> Any:

@@ -13,7 +13,7 @@ from probrm_cli.flags import Columns, Embeddings, Json, Preset, Quiet, RunFolder
 def report(
     run: RunFolder,
     out: Annotated[
-        str | None, typer.Option("--out", metavar="FILE.html", help="Where to write it; RUN.html beside the run if not given.")
+        str | None, typer.Option("--out", metavar="FILE.html", help="Where to write it (default: RUN.html next to the run).")
     ] = None,
     data: Annotated[str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth, to compare the run with.")] = None,
     columns: Columns = None,

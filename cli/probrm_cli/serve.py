@@ -16,9 +16,9 @@ TOKEN = "PROBRM_TOKEN"
 def serve(
     run: RunFolder,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help=f"Where to listen; an address that others can reach wants a token in {TOKEN}.")
+        str, typer.Option("--host", metavar="ADDRESS", help=f"Address to listen on; one that others can reach requires a token in {TOKEN}.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     quiet: Quiet = False,
 ) -> None:
     """Serve rewards and rankings over HTTP.

@@ -24,19 +24,23 @@ def implicit(
     mechanism: Annotated[
         str, typer.Option("--mechanism", help="What drives the propensity: label, independent, against, user, constant, selected.")
     ] = "label",
-    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed.")] = 0,
     rate: Annotated[float, typer.Option("--rate", help="Mean of the propensity.")] = 0.2,
     alpha: Annotated[
-        float, typer.Option("--alpha", help="Of label, against and selected: 1 is no dependence on the rating, 0.1 a strong one.")
+        float, typer.Option("--alpha", help="Under label, against and selected: 1 is no dependence on the rating, 0.1 a strong one.")
     ] = 0.5,
-    users: Annotated[int | None, typer.Option("--users", help="How many there are (default: a twentieth of the rows).")] = None,
-    exposures: Annotated[int, typer.Option("--exposures", help="How often each answer is shown; under selected: offered.")] = 1,
-    anchors: Annotated[int, typer.Option("--anchors", help="How many rows carry the truth as an explicit label.")] = 0,
+    users: Annotated[int | None, typer.Option("--users", help="Number of users (default: a twentieth of the rows).")] = None,
+    exposures: Annotated[int, typer.Option("--exposures", help="Number of times each answer is shown (under selected: offered).")] = 1,
+    anchors: Annotated[int, typer.Option("--anchors", help="Number of rows with an explicit label.")] = 0,
     randomised: Annotated[
-        float, typer.Option("--randomised", help="Of selected: share of the rows that are shown at random, with a label.")
+        float, typer.Option("--randomised", help="Under selected: share of rows that are shown at random and labelled.")
     ] = 0.15,
-    rating: Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Default: rating, else label.")] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Ratings above it are good (default: the median).")] = None,
+    rating: Annotated[
+        str | None, typer.Option("--rating", metavar="COLUMN", help="Column of ratings (default: rating, else label).")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Ratings above this number are good (default: the median).")
+    ] = None,
     columns: Columns = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --out names.")] = False,
     quiet: Quiet = False,

@@ -15,25 +15,33 @@ def compare(
         str | None, typer.Option("--data", metavar="FILE", help="Rows with a known truth (a label, or pairs) to compare on.")
     ] = None,
     metrics: Metrics = "standard",
-    log: Annotated[str | None, typer.Option("--log", metavar="LOG", help="What models that are named are fitted to.")] = None,
+    log: Annotated[str | None, typer.Option("--log", metavar="LOG", help="Log or pairs that the named models are fitted to.")] = None,
     propensity_features: Annotated[
-        str | None, typer.Option("--propensity-features", metavar="A,B", help="As in probrm fit, for every model that is fitted.")
+        str | None,
+        typer.Option("--propensity-features", metavar="A,B", help="Covariates of the propensity of the fitted models, as in probrm fit."),
     ] = None,
-    reward_features: Annotated[str | None, typer.Option("--reward-features", metavar="A,B", help="Likewise.")] = None,
-    derive: Annotated[str | None, typer.Option("--derive", metavar="A,B", help="Likewise.")] = None,
+    reward_features: Annotated[
+        str | None, typer.Option("--reward-features", metavar="A,B", help="Covariates of their reward, as in probrm fit.")
+    ] = None,
+    derive: Annotated[
+        str | None, typer.Option("--derive", metavar="A,B", help="Covariates derived from the text, as in probrm fit.")
+    ] = None,
     columns: Columns = None,
     preset: Preset = None,
     values: Values = None,
     log_columns: Annotated[
-        str | None, typer.Option("--log-columns", metavar="NAME=COLUMN,…", help="The same for --log alone, where it differs from --data.")
+        str | None,
+        typer.Option("--log-columns", metavar="NAME=COLUMN,…", help="Column names of --log, if they differ from those of --data."),
     ] = None,
-    encoder: Annotated[str | None, typer.Option("--encoder", metavar="ID|PATH", help="Likewise.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", metavar="ID|PATH", help="Transformer that encodes the texts, as in probrm fit.")
+    ] = None,
     embeddings: Embeddings = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting that all fitted models have.")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting that all fitted models share.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Keep the models that are fitted, as DIR/MODEL.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace runs that --out holds.")] = False,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Resamples behind the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the fits and of the bootstrap.")] = 0,
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, max=100_000, help="Number of bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of the fits and the bootstrap.")] = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

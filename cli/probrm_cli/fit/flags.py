@@ -33,11 +33,11 @@ def model_flags(kind: str) -> ModelFlags:
 
 COMMON = (
     Flag("encoder", "encoder.name", "Transformer that encodes the texts (default: all-MiniLM-L6-v2).", "ID|PATH"),
-    Flag("guide", "guide.name", "auto-normal, low-rank, full-rank, delta, amortised."),
-    Flag("inference", "inference.name", "svi, laplace, nuts."),
-    Flag("starts", "starts", "Places that the search begins at (default: 3; 1 for pairs).", type=int),
+    Flag("guide", "guide.name", "Variational family: auto-normal, low-rank, full-rank, delta, amortised."),
+    Flag("inference", "inference.name", "Inference: svi, laplace, nuts."),
+    Flag("starts", "starts", "Number of starting points of the search for modes (default: 3; 1 for pairs).", type=int),
     Flag("seed", "seed", "Random seed (default: 0).", type=int),
-    Flag("device", "device", "auto, cpu, cuda."),
+    Flag("device", "device", "Device: auto, cpu, cuda."),
 )
 """Settings of every fit."""
 EXPORTABLE = {"encoder": {"pooling": "mean", "precision": "float32"}}
@@ -54,11 +54,11 @@ class Request:
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="Folder of the run (default: a new one under runs/).")] = None
     embeddings: Embeddings = None
     sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting: inference.max_steps=500.")] = None
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE.toml", help="Settings; flags and --set go before it.")] = None
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE.toml", help="File of settings; flags and --set take precedence.")
+    ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that --out holds.")] = False
-    resume: Annotated[bool, typer.Option("--resume", help="Keep training states beside the run while fitting, and go on from them.")] = (
-        False
-    )
+    resume: Annotated[bool, typer.Option("--resume", help="Save training states while fitting, and continue from saved ones.")] = False
     exportable: Annotated[
         bool,
         typer.Option(

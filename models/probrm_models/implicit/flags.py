@@ -8,11 +8,11 @@ IMPLICIT = ModelFlags(
     (
         *LOG,
         ACTIONS,
-        Flag("action", "action.name", "How preference and activity become an action: click."),
+        Flag("action", "action.name", "Model of an action given preference and activity: click."),
         Flag(
             "assume",
             "model.assume",
-            "What is known in addition to the log: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
+            "Prior knowledge: 'base-rate=0.4±0.1', 'code_block raises propensity' (may be repeated).",
             "TEXT",
             list[str],
             parse=list,

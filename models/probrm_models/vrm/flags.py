@@ -7,9 +7,9 @@ VRM = ModelFlags(
     "From preference pairs: several objectives, weighted by the prompt (VRM).",
     (
         *PAIRS,
-        Flag("selection", "model.selection", "Several objectives where they predict better, or as you say.", "auto|objectives|one"),
-        Flag("supervision", "model.supervision.loss", "How attribute scores teach the weights.", "kl|mse|rank|none"),
-        Flag("lambda", "model.supervision.weight", "How much they count in addition to the pairs.", "X", float),
+        Flag("selection", "model.selection", "Number of objectives: chosen by cross-validation, several, or one.", "auto|objectives|one"),
+        Flag("supervision", "model.supervision.loss", "Loss by which attribute scores supervise the weights.", "kl|mse|rank|none"),
+        Flag("lambda", "model.supervision.weight", "Weight of that loss relative to the pairs.", "X", float),
     ),
     example=EXAMPLE,
 )
