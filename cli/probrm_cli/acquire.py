@@ -78,5 +78,7 @@ def acquire(
         return
     if not quiet:
         shown = [(row["id"], number(row["probability"], 2), number(row["information"], 3), number(row["gain"], 3)) for row in rows[:_SHOWN]]
-        print_table("", ("id", "P(good)", "its label tells, nats", "adds to those above"), shown)
+        print_table("", ("id", "P(good)", "information, nats", "added to those above"), shown)
     say(f"{len(rows)} answers to label, {total:.2f} nats together" + (f": {out}" if out else ""))
+    if out is not None and to is None and not quiet:
+        say(f"fill a column label with 1 (good) or 0 (bad), and fit with --labels {out}")

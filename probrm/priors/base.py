@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import pyro
@@ -36,9 +37,20 @@ class Prior(Protocol):
 
 
 def register_prior(cls: _Class) -> _Class:
-    """Class decorator: makes a prior known to TOML and ``--set`` under its class name."""
+    """Class decorator: makes a prior known to TOML, ``--set`` and saved runs under its class name, once its module is imported.
+
+    The command line imports the modules that installed packages name under the entry-point group ``probrm.priors``: ``Name = "module:Name"``.
+    """
     _REGISTRY[cls.__name__] = cls
     return cls
+
+
+def _is_registered(name: str) -> bool:
+    """Whether a prior has this name; one of an installed package, entry-point group ``probrm.priors``, is imported for it."""
+    if name not in _REGISTRY:
+        for entry in entry_points(group="probrm.priors", name=name):
+            entry.load()
+    return name in _REGISTRY
 
 
 def prior_names() -> list[str]:
@@ -69,7 +81,7 @@ def as_prior(value: Any) -> Any:
         name = fields.pop("dist", None)
         if name is None:
             raise ValueError(f'a prior needs dist = "NAME"; allowed names: {", ".join(prior_names())}')
-        if not isinstance(name, str) or name not in _REGISTRY:
+        if not isinstance(name, str) or not _is_registered(name):
             close = difflib.get_close_matches(str(name), prior_names(), n=1, cutoff=0.5)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise ValueError(f"unknown prior {name!r}{hint}; allowed names: {', '.join(prior_names())}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from pydantic import ValidationError
 
 from probrm.errors import RunError
 
@@ -17,6 +20,7 @@ TENSORS, POSTERIOR, HISTORY, METRICS, SPLIT = "tensors.safetensors", "posterior.
 FILES = (TENSORS, POSTERIOR, HISTORY, METRICS, SPLIT)
 """All that a run consists of beside its record."""
 _JSON_BYTES, _JSON_ITEMS = 2**28, 10_000_000
+_UNKNOWN_PRIOR = re.compile(r"unknown prior ('[^']*')")
 _HOLES = 64
 """A file that is more than so many times larger than what is written in it is none that was saved."""
 
@@ -29,8 +33,17 @@ def damaged(folder: Path, name: str, error: Exception | str) -> RunError:
         reason = f"{error} is missing"
     elif isinstance(error, RecursionError):
         reason = "it is nested too deeply"
+    elif isinstance(error, ValidationError):
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
     else:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
+    if unknown := _UNKNOWN_PRIOR.search(reason):
+        return RunError(
+            f"{folder}: it was fitted with the prior {unknown[1]}, which is not known here",
+            fix="import the module that registers it before probrm.load; for the command line, install a package that names it under the "
+            "entry-point group probrm.priors",
+        )
     return RunError(f"{folder}: the run is damaged: {name}: {reason[:300]}", fix="restore the folder from a copy, or fit again")
 
 

@@ -155,6 +155,11 @@ class Run:
         """
         return find_recipe(self.kind).reweighted(self, weights)
 
+    def __repr__(self) -> str:
+        """In one line: the model, how many draws, where it is saved."""
+        draws = len(next(iter(self.draws.values()), ()))
+        return f"<probrm run: {self.kind}, {draws} draws, {self.path or 'not saved'}>"
+
     def save(self, path: str | Path, *, overwrite: bool = False, keep: bool = False) -> None:
         """Writes the run as a folder, whole or not at all.
 

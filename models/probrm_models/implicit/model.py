@@ -5,7 +5,7 @@ Generative process, for a row with features ``h`` of prompt and response, covari
     π ~ Beta                    share of the log's answers that are preferred          base_rate
     w ~ N(0, s²), β ~ N         reward weights (embedding) and effects (covariates)    reward_weights, reward_effects
     b, v ~ N                    propensity intercept and effects of the covariates     propensity_intercept, propensity_effects
-    α_u ~ N(0, τ²)              activity of each user                                  user_activity
+    α_u ~ N(0, s_u²)             activity of each user                                  user_activity
     r* ~ Bernoulli(γ)           γ = σ(c + w·h + β·z_r)                                 preference
     a  ~ Bernoulli(μ)           μ = σ(b + v·z_p + α_u)                                 activity
     o  ~ Bernoulli(r* a)        plus a false-action rate ε where there is one          action
@@ -64,7 +64,7 @@ Form = Literal["marginal", "enumerated", "amortised"]
 
 
 class ImplicitModel(RewardModel):
-    """The process above as a Pyro model.
+    """The implicit model as a Pyro model; `docs/implicit.md` states the process.
 
     Args:
         shape: how many inputs there are and what they are called.

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
 from probrm.data.columns.matching import Part
+from probrm.data.columns.thumb_words import has_thumb_words
 from probrm.data.columns.values import SMALLEST, Cells, binary, names, numbers, parse_scores
 from probrm.data.files.arrow import is_number, to_float
 from probrm.errors import DataError
@@ -66,6 +67,11 @@ class Roles:
         if is_number(cells.values.type) and bool((to_float(cells.values) == -1).any()):
             fix = "or --values -1=0, which takes a thumb down for no action; or name another column: --columns action=NAME"
             fix = f"thumbs of -1, 0 and 1 are read as two actions, up and down: --actions {cells.name}; {fix}"
+        if has_thumb_words(cells):
+            fix = (
+                f"thumbs are read as two actions, up and down, and a missing one as none: --actions {cells.name}:thumb; "
+                "or say what the words mean: --values up=1,down=0, which takes a thumb down for no action"
+            )
         values = binary(cells, fix=fix, missing=self.missing_action is not None)
         if self.missing_action is not None and (absent := np.isnan(values)).any():
             values[absent] = self.missing_action

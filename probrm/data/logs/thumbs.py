@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from probrm.data.columns.thumb_words import WORDS, has_thumb_words
 from probrm.data.columns.values import Cells, parse_scores
-from probrm.data.products.feedback import WORDS
 from probrm.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 
 def is_thumb(cells: Cells) -> bool:
-    """Whether a column holds -1 and nothing else than -1, 0, 1 and missing."""
+    """Whether a column holds -1 and nothing else than -1, 0, 1 and missing, or words for thumbs with one against the answer."""
     try:
         found, bad = parse_scores(cells, fix="")
     except DataError:
         return False
-    return not bad.any() and bool((found == -1).any()) and bool(np.isin(found[np.isfinite(found)], (-1, 0, 1)).all())
+    if bad.any():
+        return has_thumb_words(cells)
+    return bool((found == -1).any()) and bool(np.isin(found[np.isfinite(found)], (-1, 0, 1)).all())
 
 
 def read_thumbs(cells: Cells, spec: ActionSpec, missing: float | None, notes: list[str]) -> Iterator[tuple[ActionSpec, np.ndarray]]:

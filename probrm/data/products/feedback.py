@@ -9,37 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from probrm.data.columns.coding import recoded
+from probrm.data.columns.thumb_words import WORDS
 from probrm.data.columns.values import Cells, parse_scores
 from probrm.data.files.hints import shown, spelled
 from probrm.errors import DataError
 
-WORDS = {
-    "up": 1.0,
-    "thumbsup": 1.0,
-    "thumbs_up": 1.0,
-    "thumbs-up": 1.0,
-    "thumbs up": 1.0,
-    "like": 1.0,
-    "liked": 1.0,
-    "positive": 1.0,
-    "upvote": 1.0,
-    "good": 1.0,
-    "yes": 1.0,
-    "true": 1.0,
-    "down": -1.0,
-    "thumbsdown": -1.0,
-    "thumbs_down": -1.0,
-    "thumbs-down": -1.0,
-    "thumbs down": -1.0,
-    "dislike": -1.0,
-    "disliked": -1.0,
-    "negative": -1.0,
-    "downvote": -1.0,
-    "bad": -1.0,
-    "no": -1.0,
-    "false": -1.0,
-}
-"""Words that mean one thing everywhere: up is 1, down is -1."""
 _LEVELS = 20
 
 

@@ -161,6 +161,19 @@ def test_unused_columns_that_may_be_covariates_are_named(tmp_path: Path) -> None
         | {"always": "x", "once": "y" if i == 7 else "z", "nested": {"a": i % 2}}
         for i, row in enumerate(log())
     ]
-    assert told_of_covariates(look(rows, tmp_path)) == ["surface,place,pinned"]
+    assert told_of_covariates(look(rows, tmp_path)) == ["surface,place,pinned,nested.a"]
     assert told_of_covariates(look(rows, tmp_path, propensity_features=["surface"])) == []
     assert told_of_covariates(look(log(), tmp_path)) == []
+
+
+def test_fields_of_nested_columns_may_be_covariates(tmp_path: Path) -> None:
+    rows = [
+        {"asked": {"question": row["prompt"]}, "client": {"user": row["user_id"], "surface": ["web", "ide"][i % 2], "id": f"c{i}"}}
+        | {"response": row["response"], "action": row["action"]}
+        for i, row in enumerate(log())
+    ]
+    columns = {"prompt": "asked.question", "user_id": "client.user"}
+    found = look(rows, tmp_path, columns=columns)
+    assert found.ignored == []
+    assert told_of_covariates(found) == ["client.surface"]
+    assert told_of_covariates(look(rows, tmp_path, columns=columns, propensity_features=["client.surface"])) == []

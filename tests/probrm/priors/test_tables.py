@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pyro.distributions as dist
@@ -174,3 +175,25 @@ def test_a_centre_with_a_learned_scale_is_refused(prior: Any) -> None:
     with pytest.raises(ValueError, match="allowed: loc = 0"):
         prior(loc=1.0, scale=HalfNormal(1.0))
     prior(loc=1.0, scale=0.5)
+
+
+def test_a_prior_of_an_installed_package_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As TOML, the command line and saved runs name it; its module is imported when it is asked for."""
+    (tmp_path / "flat_priors.py").write_text(
+        "from dataclasses import dataclass\nimport pyro, pyro.distributions as dist\nfrom probrm.priors import register_prior\n\n"
+        "@register_prior\n@dataclass(frozen=True)\nclass FlatOnUnit:\n    width: float = 1.0\n\n"
+        "    def sample(self, name, shape=()):\n"
+        "        return pyro.sample(name, dist.Uniform(0.0, self.width).expand(shape).to_event(len(shape)))\n"
+    )
+    (tmp_path / "flat_priors-1.dist-info").mkdir()
+    (tmp_path / "flat_priors-1.dist-info" / "entry_points.txt").write_text("[probrm.priors]\nFlatOnUnit = flat_priors:FlatOnUnit\n")
+    (tmp_path / "flat_priors-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: flat-priors\nVersion: 1\n")
+    with pytest.raises(ValueError, match="unknown prior 'FlatOnUnit'"):
+        as_prior({"dist": "FlatOnUnit"})
+    monkeypatch.syspath_prepend(tmp_path)
+    prior = as_prior({"dist": "FlatOnUnit", "width": 2.0})
+    try:
+        assert prior.sample("x", (3,)).shape == (3,)
+        assert prior_to_dict(prior) == {"dist": "FlatOnUnit", "width": 2.0}
+    finally:
+        _REGISTRY.pop("FlatOnUnit")

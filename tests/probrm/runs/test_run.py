@@ -254,7 +254,7 @@ def edited(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
         lambda c: c["config"].update(seed=1),
         lambda c: c["record"]["data"].update(rows=299),
         lambda c: c["spec"]["model"]["shape"].update(embedding=7),
-        lambda c: c["spec"]["model"]["config"]["priors"]["weights"].update(dist="Cauchy"),
+        lambda c: c["spec"]["model"]["config"]["priors"]["weights"].update(dist="HalfNormal", scale=-1.0),
     ],
 )
 def test_an_edited_run_json(copied: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -284,7 +284,7 @@ def test_an_edit_with_the_checksum_made_good_is_read(copied: Path) -> None:
         lambda c: c.pop("record"),
         lambda c: c["spec"]["model"]["shape"].update(embedding="many"),
         lambda c: c["spec"]["model"]["shape"].update(surprise=1),
-        lambda c: c["spec"]["model"]["config"]["priors"]["weights"].update(dist="Cauchy"),
+        lambda c: c["spec"]["model"]["config"]["priors"]["weights"].update(dist="HalfNormal", scale=-1.0),
         lambda c: c["spec"]["model"]["config"]["reward_head"].update(name="mlp"),
         lambda c: c["spec"]["inputs"].update(users=None),
         lambda c: c["spec"]["inputs"]["propensity"].update(covariates=[{}]),
@@ -315,3 +315,15 @@ def test_a_model_that_is_not_installed(copied: Path) -> None:
     resigned(copied, lambda c: c.update(kind="quantum"))
     with pytest.raises(RunError, match=r"unknown model 'quantum'; installed: .*implicit"):
         probrm.load(copied)
+
+
+def test_a_prior_that_is_not_known_here_is_named(copied: Path) -> None:
+    """The run is whole: what is missing is the module that registers the prior."""
+    resigned(copied, lambda c: c["spec"]["model"]["config"]["priors"]["weights"].update(dist="Elsewhere"))
+    with pytest.raises(RunError, match=r"fitted with the prior 'Elsewhere', which is not known here\n  fix: import the module"):
+        probrm.load(copied)
+
+
+def test_a_run_is_shown_in_one_line(run: Run) -> None:
+    assert repr(run).startswith("<probrm run: ")
+    assert len(repr(run).splitlines()) == 1

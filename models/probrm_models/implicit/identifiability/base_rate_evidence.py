@@ -59,7 +59,7 @@ def level_evidence(level: Level, draws: Mapping[str, Tensor], model: ImplicitMod
         )
     elif allowed.ratio <= SATURATED and after[1] <= SURE:
         governed = "saturation"
-        reason = f"rows where preference and propensity come near 1 fix the base rate: {after[0]:.2f} ± {after[1]:.2f}"
+        reason = f"rows where preference and propensity come near 1 narrow the base rate down to {after[0]:.2f} ± {after[1]:.2f}"
     elif labelled and by_labels >= INFORMED:
         governed, reason = "labels", f"the base rate is fixed by explicit labels: {after[0]:.2f} ± {after[1]:.2f}"
     elif prior_sd <= NARROW:

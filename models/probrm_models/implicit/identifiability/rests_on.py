@@ -12,9 +12,12 @@ from torch import Tensor
 from probrm.data.batch import Batch
 from probrm.diagnostics.contraction import contraction
 from probrm.heads.own_part import stretch
+from probrm.inference.device import own_random_stream
 from probrm_models.implicit.model import ImplicitModel
 from probrm_models.implicit.own_parts import SITE
 
+_LEARNED = 0.1
+"""The share of the variance of τ's prior that answers shown several times have to remove before it is said that τ rests on them."""
 _ROWS = 2_000
 """Rows that the shares are means over."""
 _Z = 1.645
@@ -76,10 +79,17 @@ def rests_on(model: ImplicitModel, draws: Mapping[str, Tensor], data: Batch, gov
             "exposures": width(by_level, features, 1 / (1 / max(own, 1e-9) + EXPOSURES * information)),
         },
         "ranking_contraction": float(contraction(float(prior.mean()) ** 0.5, float(features.mean()) ** 0.5)),
-        "own_by": "repeats" if SITE in draws else "prior",
+        "own_by": "repeats" if SITE in draws and _learned(model, draws) else "prior",
         "base_rate_by": governed_by,
         "tau": float(tau.mean()),
     }
+
+
+def _learned(model: ImplicitModel, draws: Mapping[str, Tensor]) -> bool:
+    """Whether answers shown several times have narrowed τ noticeably."""
+    with own_random_stream(0), torch.no_grad():
+        prior = torch.stack([model.config.priors.residual.sample(SITE) for _ in range(400)])
+    return contraction(float(prior.double().std()), float(draws[SITE].double().std())) > _LEARNED
 
 
 def _prior_variance(model: ImplicitModel, draws: Mapping[str, Tensor], rows: Batch) -> Float[Tensor, " n"]:
@@ -93,7 +103,7 @@ def _prior_variance(model: ImplicitModel, draws: Mapping[str, Tensor], rows: Bat
 def told(found: Mapping[str, Any]) -> str:
     """In one line."""
     shares, expected = found["shares"], found["expected"]
-    own = "answers shown several times" if found["own_by"] == "repeats" else "a prior, since no answer is shown twice"
+    own = "answers shown several times" if found["own_by"] == "repeats" else "its prior, since hardly any answer is shown twice"
     ways = {
         "labels": f"{LABELS} labels on rows drawn at random",
         "rows": "a log twice as long",

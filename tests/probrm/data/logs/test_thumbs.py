@@ -26,6 +26,8 @@ Save = Callable[..., str]
         ([True, None, False], "thumb:thumb"),
         (["up", None, "down"], "thumb:thumb"),
         (["thumbsUp", "", "thumbsDown"], "thumb:thumb"),
+        (["up", None, "down"], "thumb"),
+        (["Like", "", "dislike"], "thumb"),
     ],
 )
 def test_up_down_and_none(save: Save, name: str, values: list[Any], text: str) -> None:
@@ -83,3 +85,17 @@ def test_minus_one_under_a_stated_kind(save: Save) -> None:
 def test_no_thumb_at_all(save: Save) -> None:
     with pytest.raises(DataError, match="no row has a thumb"):
         read_log(save(thumb=[None] * 60), LogSpec(actions=("thumb:thumb",)))
+
+
+@pytest.mark.parametrize("words", [["up", None, "down"], ["like", "like", "dislike"]])
+def test_words_as_a_single_action_are_refused_with_the_reading_that_keeps_thumbs_down(save: Save, words: list[Any]) -> None:
+    with pytest.raises(
+        DataError, match=r"fix: thumbs are read as two actions, .*: --actions action:thumb; .*takes a thumb down for no action"
+    ):
+        read_log(save(action=words * 20), LogSpec())
+
+
+def test_other_words_are_no_thumbs(save: Save) -> None:
+    with pytest.raises(DataError, match=r"fix: .*--values up=1,down=0") as caught:
+        read_log(save(action=["copied", None, "closed"] * 20), LogSpec())
+    assert ":thumb" not in str(caught.value)

@@ -66,7 +66,7 @@ def test_an_assumption_governs_below_a_prior_of_so_much() -> None:
 def test_saturation_governs() -> None:
     found = of(made_up(range_=CLOSED))
     assert found["governed_by"] == "saturation"
-    assert found["reason"] == "rows where preference and propensity come near 1 fix the base rate: 0.50 ± 0.01"
+    assert found["reason"] == "rows where preference and propensity come near 1 narrow the base rate down to 0.50 ± 0.01"
     wide = LevelRange(0.4, 0.4 * (SATURATED + 0.01))
     assert of(made_up(range_=wide))["governed_by"] == "prior"
 

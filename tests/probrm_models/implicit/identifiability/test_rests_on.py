@@ -75,4 +75,4 @@ def test_the_line_names_the_largest_gain(found: dict) -> None:
     assert f"{min(found['expected'].values()):.2f}" in line
     assert "answers shown several times" in line
     assert "its prior" in line
-    assert "a prior, since no answer is shown twice" in told(found | {"own_by": "prior"})
+    assert "its prior, since hardly any answer is shown twice" in told(found | {"own_by": "prior"})

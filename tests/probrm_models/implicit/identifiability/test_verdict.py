@@ -72,7 +72,9 @@ def test_not_identified() -> None:
     assert found["verdict"] == "not identified"
     assert not found["named"]
     assert said(
-        found, "2 modes explain the actions equally well (rank correlation of their rewards -1.00); nothing in the log selects one", "reasons"
+        found,
+        "2 modes explain the actions equally well (rank correlation of their rewards -1.00); nothing in the log selects one",
+        "reasons",
     )
 
 
