@@ -18,6 +18,7 @@ import typer
 from probrm.config import build_config
 from probrm.coordinates.sites import global_latents
 from probrm.guides import Layout
+from probrm.priors import base as priors
 from probrm.runs import find_recipe
 from probrm_cli.main import app
 from tests import support
@@ -223,6 +224,7 @@ def test_nothing_is_still_to_be_filled_in() -> None:
     for path in (*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
         left = [line for line in path.read_text().splitlines() if re.fullmatch(r"[A-Z]{3,}|.*\b(TODO|TBD|FIXME|XXX)\b.*", line)]
         assert not left, (path, left)
+        assert not re.search(r"^Traceback|^\[exit code", path.read_text(), re.MULTILINE), f"{path} shows a command that failed"
 
 
 # ---- Python
@@ -235,12 +237,15 @@ _NUTS, _FEW = re.compile(r"\bNUTS\(warmup=\d+, draws=\d+"), "NUTS(thin=1, warmup
 def run_python(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, long: bool) -> dict[str, Any]:
     """A page's Python in one namespace, from top to bottom; what is marked as long, and all that NUTS is told, only where asked for."""
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(priors, "_REGISTRY", dict(priors._REGISTRY))  # a page's own priors end with it
     space: dict[str, Any] = {"__name__": name}
     found = [block for block in blocks(name, "python") if block.mark != "not run" and (long or block.mark != "long")]
     assert found
     for block in found:
         text = block.text if long else _NUTS.sub(_FEW, block.text)
-        exec(compile("\n" * block.line + text, str(DOCS / name), "exec"), space)  # so that a traceback names the page's line
+        exec(
+            compile("\n" * block.line + text, str(DOCS / name), "exec", dont_inherit=True), space
+        )  # so that a traceback names the page's line
     return space
 
 
