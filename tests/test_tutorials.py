@@ -71,8 +71,8 @@ def tiny_policy(folder: Path) -> str:
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.get_vocab()["<pad>"],
+        eos_token_id=tokenizer.get_vocab()["<eos>"],
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from probrm.data import Log
 
@@ -40,12 +39,12 @@ def _leaves(path: str, column: pa.Array) -> Iterator[tuple[str, pa.Array]]:
         yield path, column
         return
     for field in column.type:
-        yield from _leaves(f"{path}.{field.name}", pc.struct_field(column, field.name))
+        yield from _leaves(f"{path}.{field.name}", column.field(field.name))
 
 
 def _may_vary(column: pa.Array) -> bool:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not any(is_kind(kind) for is_kind in _PLAIN):
         return False
-    counts = sorted(pc.value_counts(column.drop_null()).field("counts").to_pylist(), reverse=True)
+    counts = sorted(column.drop_null().value_counts().field("counts").to_pylist(), reverse=True)
     return 2 <= len(counts) <= _LEVELS and counts[1] >= _RARE

@@ -25,7 +25,7 @@ def command_of(*verbs: str) -> Any:
 
 def verbs() -> list[tuple[str, ...]]:
     """Every command that does something."""
-    alone = [(name,) for names in SECTIONS.values() for name in names if name not in GROUPS]
+    alone: list[tuple[str, ...]] = [(name,) for names in SECTIONS.values() for name in names if name not in GROUPS]
     return alone + [(group, name) for group in GROUPS for name in command_of(group).list_commands(None)]
 
 

@@ -89,7 +89,7 @@ def _learned(model: ImplicitModel, draws: Mapping[str, Tensor]) -> bool:
     """Whether answers shown several times have narrowed τ noticeably."""
     with own_random_stream(0), torch.no_grad():
         prior = torch.stack([model.config.priors.residual.sample(SITE) for _ in range(400)])
-    return contraction(float(prior.double().std()), float(draws[SITE].double().std())) > _LEARNED
+    return bool(contraction(float(prior.double().std()), float(draws[SITE].double().std())) > _LEARNED)
 
 
 def _prior_variance(model: ImplicitModel, draws: Mapping[str, Tensor], rows: Batch) -> Float[Tensor, " n"]:
