@@ -12,7 +12,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import typer
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import probrm
@@ -122,6 +123,21 @@ def test_every_requirement_has_a_pin_that_it_allows() -> None:
     for line in required:
         requirement = Requirement(line)
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), line
+
+
+def test_every_pin_installs_on_the_oldest_python() -> None:
+    """A pin that needs a later patch of Python makes a fresh installation fail, on machines that have an older one only."""
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=") + ".0"
+    needed = {name: metadata(name).get("Requires-Python") or "" for name in pins("constraints.txt") if is_installed(name)}
+    assert len(needed) > 100
+    assert not {name: python for name, python in needed.items() if not SpecifierSet(python).contains(oldest)}
+
+
+def is_installed(name: str) -> bool:
+    try:
+        return bool(metadata(name))
+    except PackageNotFoundError:
+        return False
 
 
 OF_EXTRAS = {("probrm", "serving")}
