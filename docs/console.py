@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,6 @@ WIDTH = 110
 _BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"# ([\w/]+\.(?:py|toml))\n")
 _STEP = re.compile(r"^\$ (.*(?:\\\n.*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-_FIGURE = re.compile(r"!\[[^\]]*\]\(figures/(tutorial_\w+\.svg)\)")
 
 
 def environment() -> dict[str, str]:
@@ -63,7 +61,7 @@ def run_page(page: Path, folder: Path, stand_ins: Mapping[str, str] | None = Non
 
     Args:
         page: with ``console`` and ``python`` blocks.
-        folder: an empty one, where they run; ``examples`` is linked into it, and figures are taken from its ``figures``.
+        folder: an empty one, where they run; ``examples`` is linked into it.
         stand_ins: texts in commands and what is run in their place, such as the name of a large model and a small one's folder.
     """
     (folder / "examples").symlink_to(ROOT / "examples")
@@ -90,14 +88,12 @@ def run_page(page: Path, folder: Path, stand_ins: Mapping[str, str] | None = Non
 
 
 def main() -> None:
-    """Writes the outputs of now into the pages that are named, and their figures beside them."""
+    """Writes the outputs of now into the pages that are named."""
     for name in sys.argv[1:]:
         page = Path(name)
         with tempfile.TemporaryDirectory() as folder:
             text, differing = run_page(page, Path(folder))
             page.write_text(text)
-            for figure in _FIGURE.findall(text):
-                shutil.copy(Path(folder) / figure, page.parent / "figures" / figure)
         sys.stderr.write(f"{name}: {len(differing)} outputs changed\n")
 
 

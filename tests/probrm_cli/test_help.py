@@ -7,20 +7,15 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from probrm_cli.app import SECTIONS, app
+from probrm_cli.app import SECTIONS
 from tests import support
+from tests.test_docs import command_of
 from tests.test_house import ROOT
 
 GROUPS = ("fit", "simulate")
-
-
-def command_of(*verbs: str) -> Any:
-    return command_of(*verbs[:-1]).get_command(None, verbs[-1]) if verbs else typer.main.get_command(app)
 
 
 def verbs() -> list[tuple[str, ...]]:

@@ -28,7 +28,7 @@ from probrm_models.bayesian_linear.config import BayesianLinearConfig
 
 
 class BayesianLinearModel(PairModel):
-    """The process above as a Pyro model.
+    """RewardUQ's Bayesian linear head as a Pyro model.
 
     Args:
         shape: how many inputs there are.

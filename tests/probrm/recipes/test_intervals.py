@@ -70,7 +70,7 @@ def test_a_run_fitted_to_pairs_on_labelled_answers(tmp_path: Path) -> None:
 
 
 def test_a_run_fitted_to_a_log_on_both(tmp_path: Path) -> None:
-    """The labels' pairs are the same rows as a file of those pairs; the naive model, which has a posterior, stands beside."""
+    """The labels' pairs are the same rows as a file of those pairs; the naive model, which has a posterior, is compared."""
     run = load(support.short_run_path())
     log = interval_rows(run, support.truth_path(), LogSpec(), embeddings=support.store_path(), baseline=True)
     assert log.beside is not None
