@@ -128,6 +128,8 @@ def _read_file(path: str, source: str, texts: frozenset[str], ids: frozenset[str
 
 
 def _missing(path: Path, source: str) -> DataError:
+    if os.path.exists(path):
+        return DataError(f"{source}: it is no plain file but a device or a pipe", fix="save the rows as a file, and name that")
     there = os.path.isdir(path.parent)
     beside = os.listdir(path.parent) if there else []
     close = difflib.get_close_matches(path.name, beside, n=1)

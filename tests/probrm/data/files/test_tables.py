@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,10 @@ def test_hash_of_a_folder_sees_names_and_contents(tmp_path: Path):
         seen.add(file_hash(folder))
         assert file_hash(folder) == file_hash(str(folder))
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("make", [lambda path: os.mkfifo(path), lambda path: path.symlink_to("/dev/null")], ids=["pipe", "device"])
+def test_what_is_no_plain_file_is_called_so(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match=r"rows\.csv: it is no plain file but a device or a pipe\n  fix: save the rows as a file"):
+        read_table(str(tmp_path / "rows.csv"))
