@@ -40,6 +40,12 @@ def dig(value: Any, *path: str | int) -> Any:
     return value
 
 
+def mapping(value: Any, *path: str | int) -> Mapping[str, Any]:
+    """The mapping that a path leads to, also where it is written as JSON text, as a CSV has it; an empty one where there is none."""
+    found = parsed(dig(value, *path))
+    return found if isinstance(found, Mapping) else {}
+
+
 _SILENT = (
     "think",
     "thinking",

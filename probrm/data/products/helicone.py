@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig, text_or_none
+from probrm.data.products.contents import chat_of, dig, mapping, parsed, text_or_none
 from probrm.data.products.joining import joined
 from probrm.data.products.outputs import answer_text
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
@@ -33,11 +33,11 @@ def read(source: str, asked: Asked) -> Reading:
         if status is not None and str(status) not in ("200", "200.0"):
             failed += 1
             continue
-        body, reply = dig(row, "request_body"), dig(row, "response_body")
+        body, reply = parsed(dig(row, "request_body")), parsed(dig(row, "response_body"))
         if not body and not reply:
             bare += 1
             continue
-        properties = dig(row, "request_properties") or dig(row, "properties") or {}
+        properties = mapping(row, "request_properties") or mapping(row, "properties")
         answer = Answer(
             id=str(row["request_id"]),
             prompt=chat_of(body),
@@ -65,7 +65,7 @@ def read(source: str, asked: Asked) -> Reading:
 
 def _feedback(row: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
     """The rating; other scores where they are named."""
-    scores = dig(row, "scores") or {}
+    scores = mapping(row, "scores")
     found: dict[str, Any] = {}
     for name, value in scores.items():
         value = value.get("value") if isinstance(value, Mapping) else value

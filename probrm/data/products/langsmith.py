@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import dig, text_or_none
+from probrm.data.products.contents import dig, mapping, text_or_none
 from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
@@ -63,10 +63,10 @@ def read(source: str, asked: Asked) -> Reading:
 
 
 def _answer(run: Mapping[str, Any]) -> tuple[Answer, int]:
-    metadata = dig(run, "extra", "metadata") or dig(run, "metadata") or {}
+    metadata = mapping(run, "extra", "metadata") or mapping(run, "metadata")
     response = answer_text(run.get("outputs"))
     feedback, torn = {}, 0
-    for name, stats in (dig(run, "feedback_stats") or {}).items():
+    for name, stats in mapping(run, "feedback_stats").items():
         mean, count = dig(stats, "avg"), dig(stats, "n") or 0
         if mean is None or not count:
             continue

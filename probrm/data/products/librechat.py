@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import dig, text_of
+from probrm.data.products.contents import dig, parsed, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
 from probrm.data.products.trees import Node, answers_in, contexts
@@ -36,7 +36,7 @@ def read(source: str, asked: Asked) -> Reading:
     """
     nodes: dict[str, Node] = {}
     for row in _messages(records(source)):
-        text = row.get("text") or text_of(dig(row, "content"))
+        text = row.get("text") or text_of(parsed(row.get("content")))
         by_user = row.get("isCreatedByUser")
         by_user = by_user if isinstance(by_user, bool) else str(by_user).lower() in ("true", "1")
         nodes[str(row["messageId"])] = Node(

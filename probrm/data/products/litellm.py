@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig, text_or_none
+from probrm.data.products.contents import chat_of, mapping, parsed, text_or_none
 from probrm.data.products.joining import joined
 from probrm.data.products.outputs import answer_text
-from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
+from probrm.data.products.product import Answer, Asked, Messages, Peek, Product, Reading
 from probrm.data.products.records import records
 from probrm.errors import DataError
 
@@ -32,10 +32,10 @@ def read(source: str, asked: Asked) -> Reading:
             others += 1
         elif str(row.get("status") or "success").lower() not in ("success", "200"):
             failed += 1
-        elif not dig(row, "messages") or not dig(row, "response"):
+        elif not (prompt := _prompt(row)) or not (response := parsed(row.get("response"))):  # {} where nothing was stored
             bare += 1
         else:
-            answers.append(_answer(row))
+            answers.append(_answer(row, prompt, answer_text(response)))
     if not answers:
         raise DataError(
             f"{source}: none of its {len(rows)} calls has a prompt and an answer ({bare} are empty)",
@@ -53,12 +53,20 @@ def read(source: str, asked: Asked) -> Reading:
     return reading_of(answers, asked, source, notes=notes)
 
 
-def _answer(row: dict[str, Any]) -> Answer:
-    metadata = dig(row, "metadata") or {}
+def _prompt(row: dict[str, Any]) -> Messages:
+    """The chat: newer versions leave ``messages`` empty and keep the body of the request, which older ones put into ``metadata``."""
+    if stored := parsed(row.get("messages")):
+        return chat_of(stored)
+    request = mapping(row, "proxy_server_request") or mapping(row, "metadata", "proxy_server_request")
+    return chat_of(mapping(request, "body") or request)
+
+
+def _answer(row: dict[str, Any], prompt: Messages, response: str) -> Answer:
+    metadata = mapping(row, "metadata")
     answer = Answer(
         id=str(row["request_id"]),
-        prompt=chat_of(row["messages"]),
-        response=answer_text(row["response"]),
+        prompt=prompt,
+        response=response,
         user=text_or_none(row.get("end_user") or metadata.get("user_api_key_end_user_id") or row.get("user")),
         session=text_or_none(row.get("session_id")),
         timestamp=text_or_none(row.get("startTime")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import dig, text_of
+from probrm.data.products.contents import dig, mapping, text_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
 from probrm.data.products.records import records
 from probrm.data.products.trees import Node, answers_in, contexts
@@ -16,17 +16,17 @@ _ALIASES = {"data.rating": "thumb", "rating": "thumb", "annotation.rating": "thu
 
 
 def _is_feedback(seen: Peek) -> bool:
-    return seen.has("data", "snapshot", "meta") and isinstance(dig(seen.first, "data"), Mapping)
+    return seen.has("data", "snapshot", "meta") and bool(mapping(seen.first, "data"))
 
 
 def _is_chats(seen: Peek) -> bool:
-    return "chat" in seen.names and isinstance(dig(seen.first, "chat", "history"), Mapping)
+    return "chat" in seen.names and bool(mapping(seen.first, "chat", "history"))
 
 
 def _nodes(chat: Any) -> dict[str, Node]:
     """The tree of one chat."""
     found: dict[str, Node] = {}
-    for key, message in (dig(chat, "history", "messages") or {}).items():
+    for key, message in mapping(chat, "history", "messages").items():
         if isinstance(message, Mapping):
             role = str(message.get("role") or "assistant").lower()
             found[str(key)] = Node(str(key), message.get("parentId"), role, text_of(message.get("content")), message)
@@ -52,7 +52,7 @@ def _none(rating: Any) -> bool:
 
 
 def read_feedback(source: str, asked: Asked) -> Reading:
-    """Rated answers, and the other answers of the same chats; ratings among several models are choices and left out.
+    """Rated answers, and the other answers of the same chats; ratings among several models are choices, and errors no answers: both are out.
 
     Raises:
         DataError: a rating whose message is in no snapshot, in all rows; what the readers of records and feedback say.
@@ -71,6 +71,8 @@ def read_feedback(source: str, asked: Asked) -> Reading:
         for node, before in answers_in(_nodes(chat), contexts(source)):
             answer = _answer(node, before, chat_id, row.get("user_id"))
             found.setdefault(answer.id, answer).feedback.update(answer.feedback)
+            if node.raw.get("error"):
+                aside.add(answer.id)
         key = f"{chat_id}/{message}"
         if dig(row, "meta", "arena") is True or dig(row, "data", "sibling_model_ids"):
             compared += 1

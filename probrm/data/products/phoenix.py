@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probrm.data.products.answers import reading_of
-from probrm.data.products.contents import chat_of, dig, text_or_none
+from probrm.data.products.contents import chat_of, dig, mapping, text_or_none
 from probrm.data.products.joining import Given, attached
 from probrm.data.products.outputs import answer_text, prompt_of
 from probrm.data.products.product import Answer, Asked, Peek, Product, Reading
@@ -59,7 +59,7 @@ def read(source: str, asked: Asked) -> Reading:
 
 
 def _span(row: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = dict(_flat("", dig(row, "attributes") or {}))
+    attributes = dict(_flat("", mapping(row, "attributes")))
     attributes.update(
         {name.removeprefix("attributes."): value for name, value in row.items() if name.startswith("attributes.") and value is not None}
     )

@@ -31,6 +31,15 @@ def test_openwebui_rated_messages_that_are_not_in_their_snapshot(tmp_path: Path)
     assert "none of the" in refused(listed(tmp_path / "gone.json", rows)).what
 
 
+def test_openwebui_errors_are_no_exposures(tmp_path: Path) -> None:
+    rows = rows_of(products.openwebui_feedback(LOG, tmp_path))
+    for row in rows:
+        failed = {"id": "e", "role": "assistant", "content": "Connection lost", "parentId": None, "error": {"content": "timeout"}}
+        row["snapshot"]["chat"]["chat"]["history"]["messages"]["e"] = failed
+    log = read_log(listed(tmp_path / "failed.json", rows))
+    assert "Connection lost" not in {c.response for c in log.conversations}
+
+
 def test_openwebui_the_last_rating_counts(tmp_path: Path) -> None:
     rows = rows_of(products.openwebui_feedback(LOG, tmp_path))
     rows.insert(0, {**rows[0], "data": {"rating": -1}, "updated_at": 1793999999})

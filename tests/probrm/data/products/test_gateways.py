@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,39 @@ def test_litellm_without_feedback_or_texts(tmp_path: Path) -> None:
     assert "--feedback FILE --on request_id" in " ".join(read_log(source, require=()).notes)
     rows = [{**row, "messages": {}, "response": {}} for row in rows_of(source)]
     assert "store_prompts_in_spend_logs" in refused(lines(tmp_path / "bare.jsonl", rows)).fix
+
+
+@pytest.mark.parametrize("place", ["column", "metadata"])
+def test_litellm_keeps_the_prompt_in_the_request(tmp_path: Path, place: str) -> None:
+    """Newer versions leave ``messages`` empty, also as the text ``{}``."""
+    source = products.litellm(LOG, tmp_path)
+    usual = read_log(source, require=())
+    rows = rows_of(source)
+    for row in rows:
+        request = {"model": "m", "messages": row.pop("messages")}
+        kept = {"proxy_server_request": json.dumps(request)}
+        row |= {"messages": "{}"} | (kept if place == "column" else {"metadata": kept})
+    assert read_log(lines(tmp_path / "newer.jsonl", rows), require=()).conversations == usual.conversations
+    empty = [{**row, "messages": "{}", "response": "{}", "metadata": "{}", "proxy_server_request": "{}"} for row in rows]
+    assert "none of its 61 calls has a prompt and an answer" in refused(lines(tmp_path / "empty.jsonl", empty), require=()).what
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["langsmith", "phoenix", "helicone", "litellm", "openwebui-feedback", "openwebui-chats", "librechat", "fastchat"],
+)
+def test_a_csv_with_json_in_its_cells(tmp_path: Path, name: str) -> None:
+    """As data bases export a table of these records."""
+    source = products.RENDER[name](LOG, tmp_path)
+    usual = read_log(source, require=())
+    rows = rows_of(source)
+    everywhere = dict.fromkeys(key for row in rows for key in row)
+    table = products.as_csv(tmp_path / "table.csv", [{key: row.get(key) for key in everywhere} for row in rows])
+    log = read_log(table, require=())
+    assert log.conversations == usual.conversations
+    assert (log.user is None) == (usual.user is None)
+    assert log.user is None or log.user.tolist() == usual.user.tolist()  # type: ignore[union-attr]
+    assert {k: v.tolist() for k, v in (log.actions or {}).items()} == {k: v.tolist() for k, v in (usual.actions or {}).items()}
 
 
 @pytest.mark.parametrize(
