@@ -51,10 +51,12 @@ def read_pairs(source: str, spec: PairSpec | None = None, *, fitting: bool = Tru
     """
     spec = spec or PairSpec()
     texts, ids = ({*names, *(spec.columns.get(name) or name for name in names)} for names in (TEXTS, IDS))
-    annotated = annotated_pairs(source) if spec.preset is None else None
+    annotated = annotated_pairs(source, spec.columns.get("choice")) if spec.preset is None else None
     table, notes, product = annotated or (read_table(source, texts=texts, ids=ids), [], "")
     if annotated is None:
         table = with_rows_of_answers(table, spec, source, notes)
+    else:
+        spec = replace(spec, columns={native: name for native, name in spec.columns.items() if native != "choice"})
     reading = recognise(table, spec, source, fitting=fitting)
     reading.notes.extend(notes)
     pairs = READERS[reading.about.reader](reading)

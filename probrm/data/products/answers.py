@@ -41,7 +41,7 @@ def reading_of(
         what: what was looked for, for messages.
 
     Raises:
-        DataError: there are no answers, or feedback cannot be read.
+        DataError: there are no answers, or some feedback cannot be read, and none that can be is named.
     """
     told = list(notes)
     usable = [answer for answer in answers if answer.response.strip()]
@@ -66,13 +66,23 @@ def reading_of(
         if any(value is not None for value in values):
             columns[native] = pa.array([None if value is None else str(value) for value in values], pa.string())
     kinds: dict[str, str] = {}
+    named = {(aliases or {}).get(name, name) for name in asked.named}
+    unread: list[DataError] = []
     for name in names:
         column = f"feedback.{name}" if name in _NATIVE else name
-        values, kinds[column], said = feedback_column(
-            name, [answer.feedback.get(name) for answer in usable], asked.codes, source, missing=missing
-        )
+        given = [answer.feedback.get(name) for answer in usable]
+        try:
+            values, kinds[column], said = feedback_column(name, given, asked.codes, source, missing=missing)
+        except DataError as error:  # a topic or a comment, beside what users did
+            unread.append(error)
+            columns[column] = _plain(given)
+            told.append(f"left out: feedback {name!r}, which is no action ({error.what.partition(': ')[2].partition(';')[0]})")
+            continue
         columns[column] = pa.array(values, from_pandas=True)
         told += said
+    if unread and not named & set(kinds):  # one of these may be the action
+        other = f"; or name another kind of feedback: --columns action={next(iter(kinds))}" if kinds else ""
+        raise DataError(unread[0].what, fix=unread[0].fix + other)
     for name in dict.fromkeys(name for answer in usable for name in answer.more):
         if name not in columns:
             columns[name] = _plain([answer.more.get(name) for answer in usable])

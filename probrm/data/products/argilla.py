@@ -7,10 +7,10 @@ from typing import Any
 
 from probrm.data.products.annotated import Given, answers_of, texts_of
 from probrm.data.products.answers import reading_of
+from probrm.data.products.comparisons import no_single_answers
 from probrm.data.products.contents import dig
 from probrm.data.products.product import Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.errors import DataError
 
 
 def _recognises(seen: Peek) -> bool:
@@ -23,15 +23,11 @@ def read(source: str, asked: Asked) -> Reading:
     """A row for each annotator of a record; drafts and discarded responses are out.
 
     Raises:
-        DataError: the responses are rankings, which are pairs; what the readers of records and feedback say.
+        DataError: the records have several answers, which make pairs; what the readers of records and feedback say.
     """
     rows = list(records(source))
     given, notes = given_of(rows)
-    if given and all(isinstance(value, list) for one in given for value in one.values.values()):
-        raise DataError(
-            f"{source}: its responses are rankings of answers, which are pairs and no log of actions",
-            fix=f"fit a model of pairs: probrm fit bradley-terry --data {source}",
-        )
+    no_single_answers(given, source)
     why = "responses are those of annotators"
     return reading_of(answers_of(given), asked, source, cause=("annotators", why), notes=notes, what="annotated records")
 

@@ -76,7 +76,7 @@ def _numbers(name: str, values: Sequence[Any], codes: Mapping[str, float | None]
         if word not in WORDS:
             raise DataError(
                 f"{source}, feedback {name!r}: found {shown(texts[at])}; allowed: numbers, up, down, like, dislike, true, false and the like",
-                fix=f"say what it means: --values {word}=1; or name another kind of feedback with --actions",
+                fix=f"say what it means: --values {word}=1",
             )
         found[at] = max(WORDS[word], 0.0) if boolean else WORDS[word]
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 from probrm.data.products.annotated import Given, answers_of, texts_of
 from probrm.data.products.answers import reading_of
+from probrm.data.products.comparisons import no_single_answers
 from probrm.data.products.contents import dig
 from probrm.data.products.product import Asked, Peek, Product, Reading
 from probrm.data.products.records import records
-from probrm.errors import DataError
 
 
 def _recognises(seen: Peek) -> bool:
@@ -22,14 +22,10 @@ def read(source: str, asked: Asked) -> Reading:
     """A row for each annotation; cancelled ones are dropped, drafts and predictions are not read.
 
     Raises:
-        DataError: the annotations are choices between two answers, which are pairs; what the readers of records and feedback say.
+        DataError: the tasks have several answers, which make pairs; what the readers of records and feedback say.
     """
     given, notes = given_of(list(records(source)))
-    if given and all(value in ("left", "right") for one in given for value in one.values.values()):
-        raise DataError(
-            f"{source}: its annotations are choices between two answers, which are pairs and no log of actions",
-            fix=f"fit a model of pairs: probrm fit bradley-terry --data {source}",
-        )
+    no_single_answers(given, source)
     why = "annotations are those of annotators (completed_by)"
     return reading_of(answers_of(given), asked, source, cause=("annotators", why), notes=notes, what="annotations")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probrm.data import LogSpec, read_log, read_pairs
+from probrm.data import LogSpec, PairSpec, read_log, read_pairs
 from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.errors import DataError
 from tests.products import lines, listed
@@ -195,6 +195,63 @@ def test_comparisons_are_pairs(render: Any, tmp_path: Path) -> None:
     pairs = read_pairs(path, min_pairs=7)
     assert [c.response[:5] for c in pairs.chosen] == ["first" if i % 2 == 0 else "secon" for i in wanted]
     assert [c.response[:5] for c in pairs.rejected] == ["secon" if i % 2 == 0 else "first" for i in wanted]
+
+
+@pytest.mark.parametrize("names", [("answer1", "answer2"), ("option_a", "option_b"), ("left", "right")])
+def test_left_is_the_first_answer_by_its_name(names: tuple[str, str], tmp_path: Path) -> None:
+    """A data base gives the fields of a task in an order of its own."""
+    rows = label_studio_pairwise()
+    for row in rows:
+        first, second = (row["data"].pop(name) for name in ("answer1", "answer2"))
+        row["data"] = {names[1]: second, names[0]: first, "prompt": row["data"]["prompt"]}
+    table, notes, _ = annotated_pairs(lines(tmp_path / "a.jsonl", rows)) or pytest.fail("it is not recognised")
+    wanted = [i for i in range(8) if i != 3]
+    assert table.column("chosen").to_pylist() == [f"{'first' if i % 2 == 0 else 'second'} {i}" for i in wanted]
+    assert names[0] == "left" or f"left is read as `{names[0]}`, right as `{names[1]}`" in notes
+
+
+def test_left_of_two_answers_that_no_name_tells_apart(tmp_path: Path) -> None:
+    rows = label_studio_pairwise()
+    for row in rows:
+        row["data"] = {"prompt": "Q?", "response": row["data"]["answer1"], "completion": row["data"]["answer2"]}
+    with pytest.raises(DataError, match="record 0/0: 'left' was chosen, and no two fields are told apart"):
+        read_pairs(lines(tmp_path / "a.jsonl", rows))
+
+
+def test_several_labels_are_no_ranking(tmp_path: Path) -> None:
+    rows = argilla_ranking()
+    for row in rows:
+        row["responses"][0]["values"]["tags"] = {"value": ["short", "polite"]}
+    table, _, _ = annotated_pairs(lines(tmp_path / "a.jsonl", rows)) or pytest.fail("it is not recognised")
+    assert table.num_rows == 7
+    rows = argilla_json()
+    for row in rows:
+        row["responses"] |= {"tags": [{**one, "value": ["short", "polite"]} for one in row["responses"].get("stars", [])]}
+    path = lines(tmp_path / "b.jsonl", rows)
+    assert annotated_pairs(path) is None
+    assert list(read_log(path, LogSpec(actions=("stars:ordinal",))).actions or {}) == ["stars"]
+
+
+def test_several_questions_that_compare_must_be_chosen_from(tmp_path: Path) -> None:
+    rows = argilla_ranking()
+    for row in rows:
+        row["responses"][0]["values"]["safer"] = {"value": ["response-2", "response-1"]}
+    path = lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(DataError, match="2 questions compare answers: best, safer") as caught:
+        read_pairs(path, min_pairs=7)
+    assert caught.value.fix == "say which one decides: --columns choice=best"
+    pairs = read_pairs(path, PairSpec(columns={"choice": "safer"}), min_pairs=7)
+    assert {c.response[:6] for c in pairs.chosen} == {"second"}
+    with pytest.raises(DataError, match="there is no question 'nicer' that compares answers"):
+        read_pairs(path, PairSpec(columns={"choice": "nicer"}))
+
+
+def test_several_answers_that_nobody_compared(tmp_path: Path) -> None:
+    rows = argilla_ranking()
+    for row in rows:
+        row["responses"][0]["values"] = {"best": {"value": "A"}}
+    with pytest.raises(DataError, match="and no question compares them; found: best"):
+        read_log(lines(tmp_path / "a.jsonl", rows))
 
 
 def test_other_files_have_no_annotated_pairs(tmp_path: Path) -> None:
