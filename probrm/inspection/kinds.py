@@ -12,6 +12,7 @@ from probrm.data.logs.spec import LogSpec
 from probrm.data.pairs.answer_lists import holds_answer_lists
 from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, holds_pairs, holds_published_ratings
 from probrm.data.pairs.rating_names import is_rank, is_rating
+from probrm.data.pairs.side_by_side import sides_of
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.products.annotated_pairs import annotated_pairs
 from probrm.data.products.records import peek
@@ -86,4 +87,5 @@ def _looks_like_pairs(source: str, columns: Mapping[str, str]) -> bool:
     if "action" in there:
         return False
     rated = bool({"response", "overall"} & there) and any(is_rating(name) or is_rank(name) for name in there)
-    return holds_pairs(there) or holds_published_ratings(there) or holds_answer_lists(there) or rated
+    two = sides_of(there, columns) is not None  # a column that says which is preferred may have any name
+    return two or holds_pairs(there) or holds_published_ratings(there) or holds_answer_lists(there) or rated

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from probrm.data.columns.paths import nested_names
+from probrm.data.columns.paths import is_path, nested_names
 from probrm.data.files.hints import did_you_mean, listed
 from probrm.errors import DataError
 
@@ -65,7 +65,8 @@ def assign(
             continue
         if name is not None:
             if name not in table.column_names:
-                raise missing(source, native, name, [*table.column_names, *(nested_names(table) if "." in name else ())], natives)
+                there = dict.fromkeys([*table.column_names, *(nested_names(table) if is_path(name) else ())])
+                raise missing(source, native, name, there, natives)
             parts[native] = Part(name, table.column(name))
         elif native in preset:
             parts[native] = preset[native]
@@ -87,6 +88,9 @@ def missing(
 ) -> DataError:
     """The error for a column that is not there, with the line that names another one, of those in ``likely`` where that is given."""
     found = listed(available)
+    if name.startswith("-") and name[1:] in available:
+        fix = f"a minus reverses an attribute: --columns {native}= --attributes {name}"
+        return DataError(f"{source}: there is no column {name!r} (named for {native!r}); found: {found}", fix=fix)
     if name != native:
         close = did_you_mean(name, available)
         fix = f"{close} then: --columns {native}={_in_quotes(close)}" if close else f"name one of these: --columns {native}=NAME"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,16 +13,23 @@ from probrm.data.files.arrow import is_list, is_text, kernels
 from probrm.data.files.json_values import BrokenJson, parse
 from probrm.errors import DataError
 
+_INDEX = re.compile(r"\[(-?\d+)\]")
+
 
 def with_paths(table: pa.Table, names: Iterable[str]) -> pa.Table:
     """The table, and behind its columns those that ``names`` reach with dots; a column whose own name has dots goes first.
 
-    What is not there is left out: whoever asks for it says so. A number is a place in a list: ``messages.0.content``.
+    What is not there is left out: whoever asks for it says so. A number is a place in a list: ``messages.0.content``, ``messages[0].content``.
     """
     for name in dict.fromkeys(names):
-        if "." in name and name not in table.column_names and (values := _reach(table, name)) is not None:
+        if is_path(name) and name not in table.column_names and (values := _reach(table, name)) is not None:
             table = table.append_column(name, values)
     return table
+
+
+def is_path(name: str) -> bool:
+    """Whether a name leads into a column, unless a column is called so."""
+    return "." in name or _INDEX.search(name) is not None
 
 
 def nested_names(table: pa.Table, most: int = 200) -> list[str]:
@@ -42,7 +50,7 @@ def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
 
 def _reach(table: pa.Table, name: str) -> pa.ChunkedArray | None:
     """The longest column name that begins the path, then step by step."""
-    parts = name.split(".")
+    parts = _INDEX.sub(r".\1", name).split(".")
     for split in range(len(parts) - 1, 0, -1):
         head = ".".join(parts[:split])
         if head in table.column_names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -230,8 +231,8 @@ def _note_covariates(table: pa.Table, parts: dict[str, Part], spec: LogSpec, fra
     unused = {"session_id", "timestamp"}
     used = {part.name for native, part in parts.items() if native not in unused}
     used |= {*spec.propensity_features, *spec.reward_features, *(action.column for action in parse_actions(spec.actions))}
-    nested = {field.name for field in table.schema if pa.types.is_struct(field.type)}
-    used |= nested & {name.split(".")[0] for name in used}  # something is read from them: a path leads into them
+    nested = {field.name for field in table.schema if pa.types.is_nested(field.type)}
+    used |= nested & {re.split(r"[.\[]", name)[0] for name in used}  # something is read from them: a path leads into them
     ignored = [name for name in table.column_names if name not in used]
     if ignored:
         notes.append(f"ignored columns: {', '.join(ignored)}; name them with --propensity-features or --reward-features to use them")

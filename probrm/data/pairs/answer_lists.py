@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from probrm.data.files.arrow import is_list, is_number, is_text
 from probrm.data.pairs.nested import parsed
-from probrm.data.pairs.rating_names import is_rank, is_rating, plain
+from probrm.data.pairs.rating_names import OVERALL, is_rank, is_rating, plain
 from probrm.data.pairs.spec import PairSpec
 from probrm.errors import DataError
 
@@ -60,6 +60,7 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     if rated and not scores:
         return table
     counts = [len(found or ()) for found in answers]
+    decided = any(n == spec.columns.get("overall") or wanted[n] in OVERALL for n in scores)
     for column, lists in scores.items():
         for row, (found, count) in enumerate(zip(lists, counts, strict=True)):
             if len(found or ()) != count:
@@ -67,6 +68,7 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
                     f"{source}, row {row + 1}: {count} in {name!r} and {len(found or ())} in {column!r}; allowed: a score for each answer",
                     fix="write null for a missing score, or remove the row",
                 )
+        _refuse_orders(lists, column, source, decided=decided)
     rows, number = np.repeat(np.arange(len(counts)), counts), np.concatenate([np.arange(count) for count in counts])
     made = table.drop_columns([name, *scores]).take(pa.array(rows))
     made = made.append_column(named or "response", pa.array([answer for found in answers for answer in found or ()]))
@@ -81,6 +83,32 @@ def with_rows_of_answers(table: pa.Table, spec: PairSpec, source: str, notes: li
     beside, made_of = (f" and of scores ({', '.join(scores)})", "rated answers") if scores else ("", "answers, one a row")
     notes.append(f"{len(counts)} rows with lists of answers ({name}){beside} make {len(rows)} {made_of}")
     return made
+
+
+def _refuse_orders(lists: list[list[Any] | None], column: str, source: str, *, decided: bool) -> None:
+    """A list called a ranking may hold the ranks of the answers, or the answers' places from the best to the worst.
+
+    Args:
+        lists: one a row.
+        column: the list's.
+        source: the file, for messages.
+        decided: whether another column decides, or the user named this one.
+
+    Raises:
+        DataError: it may be either, and the two differ.
+    """
+    if decided or not {"ranking", "rankings"} & set(plain(column).split("_")):
+        return
+    for row, found in enumerate(lists):
+        base = min((one for one in found or () if one is not None), default=0)
+        if found and sorted(one if one is not None else -1 for one in found) == [base + k for k in range(len(found))] and base in (0, 1):
+            order = [int(one - base) for one in found]
+            if any(order[order[k]] != k for k in range(len(order))):
+                raise DataError(
+                    f"{source}, row {row + 1}, column {column!r}: found {found}, which may be the ranks of the answers, or their order from the "
+                    "best to the worst; allowed: ranks, lower being better",
+                    fix=f"if they are ranks: --columns overall={column}; if they are an order, write the rank of each answer instead",
+                )
 
 
 def _number(value: float) -> float:

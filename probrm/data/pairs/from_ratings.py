@@ -10,6 +10,7 @@ import numpy as np
 from probrm.data.pairs.agreement import check_scores
 from probrm.data.pairs.attributes import keep_informative, stack
 from probrm.data.pairs.pairs import Pairs
+from probrm.data.pairs.rank_check import check_score
 from probrm.data.pairs.rated_responses import Ratings
 from probrm.data.pairs.rating_names import direction, is_rank
 from probrm.data.pairs.recognise import Reading
@@ -44,6 +45,8 @@ def pair_up(ratings: Ratings, reading: Reading) -> Pairs:
         reading.told.append(f"{direction(ratings.overall_name)}")
         if is_rank(ratings.overall_name) and left is not None and "overall" not in reading.spec.columns:
             _check_rank(difference, scored, reading, ratings.overall_name)
+        elif not is_rank(ratings.overall_name) and "overall" not in reading.spec.columns:
+            check_score(reading, difference, ratings.rows[first], ratings.rows[second], ratings.overall_name)
     else:
         mean = "the mean of " if len(names) > 1 else ""
         reading.told.append(f"{mean}{', '.join(map(direction, names))}")

@@ -60,7 +60,8 @@ def _walk(value: Any, steps: list[str | int]) -> Any:
 
 
 def _step(value: Any, step: str | int) -> Any:
-    if isinstance(step, int):
+    if isinstance(step, int) or (isinstance(value, list) and step.isdigit()):
+        step = int(step)
         return value[step] if isinstance(value, list) and len(value) > step else None
     return value.get(step) if isinstance(value, Mapping) else None
 

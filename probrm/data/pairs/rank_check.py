@@ -1,4 +1,4 @@
-"""Ranks of both sides of a pair: ``chosen_rank`` and ``rejected_rank``. They decide nothing, and show a preference that is read the wrong way round."""
+"""Ranks that decide nothing, ``chosen_rank`` and ``rejected_rank`` or one beside a score: they show a preference that is read the wrong way round."""
 
 from __future__ import annotations
 
@@ -46,3 +46,35 @@ def check_ranks(reading: Reading, second: np.ndarray, tie: np.ndarray, rows: np.
     )
     reading.used.update(ranks)
     reading.told.append(f"checked by the ranks {named} (lower is better)")
+
+
+def check_score(reading: Reading, difference: np.ndarray, first: np.ndarray, second: np.ndarray, overall: str) -> None:
+    """Holds an overall rating against a rank of the same file: one in which lower is better, as a loss is, would turn all preferences round.
+
+    Args:
+        reading: the file.
+        difference: (m,) overall rating of the first of two responses less that of the second, NaN where missing.
+        first: int64 (m,), 0-based positions of the first ones in the file.
+        second: int64 (m,), likewise.
+        overall: the column of the overall rating.
+
+    Raises:
+        DataError: the rank, of which the lower one is better, contradicts the rating in most rows.
+    """
+    used = {part.name for part in reading.parts.values()} | {name.removeprefix("-") for name in reading.spec.attributes}
+    there = [name for name in reading.table.column_names if is_rank(name) and is_order(name) and name not in used]
+    rank = next((name for name in there if is_number(reading.table.schema.field(name).type)), None)
+    if rank is None:
+        return
+    cells = Cells.of(reading.source, rank, reading.table.column(rank), np.arange(reading.table.num_rows))
+    values = scores(cells, fix="write numbers, or leave the column out")
+    along = np.where(difference < 0, -1, 1) * (values[second] - values[first])
+    check_scores(
+        along,
+        np.where(np.isnan(difference) | (difference == 0), 0.5, 1.0),
+        source=reading.source,
+        choice=f"`{overall}`",
+        scores=f"the rank `{rank}` (lower is better)",
+        fix=f"name what decides: --columns overall={rank}, or --columns overall={overall} if higher `{overall}` is better",
+        most=2 / 3,
+    )

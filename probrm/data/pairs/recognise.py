@@ -135,8 +135,11 @@ def recognise(table: pa.Table, spec: PairSpec, source: str, *, fitting: bool) ->
     if form.reader == "rated" and "overall" not in found and (overall := _overall(there)):
         found["overall"] = Part(overall, table.column(overall))
     own = {"overall"} if form.reader == "list" else {"chosen"} if name == "side-by-side" else set()  # looked up elsewhere
-    columns = {native: named for native, named in spec.columns.items() if native not in own}
-    parts = assign(table, columns, found, source, PAIR_NATIVE)
+    nested = {
+        native: Part(path, column_at(table, path)) for native, path in spec.columns.items() if path not in there and holds_path(table, path)
+    }
+    columns = {native: named for native, named in spec.columns.items() if native not in {*own, *nested}}
+    parts = assign(table, columns, found | nested, source, PAIR_NATIVE)
     if name == "side-by-side":
         parts = {native: part for native, part in parts.items() if native not in ("chosen", "rejected")}
     if {"chosen", "rejected", "chosen_score", "rejected_score"} <= set(parts):

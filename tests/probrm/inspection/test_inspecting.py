@@ -125,6 +125,15 @@ def test_a_refusal_of_both(tmp_path: Path) -> None:
         look([{"x": "a", "y": "b"}] * 60, tmp_path)
 
 
+def test_two_answers_and_a_choice_of_another_name(tmp_path: Path) -> None:
+    """Not a log whose answer is one of the two."""
+    with pytest.raises(
+        DataError, match="and no column says which is preferred; found: prompt, response_a, response_b, a_is_better"
+    ) as caught:
+        look([{"prompt": f"Q{i}", "response_a": "a", "response_b": "b", "a_is_better": True} for i in range(60)], tmp_path)
+    assert caught.value.fix == "name the column: --columns response_0=response_a,response_1=response_b,choice=NAME"
+
+
 def test_read_as_the_other_kind_and_why(tmp_path: Path) -> None:
     rows = [{"prompt": f"Q{i // 2}", "response": f"A{i}", "action": 0, "helpfulness": i % 2} for i in range(60)]
     assert likely_kinds(write_rows(rows, tmp_path / "file.jsonl"), {}) == ["log", "pairs"]

@@ -83,3 +83,16 @@ def test_a_path_that_leads_nowhere_names_the_closest(tmp_path: Path) -> None:
         read_log(write(tmp_path / "log", "parquet"), LogSpec(columns={**SPEC.columns, "action": "feedback.ratings"}))
     assert "there is no column 'feedback.ratings' (named for 'action')" in caught.value.what
     assert "--columns action=feedback.rating" in caught.value.fix
+
+
+def test_a_place_in_a_list_in_brackets(tmp_path: Path) -> None:
+    found = [{**row, "outputs": [{"content": row["outputs"]["output"]["content"]}]} for row in rows()]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(map(json.dumps, found)))
+    spec = LogSpec(columns={**SPEC.columns, "response": "outputs[0].content"})
+    log = read_log(str(path), spec)
+    assert [c.response for c in log.conversations] == [f"It is {i}." for i in range(60)]
+    assert not any("outputs" in note for note in log.notes)
+    with pytest.raises(DataError) as caught:
+        read_log(str(path), LogSpec(columns={**SPEC.columns, "user_id": "meta.whom"}))
+    assert caught.value.what.count("meta.who,") == 1

@@ -50,6 +50,31 @@ def test_lower_ranks_are_better_and_it_is_said(read: Read, name: str) -> None:
     assert decides(pairs) == f"preferred: lower `{name}`"
 
 
+def test_a_score_that_a_rank_contradicts_is_refused(read: Read) -> None:
+    """A loss may be called a score."""
+    assert read_as(read(score=lambda g, k: g, rank=lambda g, k: EACH - g)) == truth()
+    with pytest.raises(DataError, match=r"`score` contradicts the rank `rank` .lower is better. in 36 of 36 rows") as caught:
+        read(score=lambda g, k: -g, rank=lambda g, k: EACH - g)
+    assert caught.value.fix == "name what decides: --columns overall=rank, or --columns overall=score if higher `score` is better"
+    assert read_as(read(spec={"columns": {"overall": "rank"}}, score=lambda g, k: -g, rank=lambda g, k: EACH - g)) == truth()
+    assert read_as(read(spec={"columns": {"overall": "score"}}, score=lambda g, k: g, rank=lambda g, k: g)) == truth()
+
+
+def test_a_list_that_may_be_ranks_or_an_order_is_asked_about(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{i}", "responses": ["worst", "best", "middle"], "ranking": [3, 1, 2]} for i in range(20)]
+    path = write_rows(rows, tmp_path / "ranking.jsonl")
+    with pytest.raises(DataError, match=r"row 1, column 'ranking': found .3, 1, 2., which may be the ranks of the answers, or their order"):
+        read_pairs(path)
+    pairs = read_pairs(path, PairSpec(columns={"overall": "ranking"}))
+    assert {(c.response, r.response) for c, r in zip(pairs.chosen, pairs.rejected, strict=True)} == {
+        ("best", "worst"),
+        ("best", "middle"),
+        ("middle", "worst"),
+    }
+    alike = [{**row, "ranking": [3, 2, 1]} for row in rows]  # either way the last is the best
+    assert read_pairs(write_rows(alike, tmp_path / "alike.jsonl")).chosen[0].response == "best"
+
+
 @pytest.mark.parametrize(
     "relabel",
     [lambda g: g, lambda g: 100 * g - 7, lambda g: float(np.exp(g)), lambda g: -1 / g, lambda g: str(g)],
