@@ -88,7 +88,10 @@ def chat_of(value: Any) -> Messages:
         return (("user", value),) if value.strip() else ()
     value = parsed(value)
     if isinstance(value, Mapping):
-        for key in ("messages", "input", "prompt", "question", "query", "text", "content"):
+        if set(value) == _CALL:
+            args = value["args"] if isinstance(value["args"], list) else [value["args"]]
+            return tuple(message for one in (*args, value["kwargs"]) for message in chat_of(one))
+        for key in _ASKED:
             if value.get(key) is not None and (found := chat_of(value[key])):
                 return found
         return ()
@@ -99,10 +102,19 @@ def chat_of(value: Any) -> Messages:
     return ()
 
 
+_ASKED = (
+    *("messages", "input", "prompt", "question", "query", "text", "content"),
+    *("user_input", "user_query", "user_message", "message"),
+)
+"""Where an input keeps what was asked, the first that says something."""
+_CALL = {"args", "kwargs"}
+"""What a decorator writes of the call of a function that it traces."""
+
+
 def _is_chat(value: Any) -> bool:
     """Whether JSON text is a chat, and not what somebody pasted into one."""
     if isinstance(value, Mapping):
-        if {"messages", "input", "question", "query", "prompt"} & set(value):
+        if {"messages", "input", "question", "query", "prompt"} & set(value) or set(value) == _CALL:
             return True
         return "content" in value and bool({"role", "type"} & set(value))
     if isinstance(value, list) and value and isinstance(value[0], list):

@@ -68,7 +68,8 @@ def read_feedback(source: str, asked: Asked) -> Reading:
             str(dig(row, "meta", "message_id")),
         )
         chat = dig(row, "snapshot", "chat", "chat") or dig(row, "snapshot", "chat")
-        for node, before in answers_in(_nodes(chat), contexts(source)):
+        nodes = _nodes(chat)
+        for node, before in answers_in(nodes, contexts(source)):
             answer = _answer(node, before, chat_id, row.get("user_id"))
             found.setdefault(answer.id, answer).feedback.update(answer.feedback)
             if node.raw.get("error"):
@@ -76,7 +77,8 @@ def read_feedback(source: str, asked: Asked) -> Reading:
         key = f"{chat_id}/{message}"
         if dig(row, "meta", "arena") is True or dig(row, "data", "sibling_model_ids"):
             compared += 1
-            aside.add(key)
+            beside = nodes[message].parent if message in nodes else None
+            aside |= {key, *(f"{chat_id}/{name}" for name, node in nodes.items() if beside is not None and node.parent == beside)}
         elif key not in found:
             lost += 1
         elif not _none(rating := dig(row, "data", "rating")):

@@ -24,6 +24,16 @@ def test_openwebui_choices_among_models_are_no_thumbs(tmp_path: Path) -> None:
     assert not asked & {LOG[int(row["meta"]["message_id"][1:])].prompt for row in rows[:2]}
 
 
+def test_openwebui_the_other_side_of_a_choice_is_no_exposure(tmp_path: Path) -> None:
+    rows = rows_of(products.openwebui_feedback(LOG, tmp_path))
+    for row in rows[:2]:
+        messages, rated = row["snapshot"]["chat"]["chat"]["history"]["messages"], row["meta"]["message_id"]
+        messages["beside"] = {**messages[rated], "id": "beside", "content": "Said beside it."}
+        row["data"]["sibling_model_ids"] = ["other"]
+    log = read_log(listed(tmp_path / "arena.json", rows))
+    assert "Said beside it." not in {c.response for c in log.conversations}
+
+
 def test_openwebui_rated_messages_that_are_not_in_their_snapshot(tmp_path: Path) -> None:
     rows = rows_of(products.openwebui_feedback(LOG, tmp_path))
     for row in rows:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from probrm.data import LogSpec, read_log
+from probrm.data.products.contents import dig
 from probrm.data.products.langfuse_files import open_export
 from probrm.data.products.langfuse_spans import read_spans
 from tests import products
@@ -121,3 +125,22 @@ def test_langfuse_a_span_that_is_written_again_with_an_error_is_no_answer(tmp_pa
 
 def rows() -> products.Rows:
     return products.langfuse_observations(LOG)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda asked: {"args": [asked], "kwargs": {"model": "m"}},
+        lambda asked: {"args": [], "kwargs": {"question": asked}},
+        lambda asked: {"args": [{"messages": [{"role": "user", "content": asked}]}], "kwargs": {}},
+    ],
+)
+def test_inputs_of_a_traced_function(call: Callable[[str], Any], as_text: bool, tmp_path: Path) -> None:
+    """As the decorator of Langfuse's library writes them."""
+    rows = products.langfuse_observations(LOG)
+    usual = read_log(write_langfuse(tmp_path / "usual", rows, products.langfuse_scores(LOG)), require=())
+    made = [{**row, "input": call(dig(row, "input", -1, "content"))} for row in rows]
+    written = [{**row, "input": json.dumps(row["input"])} for row in made] if as_text else made
+    log = read_log(write_langfuse(tmp_path / "traced", written, products.langfuse_scores(LOG)), require=())
+    assert log.conversations == usual.conversations
