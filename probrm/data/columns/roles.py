@@ -64,7 +64,11 @@ class Roles:
             fix = f"where missing means no action: --missing-action 0; {fix}"
             if pa.types.is_boolean(cells.values.type):
                 fix = f"where true, false and missing are thumbs up, down and none: --actions {cells.name}:thumb; {fix}"
-        if is_number(cells.values.type) and bool((to_float(cells.values) == -1).any()):
+        numbers = to_float(cells.values) if is_number(cells.values.type) else np.zeros(0)
+        if (numbers > 1).any():
+            graded = f"levels such as 1 to 5 stars are ordered: --actions {cells.name}:ordinal"
+            fix = f"{graded}; map numbers to 0/1: --values 1=0,2=1; or name another column: --columns action=NAME"
+        elif (numbers == -1).any():
             fix = "or --values -1=0, which takes a thumb down for no action; or name another column: --columns action=NAME"
             fix = f"thumbs of -1, 0 and 1 are read as two actions, up and down: --actions {cells.name}; {fix}"
         if has_thumb_words(cells):

@@ -69,6 +69,11 @@ def test_an_action_that_is_neither_0_nor_1(save: Save, rows: dict[str, list[Any]
     assert "--columns action=" in error.fix
 
 
+def test_stars_as_an_action(save: Save, rows: dict[str, list[Any]]):
+    error = refused(save(action=[i % 5 + 1 for i in range(len(rows["action"]))]))
+    assert error.fix.startswith("levels such as 1 to 5 stars are ordered: --actions action:ordinal; ")
+
+
 def test_an_action_of_another_kind(save: Save):
     assert "column 'action': holds list" in refused(save(action=[[1]] * 60)).what
 

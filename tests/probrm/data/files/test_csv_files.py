@@ -65,3 +65,12 @@ def test_many_columns_take_time_in_proportion(put: Put, name: str):
 def test_columns_of_one_name(put: Put, name: str):
     with pytest.raises(DataError, match="several columns have the same name: 'a', 'b'"):
         read_table(put(name, "a,b,a,b\n1,2,3,4\n".replace(",", "\t" if name == "a.tsv" else ",")))
+
+
+@pytest.mark.parametrize("row", ["x;y", "x, and so on;y"])
+@pytest.mark.parametrize(("name", "separator", "said"), [("a.csv", ";", "semicolons"), ("a.csv", "\t", "tabs"), ("a.tsv", ",", "commas")])
+def test_columns_separated_by_something_else(put: Put, name: str, separator: str, said: str, row: str):
+    source = put(name, "prompt;response\n".replace(";", separator) + f"{row}\n".replace(";", separator) * 3)
+    with pytest.raises(DataError, match=f"{name}: {said} separate its columns: prompt") as caught:
+        read_table(source)
+    assert caught.value.fix.endswith(", or name the file .tsv") == (said == "tabs")
