@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from probrm.data.columns.values import Cells, names
 from probrm.data.files.hints import shown
 from probrm.data.files.memory import Growing
 from probrm.data.messages import UnknownForm, read_role
@@ -22,11 +24,18 @@ _VOTES = {"leftvote": "model_a", "rightvote": "model_b", "tievote": "tie", "both
 
 
 def read_kaggle(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
-    """The Arena's form at Kaggle: prompts and responses are JSON lists with a text a turn, which become whole chats; texts stay."""
+    """The Arena's form at Kaggle: prompts and responses are JSON lists with a text a turn, which become whole chats; texts stay.
+
+    Where most rows are lists, a text is a chat of one turn: a single row that is written otherwise leaves the others what they are.
+    """
     columns = {name: table.column(name).to_pylist() for name in ("prompt", "response_a", "response_b")}
     lists = {name: [parsed(value) for value in values] for name, values in columns.items()}
-    if not all(isinstance(value, list) for values in lists.values() for value in values):
+    turned = [all(isinstance(value, list) for value in row) for row in zip(*lists.values(), strict=True)]
+    if 2 * sum(turned) <= len(turned):
         return table
+    if others := len(turned) - sum(turned):
+        notes.append(f"{others} of {len(turned)} rows are no lists with a text a turn: each is read as a chat of one turn")
+    lists = {name: [value if isinstance(value, list) else [value] for value in values] for name, values in lists.items()}
     chats = {
         side: [_interleave(*turns) for turns in zip(lists["prompt"], lists[side], strict=True)] for side in ("response_a", "response_b")
     }
@@ -116,7 +125,16 @@ def _replies(message: Any, path: list[Message]) -> Iterator[Row]:
 
 def read_messages(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """OpenAssistant's messages, one a row, which know their parents: as ``read_trees``."""
-    return _ranked(message_answers(table, source), source, notes)
+    rows = message_answers(table, source)
+    said = sum(_is_answer(role) for role in table.column("role").to_pylist())
+    if said and not rows:
+        raise DataError(
+            f"{source}: none of the {said} messages of the assistant replies to a message that is in the file",
+            fix="keep the messages that they reply to: parent_id names a message_id",
+        )
+    if lost := said - len(rows):
+        notes.append(f"left out: {lost} of {said} replies of the assistant, because the message before them is not in the file")
+    return _ranked(rows, source, notes)
 
 
 def message_answers(table: pa.Table, source: str) -> list[Row]:
@@ -126,6 +144,11 @@ def message_answers(table: pa.Table, source: str) -> list[Row]:
         DataError: a message is among its own parents, or the chats before them take more memory than is free.
     """
     taken = contexts(source)
+    places, fix = np.arange(table.num_rows), "write ids as text or whole numbers"
+    for at, name in enumerate(table.column_names):
+        if name in ("message_id", "parent_id"):  # a CSV may have text in one and numbers in the other
+            ids = names(Cells.of(source, name, table.column(name), places), fix=fix)
+            table = table.set_column(at, name, pa.array(ids, pa.string()))
     messages = {row["message_id"]: row for row in table.select(["message_id", "parent_id", "text", "role", "rank"]).to_pylist()}
 
     def path(key: str | None) -> list[Message]:
