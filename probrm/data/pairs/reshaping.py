@@ -30,7 +30,7 @@ def read_kaggle(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     """
     columns = {name: table.column(name).to_pylist() for name in ("prompt", "response_a", "response_b")}
     lists = {name: [parsed(value) for value in values] for name, values in columns.items()}
-    turned = [all(isinstance(value, list) for value in row) for row in zip(*lists.values(), strict=True)]
+    turned = [all(map(_is_turns, row)) for row in zip(*lists.values(), strict=True)]
     if 2 * sum(turned) <= len(turned):
         return table
     if others := len(turned) - sum(turned):
@@ -41,6 +41,11 @@ def read_kaggle(table: pa.Table, source: str, notes: list[str]) -> pa.Table:
     }
     kept = [name for name in table.column_names if name not in columns]
     return pa.table({**{name: table.column(name) for name in kept}, **{side: pa.array(values) for side, values in chats.items()}})
+
+
+def _is_turns(value: Any) -> bool:
+    """Whether this is a text a turn, and not a list of messages."""
+    return isinstance(value, list) and all(turn is None or isinstance(turn, str) for turn in value)
 
 
 def _interleave(prompts: list[Any], answers: list[Any]) -> list[Message]:

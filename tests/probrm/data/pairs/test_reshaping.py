@@ -34,6 +34,22 @@ def test_one_plain_text_among_the_lists_of_kaggle(tmp_path: Path) -> None:
     assert "1 of 30 rows are no lists with a text a turn: each is read as a chat of one turn" in pairs.notes
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+def test_messages_beside_one_column_a_winner(as_text: bool, tmp_path: Path) -> None:
+    """The columns of the winner are those of Kaggle, and the texts are chats as everywhere else."""
+    rows = []
+    for i in range(30):
+        turns = {"prompt": ("user", f"Q{i}"), "response_a": ("assistant", f"good {i}"), "response_b": ("assistant", f"bad {i}")}
+        said = {name: [{"role": role, "content": text}] for name, (role, text) in turns.items()}
+        written = {name: json.dumps(chat) for name, chat in said.items()} if as_text else said
+        rows.append({**written, "winner_model_a": 1, "winner_model_b": 0, "winner_tie": 0})
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pairs = read_pairs(str(tmp_path / "a.jsonl"))
+    assert [(c.prompt, c.response, r.response) for c, r in zip(pairs.chosen, pairs.rejected, strict=True)] == [
+        ((("user", f"Q{i}"),), f"good {i}", f"bad {i}") for i in range(30)
+    ]
+
+
 def messages() -> list[dict[str, Any]]:
     """Ids of replies are text, and those of the messages before them numbers in a CSV."""
     rows: list[dict[str, Any]] = []
