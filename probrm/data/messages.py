@@ -104,8 +104,19 @@ def read_content(content: Any, left_out: Counter[str]) -> str:
         parts = content.get("parts")  # ChatGPT's export: {"content_type": "text", "parts": ["…"]}
         return _part_text(content, left_out) if parts is None else read_content(parts, left_out)
     if isinstance(content, Sequence):
-        return "".join(part if isinstance(part, str) else _part_text(part, left_out) for part in content)
+        return _joined(content, left_out)
     raise UnknownForm(f"the content {_shown(content)}", "text, or a list of parts")
+
+
+def _joined(parts: Sequence[Any], left_out: Counter[str]) -> str:
+    """The texts of parts one behind the other; calls of tools and their results stand apart, as those beside a content do."""
+    said, apart = "", False
+    for part in parts:
+        text = part if isinstance(part, str) else _part_text(part, left_out)
+        tool = isinstance(part, Mapping) and part.get("type") in (*_CALLS, *_RESULTS)
+        said += f"\n\n{text}" if said and text and (tool or apart) else text
+        apart = tool if text else apart
+    return said
 
 
 def _part_text(part: Any, left_out: Counter[str]) -> str:

@@ -60,6 +60,10 @@ def test_keys_and_contents(message: dict[str, Any]) -> None:
         ({"role": "assistant", "content": "Let me see.", "tool_calls": [CALL]}, 'Let me see.\n\ntool call: weather({"city": "Oslo"})'),
         ({"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}, "tool call: f({})"),
         ({"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"a": 1}}]}, 'tool call: f({"a": 1})'),
+        (
+            {"role": "assistant", "content": [{"type": "text", "text": "So"}, {"type": "tool_use", "name": "f"}, "and", " on"]},
+            "So\n\ntool call: f({})\n\nand on",
+        ),
         ({"role": "tool", "content": "3 degrees"}, "3 degrees"),
         ({"role": "user", "content": [{"type": "tool_result", "content": [{"type": "text", "text": "3"}]}]}, "3"),
         ({"role": "user", "content": [{"type": "tool_result", "content": {"degrees": 3}}]}, '{"degrees": 3}'),
