@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from probrm.data.columns.sides import ANSWERS, MARKS, TwoSides, is_turned, marked
 from probrm.data.columns.values import Cells, names
 from probrm.data.files.hints import listed, spelled
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import ANSWERS, MARKS, TwoSides, is_turned, marked
 from probrm.errors import DataError
 
 FIRST, TIE, SECOND = 0.0, 0.5, 1.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from probrm.data.columns.matching import Part
 from probrm.data.columns.roles import Roles
+from probrm.data.columns.sides import TwoSides, marks_of
 from probrm.data.columns.texts import keep_usable
 from probrm.data.columns.values import Cells, binary, names, scores
 from probrm.data.covariates.reading import MISSING_LEVEL
@@ -21,7 +22,6 @@ from probrm.data.pairs.rank_check import check_ranks
 from probrm.data.pairs.rating_names import OVERALL, is_rating
 from probrm.data.pairs.recognise import Reading
 from probrm.data.pairs.side_by_side import scores_of
-from probrm.data.pairs.sides import TwoSides, marks_of
 from probrm.data.pairs.texts import read_sides
 
 _TIE_FIX = "say 1 where neither side is preferred, or leave the column out: --columns tie="

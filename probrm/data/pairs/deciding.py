@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from probrm.data.columns.matching import Part
+from probrm.data.columns.sides import TwoSides
 from probrm.data.columns.values import Cells, scores
 from probrm.data.pairs.choices import Choice, read_choice
 from probrm.data.pairs.one_hot import one_hot_columns, read_one_hot
 from probrm.data.pairs.rating_names import direction
 from probrm.data.pairs.recognise import Reading
 from probrm.data.pairs.side_by_side import scores_of
-from probrm.data.pairs.sides import TwoSides
 
 
 def read_deciding(reading: Reading, answers: TwoSides, rows: np.ndarray) -> Choice:

@@ -7,10 +7,10 @@ from collections.abc import Collection
 import numpy as np
 
 from probrm.data.columns.matching import Part
+from probrm.data.columns.sides import MARKS, TwoSides, counterparts, is_turned, parts_of
 from probrm.data.columns.values import Cells, binary
 from probrm.data.pairs.choices import Choice
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import MARKS, TwoSides, counterparts, is_turned, parts_of
 from probrm.errors import DataError
 
 _WON = {"winner", "win", "wins", "won", "better", "preferred", "chosen", "best", "is_better", "is_preferred", "is_chosen"}

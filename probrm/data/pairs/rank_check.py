@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from probrm.data.columns.sides import TwoSides
 from probrm.data.columns.values import Cells, scores
 from probrm.data.files.arrow import is_number
 from probrm.data.pairs.agreement import check_scores
 from probrm.data.pairs.rating_names import is_order, is_rank
 from probrm.data.pairs.recognise import Reading
-from probrm.data.pairs.sides import TwoSides
 
 
 def check_ranks(reading: Reading, second: np.ndarray, tie: np.ndarray, rows: np.ndarray, answers: TwoSides) -> None:

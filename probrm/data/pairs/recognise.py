@@ -9,6 +9,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from probrm.data.columns.matching import Part, assign, missing
+from probrm.data.columns.sides import NAMED, marks_of
 from probrm.data.files.arrow import is_number
 from probrm.data.files.hints import listed
 from probrm.data.pairs.formats import PAIR_NATIVE, PRESETS, Form
@@ -16,7 +17,6 @@ from probrm.data.pairs.nested import column_at, holds_path
 from probrm.data.pairs.rating_names import OVERALL, is_order, is_rank, is_rating
 from probrm.data.pairs.reshaping import RESHAPES
 from probrm.data.pairs.side_by_side import side_by_side_columns, sides_of
-from probrm.data.pairs.sides import NAMED, marks_of
 from probrm.data.pairs.spec import PairSpec
 from probrm.data.pairs.taken_for_text import choice_for_text
 from probrm.data.products.shape import shaped

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from probrm.data.columns.sides import CHOICES, TwoSides, counterparts, marks_of, two_sides, without_answer
 from probrm.data.pairs.one_hot import one_hot_columns
 from probrm.data.pairs.rating_names import OVERALL, plain
-from probrm.data.pairs.sides import CHOICES, TwoSides, counterparts, marks_of, two_sides, without_answer
 
 _PROMPTS = ("prompt", "question", "query", "instruction", "input", "request", "context", "user_prompt", "conversation", "messages", "post")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from probrm.data.columns.sides import TwoSides
 from probrm.data.columns.values import Cells
 from probrm.data.files.arrow import is_number, is_text, kernels
 from probrm.data.files.hints import listed
 from probrm.data.pairs.choices import understands
 from probrm.data.pairs.rating_names import plain
-from probrm.data.pairs.sides import TwoSides
 from probrm.data.pairs.spec import PairSpec
 from probrm.errors import DataError
 

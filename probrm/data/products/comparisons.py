@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from probrm.data.columns.sides import TwoSides, two_sides
 from probrm.data.files.hints import listed
-from probrm.data.pairs.sides import TwoSides, two_sides
 from probrm.data.products.annotated import Given
 from probrm.data.products.contents import dig, parsed
 from probrm.errors import DataError

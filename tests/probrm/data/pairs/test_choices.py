@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from probrm.data.columns.sides import TwoSides, marks_of
 from probrm.data.columns.values import Cells
 from probrm.data.pairs.choices import Choice, read_choice
-from probrm.data.pairs.sides import TwoSides, marks_of
 from probrm.errors import DataError
 
 LETTERS, ONES, ZEROS = ("response_a", "response_b"), ("response_1", "response_2"), ("response_0", "response_1")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from probrm.data.columns.sides import TwoSides, counterparts, marked, two_sides
 from probrm.data.pairs.side_by_side import scores_of, side_by_side_columns
-from probrm.data.pairs.sides import TwoSides, counterparts, marked, two_sides
 
 
 @pytest.mark.parametrize(
