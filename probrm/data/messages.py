@@ -21,7 +21,9 @@ ROLES = {name: role for role, names in _SYNONYMS.items() for name in names}
 ROLES_ALLOWED = "; ".join(f"{role} ({', '.join(names[1:])})" for role, names in _SYNONYMS.items())
 
 _SPEAKER = ("role", "from", "author", "sender")
-_SAID = ("content", "value", "text")
+_SAID = ("content", "value", "text", "parts")
+_LANGCHAIN = ("human", "ai", "system", "tool")
+"""LangChain's messages have their speaker under ``type``, and as it saves them the rest under ``data``."""
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 """Kind of a content part → where its text is."""
 _CALLS, _RESULTS = ("tool_use", "tool_call", "tool-call", "function_call"), ("tool_result", "tool-result", "function_call_output")
@@ -48,9 +50,9 @@ class UnknownForm(ValueError):
 
 def is_message(value: Any) -> bool:
     """Whether this is an object with a speaker and something said, or a call of a tool."""
-    if not isinstance(value, dict) or _first(value, _SPEAKER) is None:
+    if not isinstance(value, dict) or _speaker(value) is None:
         return False
-    if isinstance(value.get("content"), str):  # nearly always; files have millions
+    if isinstance(value.get("content"), str) or _saved(value) is not value:  # nearly always; files have millions
         return True
     said = [value[key] for key in _SAID if key in value]
     return any(one is None or isinstance(one, str | Mapping | Sequence) for one in said) or _calls(value) is not None
@@ -67,15 +69,17 @@ def read_turn(message: Mapping[str, Any], left_out: Counter[str]) -> Turn:
     """One message as ``(role, text)``; calls of tools and their results are kept as text.
 
     Args:
-        message: with a speaker under ``role``, ``from`` or ``author``, and a content under ``content``, ``value`` or ``text``.
+        message: with a speaker under ``role``, ``from`` or ``author``, and a content under ``content``, ``value``, ``text`` or ``parts`` (Gemini);
+            or LangChain's.
         left_out: counts the parts without text by kind.
 
     Raises:
         UnknownForm: the role or a part is unknown.
     """
-    content, calls = read_content(_first(message, _SAID), left_out), _calls(message)
+    inner = _saved(message)
+    content, calls = read_content(_first(inner, _SAID), left_out), _calls(inner)
     said = content if not calls else "\n\n".join(filter(None, [content, _call_text(calls)]))
-    return read_role(_first(message, _SPEAKER)), said
+    return read_role(_speaker(message)), said
 
 
 def read_role(name: Any) -> str:
@@ -141,6 +145,19 @@ def _result_text(result: Any, left_out: Counter[str]) -> str:
         return read_content(result, left_out)
     except UnknownForm:  # what a tool returns may be any object; it is kept as JSON
         return json.dumps(result, ensure_ascii=False, default=str)
+
+
+def _speaker(message: Mapping[str, Any]) -> Any:
+    found, kind = _first(message, _SPEAKER), message.get("type")
+    if found is None and isinstance(kind, str) and kind.lower() in _LANGCHAIN and ("content" in message or _saved(message) is not message):
+        return kind
+    return found
+
+
+def _saved(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What LangChain saves under ``data``, or the message itself."""
+    inner = message.get("data")
+    return inner if isinstance(inner, Mapping) and "content" in inner and "content" not in message else message
 
 
 def _calls(message: Mapping[str, Any]) -> Any:
