@@ -56,29 +56,34 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-def run_page(page: Path, folder: Path, stand_ins: Mapping[str, str] | None = None) -> tuple[str, list[str]]:
+def run_page(
+    page: Path, folder: Path, stand_ins: Mapping[str, str] | None = None, examples: Path = ROOT / "examples"
+) -> tuple[str, list[str]]:
     """The page with the outputs of now, and what differs from what it shows, one text a step.
 
     Args:
         page: with ``console`` and ``python`` blocks.
-        folder: an empty one, where they run; ``examples`` is linked into it.
-        stand_ins: texts in commands and what is run in their place, such as the name of a large model and a small one's folder.
+        folder: an empty one, where they run.
+        stand_ins: texts in commands and files, and what is run in their place, such as the name of a large model and a small one's folder.
+        examples: is linked into ``folder``.
     """
-    (folder / "examples").symlink_to(ROOT / "examples")
+    (folder / "examples").symlink_to(examples)
     text, differing = page.read_text(), []
+
+    def replaced(run: str) -> str:
+        for name, small in (stand_ins or {}).items():
+            run = run.replace(name, small)
+        return run
 
     def rewritten(block: re.Match[str]) -> str:
         if block[1] != "console":
             if name := _NAME.match(block[2]):
                 (folder / name[1]).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name[1]).write_text(block[2])
+                (folder / name[1]).write_text(replaced(block[2]))
             return block[0]
         steps = []
         for command, told in _STEP.findall(block[2]):
-            run = command
-            for name, small in (stand_ins or {}).items():
-                run = run.replace(name, small)
-            found = printed(["bash", "-c", run], folder)
+            found = printed(["bash", "-c", replaced(command)], folder)
             if not same(told, found):
                 differing.append(f"$ {command}\n{found}")
             steps.append(f"$ {command}\n{found}")

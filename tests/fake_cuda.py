@@ -217,9 +217,9 @@ def accept_any_device() -> None:
 
 
 @functools.cache
-def outcomes(module: str) -> Mapping[str, str]:
-    """What became of each function in ``CASES`` of a test module: nothing, or the error, by its name."""
-    done = subprocess.run([sys.executable, "-m", "tests.fake_cuda", module], cwd=ROOT, capture_output=True, text=True, check=False)
+def outcomes(module: str, *names: str) -> Mapping[str, str]:
+    """What became of each function in ``CASES`` of a test module, or of those named: nothing, or the error, by its name."""
+    done = subprocess.run([sys.executable, "-m", "tests.fake_cuda", module, *names], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

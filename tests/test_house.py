@@ -27,6 +27,7 @@ import probrm
 from probrm.config import build_config
 from probrm.runs import find_recipe, recipe_names
 from probrm_cli.main import app
+from tests.small_examples import small_examples
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -280,11 +281,11 @@ def test_settings_of_the_page_on_swapping_are_accepted(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """Its commands and its Python, in its order, in a folder where the reader's own log is the example log under other names."""
+    """Its commands and its Python, in its order, on the first rows of the examples; the reader's own log is the example log under other names."""
     import pyarrow.parquet as pq
 
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    log = pq.read_table(ROOT / "examples" / "log.parquet")
+    small_examples(tmp_path / "examples")
+    log = pq.read_table(tmp_path / "examples" / "log.parquet")
     names = {"prompt": "question", "response": "answer", "action": "copied"}
     pq.write_table(log.rename_columns([names.get(name, name) for name in log.column_names]), tmp_path / "logs.parquet")
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests import support
+from tests.small_examples import small_examples
 from tests.small_models import byte_level
 from tests.test_house import ROOT
 
@@ -41,22 +43,39 @@ def test_a_page_is_run_and_written(tmp_path: Path) -> None:
     assert [one.splitlines()[0] for one in differing] == ["$ python a.py | tr 3 x", "$ false"]
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ["tutorial_log.md", "tutorial_pairs.md", "tutorial_model.md"])
-def test_a_tutorial_prints_what_it_shows(name: str, tmp_path: Path) -> None:
-    with support.environment():
-        assert console().run_page(DOCS / name, tmp_path)[1] == []
+PAGES = ["tutorial_log.md", "tutorial_pairs.md", "tutorial_model.md", "log_to_policy.md"]
+SMALL = {
+    "probrm fit implicit": "set -o pipefail; probrm fit implicit --inference laplace --starts 1 --set inference.draws=400",
+    "range(60)": "range(6)",
+}
+"""Short fits, whose failure is not hidden by what follows them in a pipe."""
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_the_way_from_a_log_to_a_policy(tmp_path: Path) -> None:
-    """With a policy of one layer in place of the page's."""
-    (tmp_path / "page").mkdir()
-    stand_ins = {"Qwen/Qwen3-0.6B": tiny_policy(tmp_path / "tiny"), "--output_dir policy": "--output_dir policy --use_cpu"}
+@pytest.mark.parametrize("name", PAGES)
+def test_a_tutorial_prints_what_it_shows(name: str, tmp_path: Path, simulations: Callable[[int, int], int]) -> None:
+    simulations(1, 0)
+    assert run(name, tmp_path, {}, ROOT / "examples")[1] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", PAGES)
+def test_each_command_of_a_tutorial_runs_on_small_data(name: str, tmp_path: Path) -> None:
+    """The first rows of each example, and short fits; `make test-thorough` runs the pages as they are and compares what is printed."""
+    examples = tmp_path / "examples"
+    small_examples(examples)
+    text, _ = run(name, tmp_path, SMALL, examples)
+    assert not [word for word in ("[exit code", "Traceback", "error:") if word in text], text
+
+
+def run(name: str, folder: Path, stand_ins: Mapping[str, str], examples: Path) -> tuple[str, list[str]]:
+    """A page in a folder of its own; a policy of one layer stands in for the page's."""
+    (folder / "page").mkdir()
+    policy = {"Qwen/Qwen3-0.6B": tiny_policy(folder / "tiny"), "--output_dir policy": "--output_dir policy --use_cpu"}
     with support.environment():
-        assert console().run_page(DOCS / "log_to_policy.md", tmp_path / "page", stand_ins)[1] == []
+        return console().run_page(DOCS / name, folder / "page", {**stand_ins, **policy}, examples)
 
 
 def tiny_policy(folder: Path) -> str:

@@ -23,12 +23,12 @@ SPEC = LogSpec(propensity_features=("surface", "position"), derive=("code_block"
 @pytest.mark.long
 @pytest.mark.timeout(2400)
 def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys, simulations):
-    """Coverage of the 90 % intervals of the four effects over 20 crowds lies between 80 and 97 %; over 4 it is 70 % at least.
+    """Coverage of the 90 % intervals of the four effects over 20 crowds lies between 80 and 97 %; over 2 it is 60 % at least.
 
-    80 intervals: with true coverage 90 % and independence the bounds fail in 0.4 % (below) and 0.2 % (above) of suites; of 16
-    intervals fewer than 12 hold the truth in 1.7 %. Deterministic where nothing changes.
+    80 intervals: with true coverage 90 % and independence the bounds fail in 0.4 % (below) and 0.2 % (above) of suites; of 8
+    intervals fewer than 5 hold the truth in 0.5 %. Deterministic where nothing changes.
     """
-    crowds = simulations(20, 4)
+    crowds = simulations(20, 2)
     covered: dict[str, list[bool]] = {}
     intercepts = []
     for seed in range(1, crowds + 1):
@@ -55,7 +55,7 @@ def test_intervals_of_the_propensity_effects_cover_the_truth(tmp_path, capsys, s
             {n: float(np.mean(h)) for n, h in covered.items()},
             f"intercept {np.mean(intercepts):.2f}",
         )
-    assert 0.80 <= rate <= 0.97 if crowds == 20 else rate >= 0.70
+    assert 0.80 <= rate <= 0.97 if crowds == 20 else rate >= 0.60
 
 
 @pytest.mark.long

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def test_sixty_kills(simulations: Callable[[int, int], int]) -> None:
     """The moments are uniform over the last six tenths of each command, as long as the machine takes for it undisturbed."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    count = simulations(60, 16)
+    count = simulations(60, 10)
     done = subprocess.run(
         [sys.executable, "-m", "tests.probrm_cli.kills", str(count)], env=environment, capture_output=True, text=True, check=False
     )
@@ -48,9 +48,9 @@ def started(*args: str) -> subprocess.Popen[str]:
     return subprocess.Popen([str(support.script()), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_fits_that_end_together() -> None:
+def test_fits_that_end_together(simulations: Callable[[int, int], int]) -> None:
     """Three real fits into one name and one cache, several times: one has the name; each other says where its run is kept."""
-    for i in range(2):
+    for i in range(simulations(20, 1)):
         common = ["--data", support.log_path(), "--embeddings", support.store_path(), *QUICK, "--out", f"r{i}", "-q"]
         running = [started("fit", "implicit", *common, "--seed", str(seed)) for seed in range(3)]
         told = [(*process.communicate(), process.returncode) for process in running]

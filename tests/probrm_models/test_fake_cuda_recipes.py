@@ -18,7 +18,7 @@ from tests.fake_cuda import DEVICE, accept_any_device, outcomes
 NAME = "tests.probrm_models.test_fake_cuda_recipes"
 _SVI = ("inference.max_steps=6", "inference.eval_every=3", "inference.draws=20")
 _LAPLACE = ("inference.name=laplace", "inference.draws=20")
-_NUTS = ("inference.name=nuts", "inference.draws=10", "inference.warmup=10", "inference.chains=1")
+_NUTS = ("inference.name=nuts", "inference.draws=4", "inference.warmup=4", "inference.chains=1")
 _OBJECTIVES = "model.selection=objectives"
 
 
@@ -45,7 +45,13 @@ CASES: dict[str, Callable[[], None]] = {
 }
 
 
+THOROUGH = {"bradley-terry, SVI", "vrm, Laplace", "vrm, NUTS"}
+"""Minutes each, and their models and guides take single steps in ``test_fake_cuda``."""
+
+
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", CASES)
-def test_on_a_gpu_that_is_not_there(name: str) -> None:
-    assert not outcomes(NAME)[name]
+def test_on_a_gpu_that_is_not_there(name: str, simulations: Callable[[int, int], int]) -> None:
+    simulations(1, int(name not in THOROUGH))
+    assert not outcomes(NAME, name)[name]

@@ -20,6 +20,8 @@ from probrm.diagnostics import Ranks
 from probrm_models.implicit.config import ImplicitPriors
 
 CHAINS = pytest.mark.skipif(not os.environ.get("PROBRM_CHAINS"), reason="a quarter of an hour of NUTS; PROBRM_CHAINS=1 runs it")
+FEW = {"laplace": 24, "svi": 12, "nuts": 60}
+"""Simulations without ``--thorough``; enough for the controls."""
 LEVEL = 0.01
 """Failure rate of a test of calibration where the posterior is exact: of all quantities together (Bonferroni)."""
 
@@ -103,7 +105,7 @@ def ranks_of(inference: str, folder: Path, shift: int, count: int) -> dict[str, 
 @pytest.mark.parametrize("inference", ["laplace", "svi", pytest.param("nuts", marks=CHAINS)])
 def test_calibration(inference: str, tmp_path: Path, seed_shift: int, simulations: Callable[[int, int], int]) -> None:
     """Ranks of every quantity are uniform; those of the same draws with halved widths, or moved by .7 standard deviations, are not."""
-    table = ranks_of(inference, tmp_path, seed_shift, simulations(COUNTS[inference], 24 if inference == "svi" else 60))
+    table = ranks_of(inference, tmp_path, seed_shift, simulations(COUNTS[inference], FEW[inference]))
     assert table["halved"].p() < LEVEL
     assert table["shifted"].p() < LEVEL
     assert table["as it is"].p() > LEVEL
