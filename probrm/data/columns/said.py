@@ -58,7 +58,7 @@ def read_said(cells: Cells, allowed: str, notes: list[str]) -> list[Said | None]
     left_out: Counter[str] = Counter()
     found: list[Said | None]
     if is_text(kind):
-        found = _from_texts(cells, left_out)
+        found = _from_texts(cells, left_out, notes)
     elif _is_plain(kind):
         found = _from_plain(cells)
     elif is_list(kind) or pa.types.is_struct(kind):
@@ -130,7 +130,7 @@ def _chat(messages: list[Any], left_out: Counter[str]) -> Turns | None:
     return turns if any(content.strip() for _, content in turns) else None
 
 
-def _from_texts(cells: Cells, left_out: Counter[str]) -> list[Said | None]:
+def _from_texts(cells: Cells, left_out: Counter[str], notes: list[str]) -> list[Said | None]:
     wrong = to_flags(kernels.match_substring_regex(cells.values, _AS_PYTHON))
     if 2 * wrong.sum() >= len(wrong) - cells.values.null_count > 0:  # fewer are texts that happen to start like one
         fix = "save the file as parquet or JSON lines; a CSV keeps chats only as JSON, in double quotes"
@@ -162,6 +162,13 @@ def _from_texts(cells: Cells, left_out: Counter[str]) -> list[Said | None]:
     if lists and len(lists) == filled:  # else it is a text that happens to start like one
         for position in lists:
             texts[position] = _read(cells, position, _parse(texts[position]), left_out)
+    elif 2 * len(lists) >= filled > 0:
+        held = set(lists)
+        other = next((i for i, text in enumerate(texts) if text is not None and i not in held), 0)
+        notes.append(
+            f"column {cells.name!r}: {len(lists):,} of {filled:,} cells are JSON lists of texts and are read as they stand, "
+            f"because others are not, such as row {cells.rows[other] + 1}"
+        )
     return texts
 
 

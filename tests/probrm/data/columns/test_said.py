@@ -80,6 +80,17 @@ def test_what_is_not_known_is_named_with_its_row(values: list[Any], told: str) -
     assert told in caught.value.what
 
 
+def test_one_text_among_lists_of_texts_is_noted() -> None:
+    notes: list[str] = []
+    values = ['["96"]', '["22"]', "plain", None]
+    assert read_said(cells(values), "text", notes) == values
+    (note,) = notes
+    assert "2 of 3 cells are JSON lists" in note
+    assert "row 3" in note
+    assert read_said(cells(['["96"]', "plain", "more"]), "text", notes) == ['["96"]', "plain", "more"]
+    assert len(notes) == 1
+
+
 def test_answers() -> None:
     assert read_answers(cells([[CHAT[1]], [CHAT[1], {"role": "tool", "content": "t"}, CHAT[1]]]), notes=[]) == [
         "a",
