@@ -26,7 +26,7 @@ from tests.test_house import ROOT
 DOCS = ROOT / "docs"
 ROOMS = (
     *("probrm.data", "probrm.encoders", "probrm.priors", "probrm.heads", "probrm.actions", "probrm.guides", "probrm.inference"),
-    *("probrm.posterior", "probrm.diagnostics", "probrm.recipes", "probrm_models", "probrm_models.baselines"),
+    *("probrm.posterior", "probrm.diagnostics", "probrm.evaluation", "probrm.recipes", "probrm_models", "probrm_models.baselines"),
 )
 """All public names of these are in the reference."""
 
