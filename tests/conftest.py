@@ -69,6 +69,12 @@ def simulations(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     return count
 
 
+@pytest.fixture
+def thorough(simulations: Callable[[int, int], int]) -> None:
+    """Skips a long test without ``--thorough``."""
+    simulations(1, 0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)

@@ -24,6 +24,8 @@ _LIGHT = 1e-3
 """Damping, in units of the mean curvature, from which on the next step does without any."""
 _HOPELESS = 1e12
 """Damping at which no step is left."""
+_UNSEEN = 30
+"""Steps in a row whose gain cannot be seen, after which the way ends although damping is left: twice as many as the heaviest takes to go."""
 _ROUNDING = 1e-13, 1e-8
 """Of a potential, relative, in float64 and in float32: a smaller fall cannot be seen."""
 
@@ -87,11 +89,12 @@ class Descent:
         Raises:
             TrainingError: no positive definite curvature was found.
         """
-        last = math.inf
+        last, unseen = math.inf, 0
         for _ in range(max_steps):
             step = self.inverse(self.inverse.transpose(self.gradient.masked_fill(self.hyper, 0.0)))
             gain = float(step @ self.gradient)
-            if gain < max(tolerance, self._floor) and self.damping == 0.0:
+            unseen = unseen + 1 if gain < self._floor else 0
+            if (gain < max(tolerance, self._floor) and self.damping == 0.0) or unseen > _UNSEEN:
                 return
             if gain > _AGAIN * last and self.moved > 0:
                 last = math.inf

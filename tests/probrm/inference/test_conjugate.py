@@ -20,6 +20,7 @@ from probrm.inference import SVI, Fitted, fit
 from probrm.inference.svi.train import run_svi
 from probrm.model import RewardModel
 from probrm.priors import HalfNormal, Normal
+from tests.support import THOROUGH
 
 st = cast(Any, scipy.stats)  # its frozen distributions have no types
 
@@ -178,8 +179,14 @@ class Hierarchy:
         self.log_scale_sd = float(np.sqrt(p @ (grid - self.log_scale) ** 2))
 
 
-@pytest.mark.parametrize("name", NORMALS)
-@pytest.mark.parametrize("n", [25, 150], ids=["weak", "informed"])
+@pytest.mark.parametrize(
+    ("n", "name"),
+    [
+        *((25, name) for name in NORMALS),
+        (150, "auto-normal"),
+        *(pytest.param(150, name, marks=THOROUGH) for name in ("low-rank", "full-rank")),
+    ],
+)
 def test_a_hierarchical_posterior_is_close_to_quadrature(name: str, n: int, regression: Make, simulated: Rows) -> None:
     """15 weights and their scale: .1 sd and 10 % of every mean and width.
 
