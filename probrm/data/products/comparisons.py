@@ -115,7 +115,7 @@ def _texts(one: Given, ranks: Mapping[str, int], source: str, sides: set[str]) -
         two = _two(tuple(one.texts.answers)) or _two(tuple(names))
         if two is None:
             raise DataError(
-                f"{source}, record {one.id}: {min(ranks, key=ranks.__getitem__)!r} was chosen, and no two fields are told apart as the left "
+                f"{source}, record {one.id}: {min(ranks, key=ranks.__getitem__)!r} was chosen, and no two fields can be recognised as the left "
                 f"and the right answer; found: {listed(one.fields)}",
                 fix="call the left answer answer1 and the right one answer2 in the data of the tasks, and export again",
             )

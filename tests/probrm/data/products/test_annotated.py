@@ -214,7 +214,7 @@ def test_left_of_two_answers_that_no_name_tells_apart(tmp_path: Path) -> None:
     rows = label_studio_pairwise()
     for row in rows:
         row["data"] = {"prompt": "Q?", "response": row["data"]["answer1"], "completion": row["data"]["answer2"]}
-    with pytest.raises(DataError, match="record 0/0: 'left' was chosen, and no two fields are told apart"):
+    with pytest.raises(DataError, match="record 0/0: 'left' was chosen, and no two fields can be recognised"):
         read_pairs(lines(tmp_path / "a.jsonl", rows))
 
 
