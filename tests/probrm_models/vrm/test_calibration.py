@@ -111,18 +111,10 @@ def test_the_check_at_hand() -> None:
             check(stats.norm.cdf(wrong))
 
 
-def test_rewards_are_calibrated_and_halved_scales_are_not(seed_shift: int) -> None:
-    """Sixteen simulations of two objectives; so few are enough against halved scales at this seed, not at every other."""
-    check(ranks(2, seeds(16, seed_shift)))
-    if seed_shift == 0:
-        with pytest.raises(AssertionError):
-            check(ranks(2, seeds(16, 0), factor=0.5))
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("objectives", [1, 2])
 def test_calibration_in_a_hundred_simulations(objectives: int, seed_shift: int, simulations: Callable[[int, int], int]) -> None:
-    count = simulations(100, 40)
+    count = simulations(100, 24)
     check(ranks(objectives, seeds(count, seed_shift)))
     with pytest.raises(AssertionError):
         check(ranks(objectives, seeds(count, seed_shift), factor=0.5))

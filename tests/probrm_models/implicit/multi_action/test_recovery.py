@@ -93,7 +93,7 @@ def test_an_action_against_the_answer_identifies_it_too() -> None:
 
 def test_one_action_leaves_the_base_rate_to_its_prior() -> None:
     """Only γμ is determined: two priors give two base rates, at the same product."""
-    low, high = (mode(table((False,)), (COPIED,), config) for config in (beta(2, 8), beta(8, 2)))
+    low, high = (mode(table((False,), 1e5), (COPIED,), config) for config in (beta(2, 8), beta(8, 2)))
     assert float(high["base_rate"]) - float(low["base_rate"]) > 0.2
     for found in (low, high):
         product = found["base_rate"] * found["propensity_intercept"].sigmoid()[0]
