@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.timeout(1800)
 def test_generated_cases(simulations: Callable[[int, int], int]) -> None:
     """``PROBRM_GENERATED_SEED``, ``_CASES`` and ``_SECONDS`` change what is run; the report says how to see one case again."""
-    wanted = int(os.environ.get("PROBRM_GENERATED_CASES", simulations(5000, 600)))
+    wanted = int(os.environ.get("PROBRM_GENERATED_CASES", simulations(5000, 1000)))
     environment = {"PROBRM_GENERATED_SECONDS": "1500", **os.environ, "PROBRM_GENERATED_CASES": str(wanted)}
     environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     command = [sys.executable, "-m", "tests.probrm_cli.generated"]
