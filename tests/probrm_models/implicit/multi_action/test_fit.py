@@ -78,6 +78,7 @@ def test_a_fit_ranks_answers_and_explains_a_row(inference: InferenceConfig, seed
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("thorough")
 def test_laplace_and_svi_agree_with_nuts(seed_shift: int) -> None:
     """Means within .4 of NUTS' standard deviations, widths within a factor of 1.35."""
     model, batch, _ = simulated(500, seed_shift)
