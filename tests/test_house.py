@@ -281,7 +281,7 @@ def test_settings_of_the_page_on_swapping_are_accepted(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """Its commands and its Python, in its order, on the first rows of the examples; the reader's own log is the example log under other names."""
+    """Its commands and its Python, in its order, on the first rows of the examples, with short fits; the reader's own log is the example log under other names."""
     import pyarrow.parquet as pq
 
     small_examples(tmp_path / "examples")
@@ -295,7 +295,9 @@ def test_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
             commands = [[sys.executable, "-c", text]]
         else:
             program = str(Path(sys.executable).with_name("probrm"))
-            commands = [[program, *words] for words in probrm_lines(f"```sh\n{text}```")]
+            short = ["--inference", "laplace", "--starts", "1"]
+            lines = probrm_lines(f"```sh\n{text}```")
+            commands = [[program, *words, *(short if words[:2] == ["fit", "implicit"] else ())] for words in lines]
         for command in commands:
             done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"

@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import arviz
 import numpy as np
 import pytest
 
 import probrm
+from probrm.diagnostics import referee
 from tests import support
 from tests.support import call, refused
 
@@ -144,7 +146,6 @@ def files_of(run: str) -> dict[str, str]:
         ("--row", "r0"),
         ("--netcdf", "draws.nc"),
         ("--psis",),
-        pytest.param(("--referee",), marks=pytest.mark.long),
     ],
 )
 def test_looking_changes_nothing_in_the_run(flags: tuple[str, ...]) -> None:
@@ -237,7 +238,15 @@ def test_a_point_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
-def test_the_referee_in_table_and_json() -> None:
+def test_the_referee_in_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes minutes, and is asked once: the second time its report is the first one's."""
+    before, reports, judge = files_of(support.short_run_path()), [], referee.referee
+
+    def once(*args: Any, **given: Any) -> referee.RefereeReport:
+        reports[:] = reports or [judge(*args, **given)]
+        return reports[0]
+
+    monkeypatch.setattr(referee, "referee", once)
     done = call("posterior", support.short_run_path(), "--referee")
     assert done.code == 0, done.err
     for text in ("laplace and NUTS on all ", "the referee itself: R̂ at most", "full-rank", "below the best", "NUTS on all "):
@@ -245,6 +254,7 @@ def test_the_referee_in_table_and_json() -> None:
     found = json.loads(call("posterior", support.short_run_path(), "--referee", "--json").out)
     assert found["referee"]["variables"].keys() == found["variables"].keys()
     assert min(bound["gap"] for bound in found["referee"]["bounds"].values()) == 0
+    assert files_of(support.short_run_path()) == before
 
 
 @pytest.mark.parametrize(
