@@ -29,8 +29,6 @@ CACHE = Path(_ROOT.name) / "cache"
 FEATURES = "surface,hour"
 DRAWS = 500
 """Of a quick fit: the densities of four times as many are half of its time."""
-THOROUGH = (pytest.mark.long, pytest.mark.usefixtures("thorough"))
-"""Marks of cases that differ little from others: run by `make test-thorough` alone."""
 QUICK = ("--inference", "laplace", "--starts", "1", "--set", "inference.refit=false", "--set", f"inference.draws={DRAWS}")
 
 

@@ -20,7 +20,6 @@ from probrm.inference import SVI, Fitted, fit
 from probrm.inference.svi.train import run_svi
 from probrm.model import RewardModel
 from probrm.priors import HalfNormal, Normal
-from tests.support import THOROUGH
 
 st = cast(Any, scipy.stats)  # its frozen distributions have no types
 
@@ -184,15 +183,18 @@ class Hierarchy:
     [
         *((25, name) for name in NORMALS),
         (150, "auto-normal"),
-        *(pytest.param(150, name, marks=THOROUGH) for name in ("low-rank", "full-rank")),
+        *(pytest.param(150, name, marks=pytest.mark.long) for name in ("low-rank", "full-rank")),
     ],
 )
-def test_a_hierarchical_posterior_is_close_to_quadrature(name: str, n: int, regression: Make, simulated: Rows) -> None:
+def test_a_hierarchical_posterior_is_close_to_quadrature(
+    name: str, n: int, regression: Make, simulated: Rows, simulations: Callable[[int, int], int]
+) -> None:
     """15 weights and their scale: .1 sd and 10 % of every mean and width.
 
     With 25 rows the weights are nearly as wide as their prior and breathe with its scale; a map that is linear in all
     of them gets the scale three times too narrow.
     """
+    simulations(1, int(n == 25 or name == "auto-normal"))
     batch = simulated(n, 15, scale=0.4, seed=2)
     exact = Hierarchy(batch)
     fitted = fit(regression(15, prior=Normal(0.0, HalfNormal(1.0))), batch, guide=name, inference=SVI(draws=4000), starts=1)
