@@ -65,20 +65,20 @@ def posterior(
         rows = recipe.fitted_rows(fitted, progress=bars)
     elif plots is not None or netcdf is not None:
         rows = _rows_if_there(recipe, fitted, bars, quiet)
+    found = recipe.inspect(fitted, row, progress=bars) if row is not None else None  # what can be refused comes before what is written
+    report = _judge(fitted, rows, recipe, bars) if referee and rows is not None else None
     if netcdf is not None:
         write_draws(shown, rows, netcdf, bars)
         tell([f"draws: {netcdf}"], quiet)
     if plots is not None:
         with showing(fitted):
             tell([f"figure: {path}" for path in write_figures(recipe, shown, rows, plots)], quiet)
-    if row is not None:
-        found = recipe.inspect(fitted, row, progress=bars)
+    if found is not None:
         if as_json:
             print_json(found)
         else:
             print_row(found, recipe.titles)
         return
-    report = _judge(fitted, rows, recipe, bars) if referee and rows is not None else None
     with showing(fitted):
         _show(fitted, shown, recipe, chosen, report, psis=psis, as_json=as_json, quiet=quiet)
 

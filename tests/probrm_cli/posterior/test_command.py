@@ -237,6 +237,12 @@ def test_a_point_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     refused(call("posterior", "run", "--referee"), "--referee: the run is a point estimate")
 
 
+@pytest.mark.parametrize("flags", [("--netcdf", "draws.nc"), ("--plots", "figures")])
+def test_a_row_that_is_not_there_leaves_nothing_written(flags: tuple[str, str]) -> None:
+    refused(call("posterior", support.short_run_path(), *flags, "--row", "nobody"), "--row nobody", "no such row")
+    assert not Path(flags[1]).exists()
+
+
 @pytest.mark.long
 def test_the_referee_in_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes minutes, and is asked once: the second time its report is the first one's."""
