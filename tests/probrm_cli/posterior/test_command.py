@@ -244,6 +244,7 @@ def test_a_row_that_is_not_there_leaves_nothing_written(flags: tuple[str, str]) 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_the_referee_in_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes minutes, and is asked once: the second time its report is the first one's."""
     before, reports, judge = files_of(support.short_run_path()), [], referee.referee
