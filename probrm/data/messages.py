@@ -77,7 +77,8 @@ def read_turn(message: Mapping[str, Any], left_out: Counter[str]) -> Turn:
         UnknownForm: the role or a part is unknown.
     """
     inner = _saved(message)
-    content, calls = read_content(_first(inner, _SAID), left_out), _calls(inner)
+    filled = next((inner[key] for key in _SAID if inner.get(key)), None)  # some leave the content empty beside parts
+    content, calls = read_content(filled, left_out), _calls(inner)
     said = content if not calls else "\n\n".join(filter(None, [content, _call_text(calls)]))
     return read_role(_speaker(message)), said
 

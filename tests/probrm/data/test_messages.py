@@ -47,6 +47,7 @@ def test_an_unknown_role(name: Any) -> None:
         {"role": "user", "content": "hi", "from": None, "value": None, "tool_calls": None},
         {"role": "user", "content": {"type": "text", "text": "hi"}},
         {"role": "user", "parts": [{"text": "h"}, {"text": "i"}]},
+        {"role": "user", "content": "", "parts": [{"type": "text", "text": "hi"}]},
         {"type": "human", "content": "hi", "additional_kwargs": {}, "id": None},
         {"type": "human", "data": {"content": "hi", "type": "human", "tool_calls": []}},
     ],

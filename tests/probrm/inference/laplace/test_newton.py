@@ -17,6 +17,7 @@ from probrm.data.batch import Batch
 from probrm.errors import TrainingError
 from probrm.guides import Layout, ScaleAdaptive, Whitening
 from probrm.inference import LaplaceStart, newton_laplace
+from probrm.inference.laplace.descent import Descent
 from probrm.inference.laplace.potential import Potential
 from probrm.inference.laplace.scales import follow
 from probrm.model import RewardModel
@@ -194,10 +195,13 @@ def test_a_log_density_that_is_not_finite_is_told_with_a_hint(value: float, regr
     assert "action.false_rate" in caught.value.fix
 
 
-def test_a_direction_that_nothing_determines_is_told(regression: Make, simulated: Rows) -> None:
-    """A prior all but flat on a column that is all zero."""
+def test_a_direction_that_nothing_determines_is_told(regression: Make, simulated: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prior all but flat on a column that is all zero; soon, and not after the most steps that there may be."""
+    bent, bend = [], Descent.bend
+    monkeypatch.setattr(Descent, "bend", lambda self, *args: (bent.append(1), bend(self, *args))[1])
     batch = simulated(50, 3)
     batch["x"][:, 2] = 0.0
     with pytest.raises(TrainingError, match="curvature") as caught:
         start(regression(3, prior=Normal(0.0, 1e30)), batch)
     assert "tighter prior" in caught.value.fix
+    assert 0 < len(bent) < 400  # 3,006 without an end
